@@ -1,0 +1,96 @@
+"""The seam with the operator: the phase order that comes in, the phase result that goes out. Pure data."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from collectiverun_trainer.config import EnvironmentSettings, Model, Task
+
+ORDER_VARIABLE = "COLLECTIVERUN_PHASE_ORDER"
+POD_UID_VARIABLE = "COLLECTIVERUN_POD_UID"
+RESULT_PATH_VARIABLE = "COLLECTIVERUN_RESULT_PATH"
+DEFAULT_RESULT_PATH = "/dev/termination-log"
+RESULT_LIMIT_BYTES = 4096
+
+Phase = Literal["experts", "trajectoryTransformer", "onlineDistillation", "refinement", "students", "evaluation"]
+Uri = Annotated[str, Field(min_length=1, max_length=1024)]
+
+
+class RunIdentity(Model):
+    """Which run a phase belongs to."""
+
+    namespace: str
+    name: str
+    uid: str
+
+
+class StorageOptions(Model):
+    """How storage is reached. Credentials never stand here: they come from the process environment (AWS_*)."""
+
+    endpoint: str | None = Field(None, description="URL of an S3 server other than AWS.")
+    region: str | None = Field(None, description="Region, such as eu-central-1.")
+    addressing: Literal["Path", "Virtual"] = Field("Path", description="Bucket in the path or in the host name.")
+    insecure: bool = Field(False, description="Do not verify the server's certificate.")
+    ca_bundle_path: str | None = Field(None, description="File with certificates to trust.")
+
+
+class ArtifactReference(Model):
+    """One committed artifact, by its exact address and digest."""
+
+    member: str
+    uri: Uri
+    manifest_sha256: str | None = Field(None, description="Digest the operator recorded; unset: trust _SUCCESS.")
+    tasks: tuple[Task, ...]
+
+
+class PhaseOrder(Model):
+    """Everything one attempt of one member needs to know."""
+
+    run: RunIdentity
+    phase: Phase
+    member: str
+    attempt: int = Field(1, ge=1)
+    seed: int = Field(1, ge=0, le=2**31 - 1)
+    threads: int = Field(1, ge=1, le=256, description="CPU threads of the numerical libraries.")
+    tasks: tuple[Task, ...] = Field(description="Tasks this member works on.")
+    holdout: tuple[Task, ...] = Field((), description="Tasks no phase trains on; evaluation tries them.")
+    environment: EnvironmentSettings = EnvironmentSettings()
+    params: dict[str, Any] = Field(default_factory=dict, description="Parameters of the phase, see config.py.")
+    storage: StorageOptions = StorageOptions()
+    inputs: dict[Phase, tuple[ArtifactReference, ...]] = Field(default_factory=dict)
+    spec: dict[str, Any] = Field(default_factory=dict, description="The run's spec, for the report only.")
+    member_uri: Uri = Field(description="<root>/<phase>/<member>: attempts and checkpoints lie below it.")
+
+
+class Success(Model):
+    """Success rates over episodes: at any env step, and at the last one."""
+
+    any_step: float = Field(ge=0.0, le=1.0)
+    at_end: float = Field(ge=0.0, le=1.0)
+
+
+class PhaseResult(Model):
+    """What an attempt reports back, in at most RESULT_LIMIT_BYTES of JSON."""
+
+    exit_code: int
+    reason: str = Field(description="CamelCase: Succeeded, InvalidConfiguration, InputInvalid, StorageUnavailable, …")
+    message: str = ""
+    uri: str | None = None
+    manifest_sha256: str | None = None
+    env_steps: int = 0
+    success: Success | None = None
+    students: Success | None = Field(None, description="Evaluation only: success of the students.")
+    experts: Success | None = Field(None, description="Evaluation only: success of the experts.")
+    note: str = Field("", description="One sentence a person should read, such as 'refinement did not help'.")
+
+    def to_line(self) -> str:
+        """JSON on one line; the message is shortened so that the line fits the limit."""
+        document = self.model_dump(by_alias=True, mode="json", exclude_none=True)
+        line = json.dumps(document)
+        while len(line.encode()) > RESULT_LIMIT_BYTES:
+            document["message"] = document["message"][: len(document["message"]) // 2] + "…"
+            line = json.dumps(document)
+        return line
