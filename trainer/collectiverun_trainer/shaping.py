@@ -1,0 +1,68 @@
+"""Reward shaping from the collective: a bonus for acting as the collective would, fading with time and success.
+
+    shaped reward = r · rewardScale + w(t) · ρ        ρ = exp(−½ Σ_j ((u_j − mu_j) / σ_j)²)  in (0, 1]
+
+u is the student's action before tanh, (mu, σ) the collective's Gaussian at the same state. ρ is a density
+divided by its own peak, so it is formed from its logarithm and never from the density: nothing overflows.
+The bonus is no potential difference (Ng et al. 1999): while w > 0 it biases what is optimal, hence it fades.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+ACTION_LIMIT = 0.999
+"""Actions nearer to ±1 than this count as equal: tanh is flat there and atanh would tell noise apart."""
+
+PRE_SQUASH_LIMIT = math.atanh(ACTION_LIMIT)
+SIGMA_FLOOR = 1e-2
+LOG_BONUS_FLOOR = -80.0
+"""exp of it is still a normal float32, so that ρ stays in (0, 1]."""
+
+HALVING_SUCCESS = 0.5
+ENDING_SUCCESS = 0.9
+
+
+def pre_squash(action: Tensor) -> Tensor:
+    """The u with tanh(u) = `action` (…, 4), held within ±PRE_SQUASH_LIMIT."""
+    return torch.atanh(action.clamp(-ACTION_LIMIT, ACTION_LIMIT))
+
+
+def log_bonus(action: Tensor, mu: Tensor, log_std: Tensor) -> Tensor:
+    """log ρ (…,) ≤ 0 of `action` (…, 4) in (−1, 1) under the Gaussian `mu`, `log_std` (…, 4) before tanh."""
+    inverse_std = torch.exp(-log_std.clamp(min=math.log(SIGMA_FLOOR)))
+    distance = (pre_squash(action) - mu.clamp(-PRE_SQUASH_LIMIT, PRE_SQUASH_LIMIT)) * inverse_std
+    return (-0.5 * distance.square().sum(-1)).clamp(min=LOG_BONUS_FLOOR)
+
+
+def bonus(action: Tensor, mu: Tensor, log_std: Tensor) -> Tensor:
+    """ρ (…,) in (0, 1] of `action` (…, 4); see `log_bonus`."""
+    return log_bonus(action, mu, log_std).exp()
+
+
+@dataclass
+class BonusSchedule:
+    """w(t): linear from `start_weight` to 0 over `decay_env_steps`, and sooner once the student succeeds.
+
+    `factor` only ever falls: it is halved by each evaluation with half of the episodes solved, and set to 0
+    by one with `ENDING_SUCCESS`. From then on the student learns from the task's own reward alone.
+    """
+
+    start_weight: float
+    decay_env_steps: int
+    factor: float = 1.0
+
+    def weight(self, env_steps: int) -> float:
+        """w after `env_steps` env steps of one student, in units of the scaled reward."""
+        return self.start_weight * self.factor * max(0.0, 1.0 - env_steps / self.decay_env_steps)
+
+    def record_success(self, any_step: float) -> None:
+        """Take in the any-step success rate of one evaluation on selection goals."""
+        if any_step >= ENDING_SUCCESS:
+            self.factor = 0.0
+        elif any_step >= HALVING_SUCCESS:
+            self.factor *= 0.5
