@@ -1,4 +1,4 @@
-"""Reward shaping from the collective: a bonus for acting as the collective would, fading with time and success.
+"""Reward shaping from the collective: a bonus for acting as it would, fading with time and success.
 
     shaped reward = r · rewardScale + w(t) · ρ        ρ = exp(−½ Σ_j ((u_j − mu_j) / σ_j)²)  in (0, 1]
 
