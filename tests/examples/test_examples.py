@@ -1,0 +1,44 @@
+"""Every file of examples/ is a valid run, and goes through all its phases with smoke budgets."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("*.yaml"))
+COLLECTIVERUN = Path(sys.executable).parent / "collectiverun"
+
+
+def _collectiverun(*arguments: str, cache: Path, body: str | None = None) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "COLLECTIVERUN_CACHE": str(cache)}
+    command = [str(COLLECTIVERUN), *arguments]
+    return subprocess.run(command, input=body, capture_output=True, text=True, env=environment)
+
+
+def test_there_are_examples():
+    assert len(EXAMPLES) >= 4
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
+def test_an_example_is_valid(path, tmp_path):
+    done = _collectiverun("validate", "-f", str(path), cache=tmp_path)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
+def test_an_example_completes_with_smoke_budgets(path, tmp_path):
+    body = yaml.safe_load(path.read_text())
+    body["spec"]["storage"] = {"uri": f"file://{tmp_path}/storage"}
+    arguments = ("run", "-f", "-", "--smoke", "--json")
+    done = _collectiverun(*arguments, cache=tmp_path / "cache", body=yaml.safe_dump(body))
+    assert done.returncode == 0, done.stdout + done.stderr
+    outcome = json.loads(done.stdout)
+    assert outcome["state"] == "Complete"
+    phases = {phase["name"]: phase["state"] for phase in outcome["phases"]}
+    assert phases["evaluation"] == "Succeeded"
+    assert len(list((tmp_path / "storage").rglob("evaluation/*/attempt-1/*/report.html"))) == 1

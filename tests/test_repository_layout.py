@@ -1,0 +1,41 @@
+"""Conventions that break things quietly when they are not kept."""
+
+import operator
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+
+
+def test_the_standard_library_operator_is_not_shadowed():
+    assert not Path(operator.__file__).is_relative_to(ROOT / "operator")
+
+
+def test_the_folders_of_the_halves_are_not_packages():
+    assert not (ROOT / "operator" / "__init__.py").exists()
+    assert not (ROOT / "trainer" / "__init__.py").exists()
+    assert list((ROOT / "tests").rglob("__init__.py")) == []
+
+
+def test_every_package_states_its_job():
+    packages = [*(ROOT / "operator").rglob("__init__.py"), *(ROOT / "trainer").rglob("__init__.py")]
+    assert packages
+    silent = [str(path.relative_to(ROOT)) for path in packages if not path.read_text().startswith('"""')]
+    assert silent == []
+
+
+def test_typed_parameters_load_without_anything_heavy():
+    program = (
+        "import sys, collectiverun_trainer.config, collectiverun_trainer.order;"
+        "print(sorted({'torch', 'numpy', 'metaworld', 'fsspec'} & set(sys.modules)))"
+    )
+    printed = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    assert printed.strip() == "[]"
+
+
+def test_nothing_is_unpickled():
+    forbidden = ("import pickle", "torch.load(", "allow_pickle=True", "cloudpickle")
+    sources = [*(ROOT / "operator").rglob("*.py"), *(ROOT / "trainer").rglob("*.py")]
+    found = [(path.name, word) for path in sources for word in forbidden if word in path.read_text()]
+    assert found == []
