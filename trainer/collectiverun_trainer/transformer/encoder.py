@@ -1,0 +1,152 @@
+"""The trajectory transformer's encoder: a window of experience in, the task embedding z out.
+
+Pre-norm transformer (Vaswani et al. 2017, arXiv:1706.03762; Xiong et al. 2020, arXiv:2002.04745) over one token
+for each state, action and reward of the window, and a trailing learned CLS token (Devlin et al. 2019,
+arXiv:1810.04805) whose output becomes z.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from collectiverun_trainer.artifact import Artifact, ArtifactWriter
+from collectiverun_trainer.config import TrajectoryTransformerParams
+from collectiverun_trainer.errors import InputInvalid
+from collectiverun_trainer.transformer.normaliser import SIZES, Normaliser
+from collectiverun_trainer.transformer.windows import Windows
+
+MODALITIES = len(SIZES)
+_CHUNK = 256
+"""Windows embedded at once: their activations fit a core's cache."""
+
+
+class Block(nn.Module):
+    """One pre-norm layer; the same function as torch's `TransformerEncoderLayer(norm_first=True, "gelu")`.
+
+    Written out because torch's cannot compute the CLS token alone, which makes the last layer nearly free.
+    Dropout falls on the two residual branches only.
+    """
+
+    def __init__(self, params: TrajectoryTransformerParams) -> None:
+        super().__init__()
+        width = params.model_size
+        self.heads = params.heads
+        self.attention_norm = nn.LayerNorm(width)
+        self.query = nn.Linear(width, width)
+        self.key_value = nn.Linear(width, 2 * width)
+        self.merge = nn.Linear(width, width)
+        self.feedforward = nn.Sequential(
+            nn.LayerNorm(width),
+            nn.Linear(width, params.feedforward_size),
+            nn.GELU(),
+            nn.Linear(params.feedforward_size, width),
+        )
+        self.dropout = nn.Dropout(params.dropout)
+
+    def forward(self, tokens: Tensor, real: Tensor, only_last: bool = False) -> Tensor:
+        """(B, S, width) to (B, S, width), or to (B, 1, width) of the last token; `real` (B, S) may be looked at."""
+        normed = self.attention_norm(tokens)
+        if only_last:
+            tokens = tokens[:, -1:]
+        tokens = tokens + self.dropout(self._attend(normed[:, -tokens.shape[1] :], normed, real))
+        return tokens + self.dropout(self.feedforward(tokens))
+
+    def _attend(self, asking: Tensor, answering: Tensor, real: Tensor) -> Tensor:
+        query = self._split(self.query(asking))
+        key, value = (self._split(part) for part in self.key_value(answering).chunk(2, dim=-1))
+        found = functional.scaled_dot_product_attention(query, key, value, attn_mask=real[:, None, None, :])
+        return self.merge(found.transpose(1, 2).flatten(2))
+
+    def _split(self, values: Tensor) -> Tensor:
+        return values.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+
+
+class TrajectoryEncoder(nn.Module):
+    """Encoder, CLS head and input statistics; nothing in it knows a task's or a robot's name."""
+
+    def __init__(self, params: TrajectoryTransformerParams, normaliser: Normaliser) -> None:
+        super().__init__()
+        self.params = params
+        width = params.model_size
+        self.normaliser = normaliser
+        self.projections = nn.ModuleList(
+            nn.Sequential(nn.Linear(size, width), nn.LayerNorm(width)) for size in SIZES.values()
+        )
+        self.time = nn.Parameter(0.02 * torch.randn(params.window, 1, width))
+        self.modality = nn.Parameter(0.02 * torch.randn(MODALITIES, width))
+        self.hidden_token = nn.Parameter(0.02 * torch.randn(width))
+        self.cls = nn.Parameter(0.02 * torch.randn(width))
+        self.blocks = nn.ModuleList(Block(params) for _ in range(params.layers))
+        self.last_norm = nn.LayerNorm(width)
+        self.head = nn.Linear(width, params.embedding_size)
+
+    def forward(self, windows: Windows) -> Tensor:
+        """Task embeddings (B, Z) of length 1, with gradients; dropout follows `train()` and `eval()`."""
+        return self._embedding(self._run(windows, None, only_last=True)[:, -1])
+
+    def encode(self, windows: Windows, hidden: Tensor) -> tuple[Tensor, Tensor]:
+        """Task embeddings (B, Z) and outputs (B, T, 3, width) while the tokens in `hidden` (B, T, 3) are hidden."""
+        output = self._run(windows, hidden, only_last=False)
+        tokens = output[:, :-1].unflatten(1, (-1, MODALITIES))
+        return self._embedding(output[:, -1]), tokens
+
+    def embed(self, windows: Windows) -> Tensor:
+        """Task embeddings (B, Z) of length 1, for use: no gradients, no dropout, on the encoder's device."""
+        training = self.training
+        self.eval()
+        with torch.inference_mode():
+            parts = [
+                self(windows[at : at + _CHUNK].to(self.cls.device)) for at in range(0, len(windows), _CHUNK)
+            ]
+            z = torch.cat(parts)
+        self.train(training)
+        return z.clone()  # outside inference mode: a plain tensor, which a loss may use
+
+    def _run(self, windows: Windows, hidden: Tensor | None, only_last: bool) -> Tensor:
+        tokens, real = self._tokens(windows, hidden)
+        for block in self.blocks[:-1]:
+            tokens = block(tokens, real)
+        return self.last_norm(self.blocks[-1](tokens, real, only_last))
+
+    def _tokens(self, windows: Windows, hidden: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Tokens (B, 3 T + 1, width), CLS last, and which of them are real; CLS always is."""
+        values = self.normaliser(windows)
+        content = torch.stack(
+            [project(value) for project, value in zip(self.projections, values, strict=True)], dim=2
+        )
+        if hidden is not None:
+            content = torch.where(hidden[..., None], self.hidden_token, content)
+        content = content + self.time + self.modality
+        cls = self.cls.expand(len(windows), 1, -1)
+        real = functional.pad(windows.mask.repeat_interleave(MODALITIES, dim=1), (0, 1), value=True)
+        return torch.cat([content.flatten(1, 2), cls], dim=1), real
+
+    def _embedding(self, cls: Tensor) -> Tensor:
+        return functional.normalize(self.head(cls), dim=-1)
+
+
+def save_encoder(writer: ArtifactWriter, prefix: str, encoder: TrajectoryEncoder) -> None:
+    """Add `<prefix>.safetensors` (weights and input statistics) and `<prefix>.json` (what rebuilds the network)."""
+    writer.add_tensors(f"{prefix}.safetensors", encoder.state_dict())
+    params = encoder.params.model_dump(by_alias=True, mode="json")
+    writer.add_json(f"{prefix}.json", {"kind": "trajectoryTransformer", "params": params})
+
+
+def load_encoder(artifact: Artifact, prefix: str, device: torch.device) -> TrajectoryEncoder:
+    """The encoder `save_encoder` wrote, frozen and without dropout.
+
+    Raises InputInvalid if the artifact's weights do not fit its own parameters.
+    """
+    document = artifact.read_json(f"{prefix}.json")
+    try:
+        params = TrajectoryTransformerParams.model_validate(document["params"])
+        encoder = TrajectoryEncoder(params, Normaliser())
+        encoder.load_state_dict(artifact.read_tensors(f"{prefix}.safetensors"))
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise InputInvalid(
+            f"{prefix}.json and {prefix}.safetensors of {artifact.uri} do not make an encoder: {error}; "
+            "run the phase trajectoryTransformer again"
+        ) from error
+    return encoder.to(device).eval().requires_grad_(False)
