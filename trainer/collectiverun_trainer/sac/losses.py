@@ -1,0 +1,55 @@
+"""The losses of soft actor-critic (Haarnoja et al. 2018, arXiv:1812.05905), one value per expert.
+
+Shapes: E experts, B transitions, A action numbers. Every loss is the mean over B, so the sum over experts has
+the gradient each expert would see alone.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+_HALF_LOG_TWO_PI = 0.5 * math.log(2.0 * math.pi)
+_LOG_TWO = math.log(2.0)
+
+
+def squash(mu: Tensor, log_std: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
+    """Reparametrised sample of tanh(N(mu, exp(log_std))): action (…, A) and its log density (…)."""
+    x = mu + log_std.exp() * noise
+    gaussian = -0.5 * noise.square() - log_std - _HALF_LOG_TWO_PI
+    # log(1 - tanh(x)^2) in a form that stays finite for large |x|
+    change_of_variables = 2.0 * (_LOG_TWO - x - functional.softplus(-2.0 * x))
+    return torch.tanh(x), (gaussian - change_of_variables).sum(-1)
+
+
+def bellman_target(
+    reward: Tensor, next_values: Tensor, next_log_prob: Tensor, temperature: Tensor, discount: float
+) -> Tensor:
+    """Soft target (E, B) = r + γ (min of target critics − temperature · log π).
+
+    Args:
+        reward: (E, B), scaled.
+        next_values: (E, 2, B) of the target critics at the true next observation.
+        next_log_prob: (E, B).
+        temperature: (E, 1).
+        discount: γ per decision. Meta-World never terminates, so every value bootstraps.
+    """
+    return reward + discount * (next_values.amin(1) - temperature * next_log_prob)
+
+
+def critic_loss(values: Tensor, target: Tensor) -> Tensor:
+    """Squared Bellman error of both critics: values (E, 2, B), target (E, B) -> (E,)."""
+    return (values - target.unsqueeze(1)).square().mean(-1).sum(-1)
+
+
+def actor_loss(values: Tensor, log_prob: Tensor, temperature: Tensor) -> Tensor:
+    """temperature · log π − smaller critic: values (E, 2, B), log_prob (E, B), temperature (E, 1) -> (E,)."""
+    return (temperature * log_prob - values.amin(1)).mean(-1)
+
+
+def temperature_loss(log_temperature: Tensor, log_prob: Tensor, target_entropy: float) -> Tensor:
+    """Steers the policy's entropy to the target: log_temperature (E, 1), log_prob (E, B) -> (E,)."""
+    return (log_temperature.exp() * (-log_prob.detach() - target_entropy)).mean(-1)
