@@ -1,7 +1,7 @@
 """The trajectory transformer's encoder: a window of experience in, the task embedding z out.
 
-Pre-norm transformer (Vaswani et al. 2017, arXiv:1706.03762; Xiong et al. 2020, arXiv:2002.04745) over one token
-for each state, action and reward of the window, and a trailing learned CLS token (Devlin et al. 2019,
+Pre-norm transformer (Vaswani et al. 2017, arXiv:1706.03762; Xiong et al. 2020, arXiv:2002.04745) over one
+token for each state, action and reward of the window, and a trailing learned CLS token (Devlin et al. 2019,
 arXiv:1810.04805) whose output becomes z.
 """
 
@@ -46,7 +46,7 @@ class Block(nn.Module):
         self.dropout = nn.Dropout(params.dropout)
 
     def forward(self, tokens: Tensor, real: Tensor, only_last: bool = False) -> Tensor:
-        """(B, S, width) to (B, S, width), or to (B, 1, width) of the last token; `real` (B, S) may be looked at."""
+        """(B, S, width) to the same, or (B, 1, width) of the last token; only `real` (B, S) count."""
         normed = self.attention_norm(tokens)
         if only_last:
             tokens = tokens[:, -1:]
@@ -87,7 +87,7 @@ class TrajectoryEncoder(nn.Module):
         return self._embedding(self._run(windows, None, only_last=True)[:, -1])
 
     def encode(self, windows: Windows, hidden: Tensor) -> tuple[Tensor, Tensor]:
-        """Task embeddings (B, Z) and outputs (B, T, 3, width) while the tokens in `hidden` (B, T, 3) are hidden."""
+        """Task embeddings (B, Z) and outputs (B, T, 3, width) with `hidden` (B, T, 3) tokens hidden."""
         output = self._run(windows, hidden, only_last=False)
         tokens = output[:, :-1].unflatten(1, (-1, MODALITIES))
         return self._embedding(output[:, -1]), tokens
@@ -128,7 +128,7 @@ class TrajectoryEncoder(nn.Module):
 
 
 def save_encoder(writer: ArtifactWriter, prefix: str, encoder: TrajectoryEncoder) -> None:
-    """Add `<prefix>.safetensors` (weights and input statistics) and `<prefix>.json` (what rebuilds the network)."""
+    """Add `<prefix>.safetensors` (weights, statistics) and `<prefix>.json` (what rebuilds the network)."""
     writer.add_tensors(f"{prefix}.safetensors", encoder.state_dict())
     params = encoder.params.model_dump(by_alias=True, mode="json")
     writer.add_json(f"{prefix}.json", {"kind": "trajectoryTransformer", "params": params})

@@ -1,4 +1,4 @@
-"""Input statistics of the encoder, pooled over all tasks: which task a window is from must not show in them."""
+"""Input statistics of the encoder, pooled over all tasks: the task a window is from must not show in them."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Normaliser(nn.Module):
         return normaliser
 
     def forward(self, windows: Windows) -> tuple[Tensor, Tensor, Tensor]:
-        """Normalised state (B, T, 21), action (B, T, 4) and reward (B, T, 1); padded places hold any value."""
+        """Normalised state (B, T, 21), action (B, T, 4) and reward (B, T, 1); padding is arbitrary."""
         return (
             self._scaled("state", windows.state),
             self._scaled("action", windows.action),

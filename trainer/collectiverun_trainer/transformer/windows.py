@@ -110,7 +110,7 @@ class History:
             stored.fill(0)
 
     def append(self, obs: np.ndarray, action: np.ndarray, reward: np.ndarray) -> None:
-        """Take in one completed decision: obs before it (n, 39), action (n, 4), unscaled reward (n,) or (n, 1)."""
+        """Take in a decision: the obs before it (n, 39), action (n, 4), unscaled reward (n,) or (n, 1)."""
         _push(self._state, compress(obs))
         _push(self._action, action)
         _push(self._reward, reward.reshape(-1, 1))
