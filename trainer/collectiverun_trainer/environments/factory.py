@@ -1,0 +1,41 @@
+"""Making one environment of a task, and Meta-World's scripted policy for it."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from metaworld.policies import ENV_POLICY_MAP
+
+from collectiverun_trainer.config import Task
+from collectiverun_trainer.environments.fast_stepping import FastSawyerEnv, fast_environment_class
+
+
+def make_environment(task: Task) -> FastSawyerEnv:
+    """One environment of the task: goal observable, reward version 2; start with `begin_episode`."""
+    env = fast_environment_class(task.env)()
+    env._partially_observable = False
+    env.__dict__.pop("sawyer_observation_space", None)  # cached while the goal was still hidden
+    env._set_task_called = True
+    env._freeze_rand_vec = True
+    return env
+
+
+def begin_episode(env: FastSawyerEnv, goal: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Reset to a goal vector of `goals.goal_vectors`; returns the first observation (39,)."""
+    env._last_rand_vec = goal.copy()  # tasks keep views of it and write to them
+    obs: npt.NDArray[np.float64] = env.reset()[0]
+    return obs
+
+
+@cache
+def _scripted_policy(env_name: str) -> Any:
+    return ENV_POLICY_MAP[env_name]()
+
+
+def scripted_action(task: Task, obs: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.float32]:
+    """Action (4,) in [-1, 1] of Meta-World's scripted policy for an observation (39,)."""
+    action = _scripted_policy(task.env).get_action(np.asarray(obs, dtype=np.float64))
+    return np.clip(action, -1.0, 1.0).astype(np.float32)

@@ -1,0 +1,53 @@
+"""What an observation is made of, its compressed form and its one fixed scaling.
+
+A Meta-World v3 observation has 39 numbers: hand position 0:3 (metres), gripper opening 3 (0..1), two objects
+of position and quaternion 4:18 (zeros where a task has one object only), the same 18 numbers one env step
+before 18:36, and the goal 36:39 (metres).
+"""
+
+from __future__ import annotations
+
+from typing import overload
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+Array = npt.NDArray[np.float32]
+
+OBS_SIZE = 39
+ACTION_SIZE = 4
+FRAME_SIZE = 18  # hand, gripper and objects at one env step
+COMPRESSED_SIZE = 21
+GOAL_START = 36
+
+# Middle and spread of the robot's workspace; one scaling for all tasks, so that no statistic tells the task.
+_FRAME_MEAN = (0.0, 0.6, 0.15, 0.5) + (0.0, 0.6, 0.1, 0.0, 0.0, 0.0, 0.0) * 2
+_FRAME_SPREAD = (0.15, 0.15, 0.1, 0.5) + (0.15, 0.15, 0.1, 1.0, 1.0, 1.0, 1.0) * 2
+OBS_MEAN = (*_FRAME_MEAN, *_FRAME_MEAN, 0.0, 0.8, 0.15)
+OBS_SPREAD = (*_FRAME_SPREAD, *_FRAME_SPREAD, 0.15, 0.15, 0.1)
+
+_SCALING: dict[tuple[torch.device, torch.dtype], tuple[torch.Tensor, torch.Tensor]] = {}
+
+
+@overload
+def compress(obs: torch.Tensor) -> torch.Tensor: ...
+@overload
+def compress(obs: Array) -> Array: ...
+def compress(obs: torch.Tensor | Array) -> torch.Tensor | Array:
+    """Leave out the frame of the step before: (…, 39) to (…, 21), what the trajectory transformer sees."""
+    frame, goal = obs[..., :FRAME_SIZE], obs[..., GOAL_START:]
+    if isinstance(frame, torch.Tensor) and isinstance(goal, torch.Tensor):
+        return torch.cat((frame, goal), dim=-1)
+    return np.concatenate((frame, goal), axis=-1)
+
+
+def scale_obs(obs: torch.Tensor) -> torch.Tensor:
+    """(obs - OBS_MEAN) / OBS_SPREAD of raw observations (…, 39), the same for every task."""
+    key = (obs.device, obs.dtype)
+    if key not in _SCALING:
+        mean = torch.tensor(OBS_MEAN, device=obs.device, dtype=obs.dtype)
+        spread = torch.tensor(OBS_SPREAD, device=obs.device, dtype=obs.dtype)
+        _SCALING[key] = (mean, 1.0 / spread)
+    mean, inverse_spread = _SCALING[key]
+    return (obs - mean) * inverse_spread

@@ -1,0 +1,85 @@
+"""Policies: what chooses actions. Deterministic, batched, and blind to which task a row belongs to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+
+from collectiverun_trainer.config import Task
+from collectiverun_trainer.environments.factory import scripted_action
+from collectiverun_trainer.environments.observation import ACTION_SIZE, Array
+
+
+class Policy(Protocol):
+    """Chooses the actions of n episodes that run side by side, in rows task by task."""
+
+    def begin(self, n: int) -> None:
+        """n new episodes start; whatever was remembered of earlier ones is forgotten."""
+
+    def act(self, obs: Array) -> Array:
+        """Deterministic actions (n, 4) in [-1, 1] for raw observations (n, 39)."""
+
+    def observe(self, obs: Array, action: Array, reward: Array) -> None:
+        """A decision is completed: the obs (n, 39) it was taken at, its action (n, 4), its reward (n,)."""
+
+
+class MemorylessPolicy:
+    """Base of policies that look at the present observation only."""
+
+    def begin(self, n: int) -> None:
+        """Nothing to forget."""
+
+    def observe(self, obs: Array, action: Array, reward: Array) -> None:
+        """Nothing to remember."""
+
+
+class ScriptedPolicy(MemorylessPolicy):
+    """Meta-World's own scripted solution of one task."""
+
+    def __init__(self, task: Task) -> None:
+        self.task = task
+
+    def act(self, obs: Array) -> Array:
+        """Actions (n, 4) of the script."""
+        return np.stack([scripted_action(self.task, row) for row in obs])
+
+
+class RandomPolicy(MemorylessPolicy):
+    """Uniform actions from a generator."""
+
+    def __init__(self, generator: np.random.Generator) -> None:
+        self.generator = generator
+
+    def act(self, obs: Array) -> Array:
+        """Actions (n, 4), uniform in [-1, 1]."""
+        return self.generator.uniform(-1.0, 1.0, (len(obs), ACTION_SIZE)).astype(np.float32)
+
+
+class PolicyPerTask:
+    """One policy for each task, over rows that lie task by task, equally many of each."""
+
+    def __init__(self, policies: Sequence[Policy]) -> None:
+        self.policies = tuple(policies)
+
+    def begin(self, n: int) -> None:
+        """Every policy begins n / tasks episodes; ValueError if n does not divide so."""
+        rows, rest = divmod(n, len(self.policies))
+        if rest:
+            raise ValueError(f"{n} rows cannot be shared equally by {len(self.policies)} tasks")
+        for policy in self.policies:
+            policy.begin(rows)
+
+    def act(self, obs: Array) -> Array:
+        """Actions (n, 4), each row by its task's policy."""
+        return np.concatenate([p.act(rows) for p, rows in zip(self.policies, self._split(obs), strict=True)])
+
+    def observe(self, obs: Array, action: Array, reward: Array) -> None:
+        """Each policy is told of its own rows."""
+        shares = zip(self._split(obs), self._split(action), self._split(reward), strict=True)
+        for policy, share in zip(self.policies, shares, strict=True):
+            policy.observe(*share)
+
+    def _split(self, rows: Array) -> list[Array]:
+        return np.split(rows, len(self.policies))
