@@ -1,0 +1,189 @@
+"""Artifacts: files with digests, published whole. How one is written and how one is believed.
+
+Layout below the artifact's address: the files, then `manifest.json` (their sizes and sha256, and what the
+artifact is), then `_SUCCESS` (the manifest's sha256). `_SUCCESS` with a matching digest is the commit;
+without it there is no artifact. Tensors are safetensors, the rest is JSON; nothing is ever unpickled.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple, TypeAlias, cast
+
+import numpy as np
+import safetensors
+import safetensors.numpy
+import safetensors.torch
+from torch import Tensor
+
+from collectiverun_trainer.errors import InputInvalid
+from collectiverun_trainer.storage import Storage, join
+
+FORMAT: Final = "collectiverun-artifact/1"
+MANIFEST_NAME: Final = "manifest.json"
+COMMIT_NAME: Final = "_SUCCESS"
+_RESERVED_KEYS = frozenset({"format", "files"})
+
+Array: TypeAlias = "Tensor | np.ndarray[Any, Any]"
+
+
+class Commit(NamedTuple):
+    """Address and digest of what was published; together they name one exact content."""
+
+    uri: str
+    manifest_sha256: str
+
+
+class ArtifactWriter:
+    """Writes one artifact. Files go to storage as they are added, the manifest and the commit at the end."""
+
+    def __init__(self, storage: Storage, uri: str) -> None:
+        self.uri = uri
+        self._storage = storage
+        self._files: dict[str, dict[str, Any]] = {}
+        self._committed = False
+
+    def add(self, name: str, data: bytes) -> None:
+        """Write one file; `name` may have folders.
+
+        Raises:
+            ValueError: if the name is taken, reserved or leads out of the artifact, or all is committed.
+        """
+        if self._committed:
+            raise ValueError(f"{self.uri} is committed; {name!r} can't be added any more.")
+        if name in self._files or name in (MANIFEST_NAME, COMMIT_NAME):
+            raise ValueError(f"{name!r} is already a file of {self.uri}.")
+        self._storage.write(join(self.uri, name), data)
+        self._files[name] = {"sizeBytes": len(data), "sha256": _sha256(data)}
+
+    def add_json(self, name: str, document: Any) -> None:
+        """Write a JSON file. Raises ValueError for NaN and infinity, which JSON does not know."""
+        self.add(name, json.dumps(document, allow_nan=False, sort_keys=True, indent=1).encode())
+
+    def add_tensors(self, name: str, tensors: Mapping[str, Array]) -> None:
+        """Write tensors and arrays of any device as one safetensors file."""
+        self.add(name, tensors_to_bytes(tensors))
+
+    def commit(self, metadata: Mapping[str, Any]) -> Commit:
+        """Write the manifest (`metadata` and the files) and make the artifact count."""
+        if clash := _RESERVED_KEYS & metadata.keys():
+            raise ValueError(f"The manifest's own keys can't be metadata: {sorted(clash)}.")
+        manifest = {"format": FORMAT, "files": self._files, **metadata}
+        data = json.dumps(manifest, allow_nan=False, sort_keys=True, indent=1).encode()
+        digest = _sha256(data)
+        self._storage.write(join(self.uri, MANIFEST_NAME), data)
+        self._storage.write(join(self.uri, COMMIT_NAME), digest.encode())
+        self._committed = True
+        return Commit(self.uri, digest)
+
+
+class Artifact:
+    """A committed artifact. Every read is checked against the manifest; a difference raises InputInvalid."""
+
+    def __init__(self, storage: Storage, uri: str, manifest: dict[str, Any], manifest_sha256: str) -> None:
+        self.uri = uri
+        self.manifest = manifest
+        self.manifest_sha256 = manifest_sha256
+        self._storage = storage
+        self._files: dict[str, dict[str, Any]] = manifest["files"]
+
+    @classmethod
+    def open(cls, storage: Storage, uri: str, manifest_sha256: str | None = None) -> Artifact:
+        """Open what was committed at `uri`.
+
+        Raises:
+            InputInvalid: if nothing was committed there, it is damaged, or `manifest_sha256` differs.
+        """
+        committed = (
+            _read(storage, uri, COMMIT_NAME, "it was never committed").decode(errors="replace").strip()
+        )
+        data = _read(storage, uri, MANIFEST_NAME, "it is damaged")
+        digest = _sha256(data)
+        if digest != committed:
+            raise InputInvalid(
+                f"The manifest of {uri} does not match its commit (sha256 {digest}, not {committed!r})."
+            )
+        if manifest_sha256 is not None and digest != manifest_sha256:
+            raise InputInvalid(
+                f"{uri} is not the artifact that was ordered (sha256 {digest}, not {manifest_sha256})."
+            )
+        return cls(storage, uri, _manifest(data, uri), digest)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the files, sorted."""
+        return tuple(sorted(self._files))
+
+    def read(self, name: str) -> bytes:
+        """Content of one file."""
+        if name not in self._files:
+            raise InputInvalid(
+                f"{self.uri} has no file {name!r}; it holds {', '.join(self.names) or 'none'}."
+            )
+        data = _read(self._storage, self.uri, name, "it is damaged")
+        expected = self._files[name]
+        if len(data) != expected["sizeBytes"] or _sha256(data) != expected["sha256"]:
+            raise InputInvalid(
+                f"{join(self.uri, name)} is damaged: it has {len(data)} bytes of {expected['sizeBytes']} "
+                "or its sha256 is not the manifest's."
+            )
+        return data
+
+    def read_json(self, name: str) -> Any:
+        """Content of one JSON file."""
+        try:
+            return json.loads(self.read(name))
+        except ValueError as error:
+            raise InputInvalid(f"{join(self.uri, name)} is no JSON: {error}.") from error
+
+    def read_tensors(self, name: str) -> dict[str, Tensor]:
+        """Tensors of one safetensors file, on the CPU."""
+        try:
+            return safetensors.torch.load(self.read(name))
+        except safetensors.SafetensorError as error:
+            raise InputInvalid(f"{join(self.uri, name)} is no safetensors file: {error}.") from error
+
+    def verify(self) -> None:
+        """Read every file and check its digest."""
+        for name in self.names:
+            self.read(name)
+
+
+def tensors_to_bytes(tensors: Mapping[str, Array]) -> bytes:
+    """Safetensors file of tensors and arrays."""
+    # By way of NumPy: torch's writer refuses slices that share memory, which stacked networks are made of.
+    arrays = {name: _to_numpy(tensor) for name, tensor in tensors.items()}
+    return safetensors.numpy.save(arrays)
+
+
+def _to_numpy(tensor: Array) -> np.ndarray[Any, Any]:
+    array = tensor.detach().cpu().numpy() if isinstance(tensor, Tensor) else tensor
+    return np.ascontiguousarray(array).reshape(
+        array.shape
+    )  # ascontiguousarray alone would make 0-d arrays 1-d
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def _read(storage: Storage, uri: str, name: str, consequence: str) -> bytes:
+    try:
+        return storage.read(join(uri, name))
+    except FileNotFoundError as error:
+        raise InputInvalid(f"The artifact at {uri} has no {name}: {consequence}.") from error
+
+
+def _manifest(data: bytes, uri: str) -> dict[str, Any]:
+    try:
+        manifest = json.loads(data)
+        if manifest["format"] != FORMAT:
+            raise InputInvalid(f"{uri} has format {manifest['format']!r}; this trainer reads {FORMAT!r}.")
+        files = manifest["files"].values()
+        if not all(isinstance(f["sizeBytes"], int) and isinstance(f["sha256"], str) for f in files):
+            raise TypeError("a file without size or digest")
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputInvalid(f"The manifest of {uri} is no manifest: {error!r}.") from error
+    return cast(dict[str, Any], manifest)

@@ -1,0 +1,102 @@
+"""Checkpoints of one member: where a new attempt goes on.
+
+Each lies at `<member>/checkpoints/attempt-<n>-step-<k>/` and is published like an artifact, so one that was
+cut short or damaged does not count and the one before it is taken. Finding them and earlier commits of the
+same member is the only listing of storage (docs/adr/0003).
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from typing import Any, Final, NamedTuple
+
+from collectiverun_trainer.artifact import Artifact, ArtifactWriter
+from collectiverun_trainer.errors import InputInvalid
+from collectiverun_trainer.state_tree import flatten, unflatten
+from collectiverun_trainer.storage import Storage, join
+
+TENSORS_NAME: Final = "state.safetensors"
+TREE_NAME: Final = "state.json"
+_NAME = re.compile(r"attempt-([1-9]\d*)-step-(\d+)")
+_logger = logging.getLogger(__name__)
+
+
+class CheckpointName(NamedTuple):
+    """Step and attempt of a checkpoint; the newest is the largest."""
+
+    step: int
+    attempt: int
+
+    def __str__(self) -> str:
+        return f"attempt-{self.attempt}-step-{self.step}"
+
+
+class CheckpointStore:
+    """Saves and finds checkpoints below `uri`; `attempt` is who saves, `keep` how many good ones stay."""
+
+    def __init__(self, storage: Storage, uri: str, attempt: int, keep: int = 2) -> None:
+        if keep < 1:
+            raise ValueError(f"keep is {keep!r}; at least one checkpoint must stay.")
+        self.last_step: int | None = None
+        self._storage = storage
+        self._uri = uri
+        self._attempt = attempt
+        self._keep = keep
+        self._good: list[CheckpointName] = []
+
+    def save(self, step: int, state: dict[str, Any]) -> None:
+        """Write one checkpoint, then remove those that it made superfluous.
+
+        Args:
+            step: env steps or gradient steps done, whichever the phase counts in; must not decrease.
+            state: nested dicts, lists and tuples of tensors, arrays and JSON scalars.
+
+        Raises:
+            TypeError: if the state holds anything else; the message names where.
+        """
+        name = CheckpointName(step, self._attempt)
+        tree, tensors = flatten(state)
+        writer = ArtifactWriter(self._storage, self._address(name))
+        writer.add_tensors(TENSORS_NAME, tensors)
+        writer.add_json(TREE_NAME, tree)
+        writer.commit({"step": step, "attempt": self._attempt})
+        self._remember(name)
+        self._prune()
+
+    def latest(self) -> tuple[int, dict[str, Any]] | None:
+        """Step and state of the newest checkpoint that verifies, of any attempt; None if there is none."""
+        for name in sorted(self._names(), reverse=True):
+            try:
+                state = self._load(name)
+            except InputInvalid as error:
+                _logger.warning("Checkpoint %s can't be used, trying the one before it: %s", name, error)
+                continue
+            self._remember(name)
+            return name.step, state
+        return None
+
+    def _load(self, name: CheckpointName) -> dict[str, Any]:
+        artifact = Artifact.open(self._storage, self._address(name))
+        state = unflatten(artifact.read_json(TREE_NAME), artifact.read_tensors(TENSORS_NAME))
+        if not isinstance(state, dict):
+            raise InputInvalid(f"The checkpoint at {artifact.uri} holds no state.")
+        return state
+
+    def _remember(self, name: CheckpointName) -> None:
+        self.last_step = name.step
+        self._good = [good for good in self._good if good != name] + [name]
+
+    def _prune(self) -> None:
+        """Keep the newest good ones, and all of later attempts: those replaced this one."""
+        self._good = self._good[-self._keep :]
+        for name in self._names():
+            if name.attempt <= self._attempt and name not in self._good:
+                self._storage.delete_tree(self._address(name))
+
+    def _names(self) -> list[CheckpointName]:
+        matches = (_NAME.fullmatch(child) for child in self._storage.list(self._uri))
+        return [CheckpointName(int(match[2]), int(match[1])) for match in matches if match]
+
+    def _address(self, name: CheckpointName) -> str:
+        return join(self._uri, str(name))

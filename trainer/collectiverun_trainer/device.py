@@ -1,0 +1,23 @@
+"""Where tensors live and how many threads work on them."""
+
+from __future__ import annotations
+
+import torch
+
+
+def default_device() -> torch.device:
+    """The first CUDA device if there is one, else the CPU."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def settle(threads: int) -> None:
+    """Fix the thread count and prefer deterministic kernels, so that the same order gives the same bits.
+
+    Args:
+        threads: CPU threads of one torch operation; a sum's order of additions depends on it.
+    """
+    torch.set_num_threads(threads)
+    # Warn only: some CUDA kernels have no deterministic form, and bits are promised for the CPU.
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    # Otherwise every torch.empty would be filled first, to show reads of unset memory.
+    setattr(torch.utils.deterministic, "fill_uninitialized_memory", False)  # noqa: B010 - torch has no type for it

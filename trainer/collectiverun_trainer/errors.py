@@ -1,0 +1,55 @@
+"""The ways a phase can end other than well. Each carries its exit code and reason.
+
+PhaseError
+├── Usage                  2    the command line is wrong
+├── InvalidConfiguration   3    the order, a parameter or the access to storage is wrong; never retried
+├── InputInvalid           4    an input is missing or corrupt; never retried
+├── StorageUnavailable     5    storage did not answer for minutes; counts as infrastructure
+└── Stopped              143    asked to stop; the last checkpoint is where the next attempt goes on
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class PhaseError(Exception):
+    """One sentence for a person; the exit code and reason are for the operator."""
+
+    exit_code: ClassVar[int] = 1
+    reason: ClassVar[str] = "PhaseFailed"
+
+
+class Usage(PhaseError):  # noqa: N818
+    """The command line can't be understood."""
+
+    exit_code = 2
+    reason = "Usage"
+
+
+class InvalidConfiguration(PhaseError):  # noqa: N818
+    """The order or the access to storage is wrong, and trying again can't help."""
+
+    exit_code = 3
+    reason = "InvalidConfiguration"
+
+
+class InputInvalid(PhaseError):  # noqa: N818
+    """An artifact is missing, was never committed, or does not match its digest."""
+
+    exit_code = 4
+    reason = "InputInvalid"
+
+
+class StorageUnavailable(PhaseError):  # noqa: N818
+    """Storage did not answer, although asked for minutes."""
+
+    exit_code = 5
+    reason = "StorageUnavailable"
+
+
+class Stopped(PhaseError):  # noqa: N818
+    """The phase was asked to stop, as by SIGTERM."""
+
+    exit_code = 143
+    reason = "Stopped"

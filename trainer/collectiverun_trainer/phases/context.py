@@ -1,0 +1,185 @@
+"""What a phase gets: its order, storage, a voice, checkpoints, a device and the flag that stops it."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Final, TypeVar
+
+import torch
+from pydantic import ValidationError
+
+from collectiverun_trainer.artifact import Artifact, ArtifactWriter
+from collectiverun_trainer.checkpoint import CheckpointStore
+from collectiverun_trainer.config import PARAMS, Model
+from collectiverun_trainer.errors import InputInvalid, InvalidConfiguration, Stopped
+from collectiverun_trainer.order import (
+    POD_UID_VARIABLE,
+    ArtifactReference,
+    Phase,
+    PhaseOrder,
+    PhaseResult,
+    Success,
+)
+from collectiverun_trainer.progress import Reporter
+from collectiverun_trainer.stopping import StopFlag
+from collectiverun_trainer.storage import Storage, join
+from collectiverun_trainer.validation import faults
+
+METRICS_NAME: Final = "metrics.jsonl"
+_DISTRIBUTIONS = ("collectiverun", "torch", "numpy", "metaworld", "mujoco", "gymnasium", "safetensors")
+_Params = TypeVar("_Params", bound=Model)
+
+
+def _pod() -> str:
+    """What keeps two Pods of one attempt apart: the start of the Pod's UID, by hand something random."""
+    return os.environ.get(POD_UID_VARIABLE, "")[:8] or secrets.token_hex(4)
+
+
+@dataclass
+class PhaseContext:
+    """Everything a phase works with. Nothing else reaches it."""
+
+    order: PhaseOrder
+    storage: Storage
+    reporter: Reporter
+    checkpoints: CheckpointStore
+    device: torch.device
+    stop: StopFlag
+    pod: str = field(default_factory=_pod)
+    _parents: dict[str, list[dict[str, str]]] = field(default_factory=dict)
+
+    def params(self, model: type[_Params]) -> _Params:
+        """The phase's parameters, typed. Raises InvalidConfiguration with every fault's field."""
+        try:
+            return model.model_validate(self.order.params)
+        except ValidationError as error:
+            raise InvalidConfiguration(f"The phase order is invalid: {faults(error, 'params')}.") from error
+
+    def inputs(self, phase: Phase) -> list[tuple[ArtifactReference, Artifact]]:
+        """The artifacts the order names for a phase, opened and verified, in the order's order.
+
+        Raises:
+            InputInvalid: if the order names none, or one is missing, damaged or another than ordered.
+        """
+        references = self.order.inputs.get(phase, ())
+        if not references:
+            raise InputInvalid(
+                f"The phase order names no artifact of {phase!r}, which {self.order.phase!r} reads."
+            )
+        opened = [
+            (reference, Artifact.open(self.storage, reference.uri, reference.manifest_sha256))
+            for reference in references
+        ]
+        self._parents[phase] = [
+            {"member": reference.member, "uri": artifact.uri, "manifestSha256": artifact.manifest_sha256}
+            for reference, artifact in opened
+        ]
+        return opened
+
+    def writer(self) -> ArtifactWriter:
+        """Writer of this Pod's artifact."""
+        return ArtifactWriter(
+            self.storage, join(self.order.member_uri, f"attempt-{self.order.attempt}", self.pod)
+        )
+
+    def checkpoint_or_stop(
+        self, step: int, state: Callable[[], dict[str, Any]], every: int | None = None
+    ) -> None:
+        """Call at each place where a checkpoint may be taken.
+
+        Args:
+            step: steps done, as the phase counts them.
+            state: makes the state; called only if a checkpoint is due.
+            every: also save when `step` has passed a multiple of this since the last checkpoint.
+
+        Raises:
+            Stopped: after saving, if the phase was asked to stop.
+        """
+        last = self.checkpoints.last_step
+        due = every is not None and step // every > (last or 0) // every
+        if (due or self.stop.requested) and step != last:
+            self.checkpoints.save(step, state())
+        if self.stop.requested:
+            raise Stopped(f"Stopped on request; the checkpoint at step {step} is saved.")
+
+    def publish(
+        self,
+        writer: ArtifactWriter,
+        success: Success | None,
+        env_steps: int,
+        note: str = "",
+        extra: Mapping[str, Any] | None = None,
+        *,
+        experts: Success | None = None,
+        students: Success | None = None,
+    ) -> PhaseResult:
+        """Add `metrics.jsonl`, commit the artifact and return what the phase reports.
+
+        Args:
+            writer: holds the phase's own files.
+            success: success rates of what the phase made; None if it makes nothing that acts.
+            env_steps: env steps taken in all.
+            note: one sentence a person should read.
+            extra: JSON that the manifest keeps under "extra".
+            experts: success of the experts (evaluation only).
+            students: success of the students (evaluation only).
+        """
+        writer.add(METRICS_NAME, self.reporter.metrics_lines())
+        result = PhaseResult(
+            exit_code=0,
+            reason="Succeeded",
+            env_steps=env_steps,
+            success=success,
+            experts=experts,
+            students=students,
+            note=note,
+        )
+        document = result.model_dump(by_alias=True, mode="json", exclude_none=True)
+        commit = writer.commit(self._metadata(document) | {"extra": dict(extra or {})})
+        return result.model_copy(update={"uri": commit.uri, "manifest_sha256": commit.manifest_sha256})
+
+    @cached_property
+    def config(self) -> dict[str, Any]:
+        """What decides the outcome, defaults filled in; attempts of one member must agree on it."""
+        order = self.order.model_dump(by_alias=True, mode="json", include={"environment", "seed", "holdout"})
+        params = self.params(PARAMS[self.order.phase])
+        return order | {"params": params.model_dump(by_alias=True, mode="json")}
+
+    def _metadata(self, result: dict[str, Any]) -> dict[str, Any]:
+        wall_seconds, cpu_seconds = self.reporter.spent_seconds
+        return {
+            "run": self.order.run.model_dump(by_alias=True),
+            "phase": self.order.phase,
+            "member": self.order.member,
+            "attempt": self.order.attempt,
+            "tasks": [task.model_dump(by_alias=True) for task in self.order.tasks],
+            "config": self.config,
+            "parents": self._parents,
+            "envSteps": result["envSteps"],
+            "success": result.get("success"),
+            "result": result,
+            "wallSeconds": round(wall_seconds, 3),
+            "cpuSeconds": round(cpu_seconds, 3),
+            "threads": self.order.threads,
+            "device": self.device.type,
+            "versions": versions(),
+        }
+
+
+def versions() -> dict[str, str]:
+    """Versions of what the figures depend on."""
+    installed = {name: _version(name) for name in _DISTRIBUTIONS}
+    return {"python": platform.python_version(), "machine": platform.machine()} | installed
+
+
+def _version(distribution: str) -> str:
+    try:
+        return importlib.metadata.version(distribution)
+    except importlib.metadata.PackageNotFoundError:
+        return "not installed"

@@ -1,0 +1,261 @@
+"""Objects at `file://`, `memory://` and `s3://` addresses: the only module that knows fsspec.
+
+A write is atomic: a reader sees all of an object or none of it. A fault is retried with jitter for minutes;
+what trying again can't heal ends at once with a sentence. Nothing is cached.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import logging
+import os
+import secrets
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final, TypeVar
+from urllib.parse import urlsplit
+
+import fsspec
+import tenacity
+
+from collectiverun_trainer import storage_faults
+from collectiverun_trainer.errors import InvalidConfiguration, StorageUnavailable
+from collectiverun_trainer.order import StorageOptions
+
+RETRY_SECONDS_VARIABLE: Final = "COLLECTIVERUN_STORAGE_RETRY_SECONDS"
+DEFAULT_RETRY_SECONDS: Final = 300.0
+SCHEMES: Final = ("file", "memory", "s3")
+CONNECT_TIMEOUT_SECONDS: Final = 10
+READ_TIMEOUT_SECONDS: Final = 60
+# A slow server is waited for; one that takes an object slower than this counts as hung.
+SLOWEST_BYTES_PER_SECOND: Final = 100_000
+
+_PARTIAL_SUFFIX = ".partial"
+_T = TypeVar("_T")
+_Names = list[str]  # inside the class, `list` is its method
+_logger = logging.getLogger(__name__)
+
+
+def join(uri: str, *parts: str) -> str:
+    """Address of something below `uri`.
+
+    Raises:
+        ValueError: if a part is empty or would lead out of `uri`.
+    """
+    for part in parts:
+        if any(step in ("", ".", "..") for step in part.split("/")):
+            raise ValueError(f"{part!r} is no name of something below {uri}.")
+    return "/".join((uri.rstrip("/"), *parts))
+
+
+class Storage:
+    """Reads and writes whole objects by address.
+
+    Every method raises InvalidConfiguration at once when access is refused, the bucket does not exist or the
+    address can't be served, and StorageUnavailable when storage failed for `retry_seconds`.
+    """
+
+    def __init__(self, options: StorageOptions, retry_seconds: float | None = None) -> None:
+        self._options = options
+        self._retry_seconds = _retry_seconds_of_environment() if retry_seconds is None else retry_seconds
+        self._filesystems: dict[str, Any] = {}
+
+    def read(self, uri: str) -> bytes:
+        """Whole content of an object. Raises FileNotFoundError if there is none."""
+
+        def read() -> bytes:
+            try:
+                return bytes(self._filesystem(uri).cat_file(uri))
+            except (IsADirectoryError, NotADirectoryError) as error:
+                raise FileNotFoundError(uri) from error  # as on S3, where a prefix is no object
+
+        return self._retried(uri, read)
+
+    def write(self, uri: str, data: bytes) -> None:
+        """Put an object in place, whole or not at all; one that was there is replaced."""
+        self._retried(uri, functools.partial(self._write, uri, data))
+
+    def exists(self, uri: str) -> bool:
+        """Whether there is an object, or something below the address."""
+        return self._retried(uri, lambda: bool(self._filesystem(uri).exists(uri)))
+
+    def list(self, uri: str) -> list[str]:
+        """Names right below `uri`, sorted; none if there is nothing."""
+        try:
+            return self._retried(uri, functools.partial(self._names, uri))
+        except FileNotFoundError:
+            return []
+
+    def delete_tree(self, uri: str) -> None:
+        """Remove everything below `uri`; nothing there is fine."""
+        self._retried(uri, functools.partial(self._delete_tree, uri))
+
+    def _write(self, uri: str, data: bytes) -> None:
+        scheme = _scheme(uri)
+        filesystem = self._filesystem(uri)
+        if scheme == "file":
+            _write_file(_path(filesystem, uri), data)
+        elif scheme == "s3":
+            # aiohttp's read timeout does not run while a body is sent; a server may stop taking it.
+            filesystem.pipe_file(
+                uri, data, timeout=READ_TIMEOUT_SECONDS + len(data) / SLOWEST_BYTES_PER_SECOND
+            )
+        else:
+            filesystem.pipe_file(uri, data)
+
+    def _names(self, uri: str) -> _Names:
+        filesystem = self._filesystem(uri)
+        own = str(filesystem._strip_protocol(uri)).rstrip("/")
+        found = (str(name).rstrip("/") for name in filesystem.ls(uri, detail=False))
+        # Some S3 servers keep an object "prefix/" that stands for the prefix itself.
+        names = {name.rsplit("/", 1)[-1] for name in found if name != own}
+        return sorted(name for name in names if not name.endswith(_PARTIAL_SUFFIX))
+
+    def _delete_tree(self, uri: str) -> None:
+        filesystem = self._filesystem(uri)
+        if _scheme(uri) == "file":
+            with contextlib.suppress(FileNotFoundError):
+                shutil.rmtree(_path(filesystem, uri))
+            return
+        for path in filesystem.find(uri):
+            with contextlib.suppress(FileNotFoundError):
+                filesystem.rm_file(path)
+
+    def _filesystem(self, uri: str) -> Any:
+        scheme = _scheme(uri)
+        if scheme not in self._filesystems:
+            arguments = _s3_arguments(self._options) if scheme == "s3" else {}
+            self._filesystems[scheme] = fsspec.filesystem(scheme, skip_instance_cache=True, **arguments)
+            if scheme == "s3":
+                # botocore retries a request, tenacity the operation; retries of s3fs too would multiply.
+                self._filesystems[scheme].retries = 1
+        return self._filesystems[scheme]
+
+    def _retried(self, uri: str, operation: Callable[[], _T]) -> _T:
+        retrying = tenacity.Retrying(
+            retry=tenacity.retry_if_exception(storage_faults.is_passing),
+            wait=tenacity.wait_random_exponential(multiplier=0.5, max=15),
+            stop=tenacity.stop_after_delay(self._retry_seconds),
+            before_sleep=functools.partial(_announce, uri),
+            reraise=True,
+        )
+        try:
+            return retrying(operation)
+        except Exception as error:
+            if not storage_faults.is_fault(error) or storage_faults.is_missing(error):
+                raise
+            raise storage_faults.permanent_fault(error, uri) or StorageUnavailable(
+                f"Storage failed for {self._retry_seconds:g} seconds at {uri}{_server(self._options)}: "
+                f"{_text(error)}."
+            ) from error
+
+
+def _announce(uri: str, state: tenacity.RetryCallState) -> None:
+    error = state.outcome.exception() if state.outcome else None
+    wait_seconds = state.next_action.sleep if state.next_action else 0.0
+    _logger.warning("Storage failed at %s: %s; trying again in %.1f s.", uri, _text(error), wait_seconds)
+
+
+def _text(error: BaseException | None) -> str:
+    return (str(error) or type(error).__name__).rstrip(".")
+
+
+def _server(options: StorageOptions) -> str:
+    return f" (endpoint {options.endpoint})" if options.endpoint else ""
+
+
+def _retry_seconds_of_environment() -> float:
+    text = os.environ.get(RETRY_SECONDS_VARIABLE, str(DEFAULT_RETRY_SECONDS))
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0.0 <= seconds < float("inf"):
+        raise InvalidConfiguration(
+            f"{RETRY_SECONDS_VARIABLE} is {text!r}; give a number of seconds, 0 or more."
+        )
+    return seconds
+
+
+def _scheme(uri: str) -> str:
+    scheme, separator, rest = uri.partition("://")
+    if not separator or scheme not in SCHEMES:
+        raise InvalidConfiguration(f"{uri!r} is no storage address; use s3://bucket/path or file:///path.")
+    if not rest.strip("/") or (scheme == "file" and not rest.startswith("/")):
+        raise InvalidConfiguration(f"{uri!r} names no place; use s3://bucket/path or file:///absolute/path.")
+    return scheme
+
+
+def _path(filesystem: Any, uri: str) -> Path:
+    return Path(filesystem._strip_protocol(uri))
+
+
+def _write_file(path: Path, data: bytes) -> None:
+    """Write beside the target, flush to the disk, rename; fsspec's own local files do not."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}{_PARTIAL_SUFFIX}")
+    try:
+        with partial.open("xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
+    _flush_folder(path.parent)
+
+
+def _flush_folder(folder: Path) -> None:
+    """Make the rename itself survive a loss of power."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _s3_arguments(options: StorageOptions) -> dict[str, Any]:
+    """Arguments of s3fs. Credentials are left to botocore, which takes them from AWS_* of the environment."""
+    config: dict[str, Any] = {
+        "connect_timeout": CONNECT_TIMEOUT_SECONDS,
+        "read_timeout": READ_TIMEOUT_SECONDS,
+        "retries": {"mode": "standard", "max_attempts": 2},
+        "s3": {"addressing_style": options.addressing.lower()},
+    }
+    client: dict[str, Any] = {"verify": _verification(options)}
+    if options.endpoint:
+        _check_endpoint(options.endpoint)
+        # Many servers do not know the newer checksums; every object is checked by its sha256 anyway.
+        config |= {
+            "request_checksum_calculation": "when_required",
+            "response_checksum_validation": "when_required",
+        }
+    if options.region:
+        client["region_name"] = options.region
+    return {
+        "endpoint_url": options.endpoint,
+        "use_listings_cache": False,
+        "client_kwargs": client,
+        "config_kwargs": config,
+    }
+
+
+def _verification(options: StorageOptions) -> bool | str:
+    if options.ca_bundle_path is None:
+        return not options.insecure
+    if not Path(options.ca_bundle_path).is_file():
+        raise InvalidConfiguration(
+            f"storage.caBundlePath {options.ca_bundle_path!r} is no file; give its path."
+        )
+    return options.ca_bundle_path
+
+
+def _check_endpoint(endpoint: str) -> None:
+    parts = urlsplit(endpoint)
+    if parts.scheme not in ("http", "https") or not parts.netloc:
+        raise InvalidConfiguration(
+            f"storage.endpoint {endpoint!r} is no URL; use https://host or http://host:port."
+        )
