@@ -112,6 +112,40 @@ class Episodes:
         return tensors, document
 
     @classmethod
+    def unlabelled(
+        cls,
+        task: Task,
+        source: str,
+        columns: Mapping[str, Tensor],
+        last_obs: Tensor,
+        goal: Tensor,
+    ) -> Episodes:
+        """Episodes of one task and one source, all of the same length, labels still zero.
+
+        Args:
+            source: one of SOURCES.
+            columns: obs, action, reward and success as (n, horizon, size).
+            last_obs: (n, 39).
+            goal: (n,) int64.
+        """
+        n, horizon = columns["obs"].shape[:2]
+        rows = {name: columns[name].flatten(0, 1).contiguous() for name in ("obs", "action", "reward")}
+        return cls(
+            **rows,
+            success=columns["success"].flatten().to(torch.uint8),
+            mu=torch.zeros_like(rows["action"]),
+            log_std=torch.zeros_like(rows["action"]),
+            q=torch.zeros_like(rows["reward"]),
+            episode_start=torch.arange(n) * horizon,
+            last_obs=last_obs,
+            task=torch.zeros(n, dtype=torch.int64),
+            source=torch.full((n,), SOURCES.index(source)),
+            goal=goal,
+            validation=torch.zeros(n, dtype=torch.uint8),
+            tasks=(task,),
+        )
+
+    @classmethod
     def from_tensors(cls, tensors: Mapping[str, Tensor], document: Mapping[str, Any]) -> Episodes:
         """The opposite of `to_tensors`.
 

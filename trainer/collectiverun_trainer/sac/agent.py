@@ -96,7 +96,7 @@ class StackedSAC:
 
     @torch.no_grad()
     def act(self, obs: Tensor, deterministic: bool = False) -> Tensor:
-        """Actions (E, B, A) in (-1, 1) at raw observations (E, B, O); each expert explores by its own stream."""
+        """Actions (E, B, A) in (-1, 1) at raw obs (E, B, O); each expert explores by its own stream."""
         rows = obs.shape[1]
         padding = max(0, _ROWS_AT_LEAST - rows)
         padded = torch.cat([obs, obs[:, :1].expand(-1, padding, -1)], 1) if padding else obs
@@ -105,6 +105,13 @@ class StackedSAC:
             return torch.tanh(mu)
         noise = self._draw(self.exploration, rows, ACTION_SIZE)
         return torch.tanh(mu + log_std.exp() * noise)
+
+    def random_action(self, rows: int) -> Tensor:
+        """Uniform actions (E, rows, A) in (-1, 1), from the exploration streams."""
+        action = torch.empty(self.experts, rows, ACTION_SIZE)
+        for part, generator in zip(action, self.exploration, strict=True):
+            part.uniform_(-1.0, 1.0, generator=generator)
+        return action.to(self.device)
 
     @torch.no_grad()
     def q(self, obs: Tensor, action: Tensor) -> Tensor:
@@ -220,5 +227,5 @@ class StackedSAC:
 
 def _streams(generator: torch.Generator, count: int) -> list[torch.Generator]:
     """Independent generators seeded from one."""
-    seeds = torch.randint(2**62, (count,), generator=generator).tolist()
+    seeds = torch.randint(2**32, (count,), generator=generator).tolist()
     return [torch.Generator().manual_seed(seed) for seed in seeds]

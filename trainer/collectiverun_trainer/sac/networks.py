@@ -30,7 +30,7 @@ class StackedLinear(nn.Module):
 
     @torch.no_grad()
     def initialise(self, generators: Sequence[torch.Generator]) -> None:
-        """Fill slice i from `generators[i]`, uniform in ±1/sqrt(inputs), PyTorch's default for linear layers."""
+        """Fill slice i from `generators[i]`, uniform in ±1/sqrt(inputs) as PyTorch's linear layers are."""
         bound = 1.0 / math.sqrt(self.weight.shape[1])
         for weight, bias, generator in zip(self.weight, self.bias, generators, strict=True):
             weight.uniform_(-bound, bound, generator=generator)

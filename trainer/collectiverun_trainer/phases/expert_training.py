@@ -1,0 +1,294 @@
+"""How a group of experts is trained together: episodes in lockstep, evaluation, the best so far, early stop."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from collectiverun_trainer.config import EnvironmentSettings, ExpertsParams, Task
+from collectiverun_trainer.environments.observation import Array
+from collectiverun_trainer.environments.vector import VectorEnvironment
+from collectiverun_trainer.evaluation import Outcomes, evaluate
+from collectiverun_trainer.phases.expert_rollouts import play
+from collectiverun_trainer.policy import MemorylessPolicy, PolicyPerTask, ScriptedPolicy
+from collectiverun_trainer.replay.buffer import ReplayBuffer
+from collectiverun_trainer.replay.episodes import Episodes
+from collectiverun_trainer.sac.agent import StackedSAC
+from collectiverun_trainer.sac.networks import State
+from collectiverun_trainer.seeding import generator_state, numpy_generator, restore_generator, torch_generator
+
+PHASE = "experts"
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Success of the deterministic policy on selection goals."""
+
+    env_steps: int
+    at_end: float
+    any_step: float
+    mean_return: float
+
+    @property
+    def rank(self) -> tuple[float, float, int]:
+        """What the published policy is chosen by: success at the end, then at any step, then the later one."""
+        return self.at_end, self.any_step, self.env_steps
+
+
+@dataclass
+class Expert:
+    """What one expert has come to: its best networks, its evaluations and, once it has stopped, its episodes."""
+
+    task: Task
+    goals: np.random.Generator
+    history: list[Evaluation] = field(default_factory=list)
+    best: Evaluation | None = None
+    actor: State = field(default_factory=dict)
+    critics: State = field(default_factory=dict)
+    episode_goals: list[int] = field(default_factory=list)
+    env_steps: int = 0
+    training: Episodes | None = None
+
+    def succeeds(self, threshold: float | None, patience: int) -> bool:
+        """Whether the last `patience` evaluations all reached the threshold."""
+        recent = self.history[-patience:]
+        return (
+            threshold is not None and len(recent) == patience and min(e.at_end for e in recent) >= threshold
+        )
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything about the expert that its networks and replay do not hold."""
+        return {
+            "goals": generator_state(self.goals),
+            "history": [asdict(evaluation) for evaluation in self.history],
+            "best": asdict(self.best) if self.best else None,
+            "actor": self.actor,
+            "critics": self.critics,
+            "episode_goals": self.episode_goals,
+            "env_steps": self.env_steps,
+            "training": self.training.to_tensors() if self.training else None,
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Restore `state_dict`."""
+        restore_generator(self.goals, state["goals"])
+        self.history = [Evaluation(**evaluation) for evaluation in state["history"]]
+        self.best = Evaluation(**state["best"]) if state["best"] else None
+        self.actor, self.critics = state["actor"], state["critics"]
+        self.episode_goals, self.env_steps = state["episode_goals"], state["env_steps"]
+        self.training = Episodes.from_tensors(*state["training"]) if state["training"] else None
+
+
+class ExpertTraining:
+    """Experts of several tasks trained as one stack; every random number belongs to one expert and one purpose.
+
+    An expert that stops early leaves the stack; the others go on exactly as if it were still there.
+
+    Args:
+        tasks: one expert each.
+        seed: of the run.
+    """
+
+    def __init__(
+        self,
+        tasks: Sequence[Task],
+        settings: EnvironmentSettings,
+        params: ExpertsParams,
+        seed: int,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        self.settings, self.params, self.seed = settings, params, seed
+        self.device = torch.device(device)
+        self.experts = [Expert(task, numpy_generator(seed, PHASE, task, "goals")) for task in tasks]
+        self.active = list(self.experts)
+        self.decisions = 0
+        self._build()
+
+    def _build(self) -> None:
+        tasks = [expert.task for expert in self.active]
+        agents = [torch_generator(self.seed, PHASE, task, "agent") for task in tasks]
+        batches = [torch_generator(self.seed, PHASE, task, "minibatch") for task in tasks]
+        demonstrations = self.params.demonstrations * self.settings.horizon
+        self.environment = VectorEnvironment(tasks, self.settings)
+        self.agent = StackedSAC(self.params, agents, self.device)
+        self.replay = ReplayBuffer(self._decisions_to_do, batches, demonstrations, self.device)
+
+    @property
+    def env_steps(self) -> int:
+        """Env steps of each expert that still learns."""
+        return self.decisions * self.settings.action_repeat
+
+    @property
+    def total_env_steps(self) -> int:
+        """Env steps an expert takes at most: the budget, rounded up to whole episodes."""
+        return self._decisions_to_do * self.settings.action_repeat
+
+    @property
+    def _decisions_to_do(self) -> int:
+        episodes = -(-self.params.total_env_steps // self.settings.horizon_env_steps)
+        return episodes * self.settings.horizon
+
+    @property
+    def _random_decisions(self) -> int:
+        """Demonstrations take the place of random actions."""
+        return (
+            0 if self.params.demonstrations else self.params.random_env_steps // self.settings.action_repeat
+        )
+
+    def demonstrate(self) -> None:
+        """Fill the replays' demonstrations with episodes of the scripted policies, on goals of their own stream."""
+        if not self.params.demonstrations:
+            return
+        tasks = [expert.task for expert in self.active]
+        scripted = PolicyPerTask([ScriptedPolicy(task) for task in tasks])
+        streams = [numpy_generator(self.seed, PHASE, task, "demonstrations") for task in tasks]
+        goals = [stream.integers(self.settings.goals, size=self.params.demonstrations) for stream in streams]
+        rollouts = play(self.environment, scripted, np.stack(goals))
+        self.replay.set_demonstrations(
+            {name: column.flatten(1, 2) for name, column in rollouts.columns.items()}
+        )
+
+    def run_episode(self) -> dict[str, Tensor]:
+        """One episode of every active expert with its gradient steps.
+
+        Returns:
+            Means of losses over the episode's gradient steps (if it took any), the episode's return and success
+            of the exploring policy: (E,) each.
+        """
+        obs = self.environment.reset(self._draw_goals())
+        losses: list[dict[str, Tensor]] = []
+        returns, success = np.zeros((2, len(self.active)))
+        for _ in range(self.settings.horizon):
+            action = self._explore(obs)
+            step = self.environment.step(action)
+            self._remember(obs, action, step.reward, step.obs, step.success_end)
+            losses += self._learn()
+            returns += step.reward * self.settings.action_repeat
+            success = np.maximum(success, step.success_any)
+            obs = step.obs
+        for expert in self.active:
+            expert.env_steps = self.env_steps
+        figures = (
+            {name: torch.stack([loss[name] for loss in losses]).mean(0) for name in losses[0]}
+            if losses
+            else {}
+        )
+        return figures | {
+            "episode/return": torch.from_numpy(returns),
+            "episode/success": torch.from_numpy(success),
+        }
+
+    def _draw_goals(self) -> list[int]:
+        goals = [int(expert.goals.integers(self.settings.goals)) for expert in self.active]
+        for expert, goal in zip(self.active, goals, strict=True):
+            expert.episode_goals.append(goal)
+        return goals
+
+    def _explore(self, obs: Array) -> Array:
+        if self.decisions < self._random_decisions:
+            action = self.agent.random_action(1)
+        else:
+            action = self.agent.act(torch.from_numpy(obs).to(self.device).unsqueeze(1))
+        chosen: Array = action.squeeze(1).cpu().numpy()
+        return chosen
+
+    def _remember(self, *transition: np.ndarray[Any, Any]) -> None:
+        obs, action, reward, next_obs, success = (
+            torch.from_numpy(part.astype(np.float32, copy=False)).to(self.device) for part in transition
+        )
+        self.replay.add(obs, action, reward, next_obs, success=success)
+        self.decisions += 1
+
+    def _learn(self) -> list[dict[str, Tensor]]:
+        # At least one whole episode lies in the replay before the first gradient step.
+        if self.decisions < max(self._random_decisions, self.settings.horizon):
+            return []
+        batch_size = self.params.batch_size
+        return [
+            self.agent.update(self.replay.sample(batch_size))
+            for _ in range(self.params.gradient_steps_per_decision)
+        ]
+
+    def evaluate(self) -> dict[Task, Outcomes]:
+        """Evaluate every active expert on selection goals, keep what is best so far, retire who is done."""
+        tasks = [expert.task for expert in self.active]
+        seed, episodes = self.settings.goal_seed + 1, self.params.selection_episodes
+        outcomes = evaluate(_StackPolicy(self.agent), tasks, self.settings, seed, episodes)
+        for slot, expert in enumerate(self.active):
+            self._note(expert, slot, outcomes[expert.task])
+        self._retire()
+        return outcomes
+
+    def _note(self, expert: Expert, slot: int, outcome: Outcomes) -> None:
+        success = outcome.success
+        mean_return = float(outcome.returns.mean())
+        evaluation = Evaluation(self.env_steps, success.at_end, success.any_step, mean_return)
+        expert.history.append(evaluation)
+        if expert.best is None or evaluation.rank >= expert.best.rank:
+            expert.best = evaluation
+            expert.actor, expert.critics = self.agent.actor_state(slot), self.agent.critics_state(slot)
+
+    def _retire(self) -> None:
+        """Experts whose budget is spent, or that succeed often enough, stop: only their best networks go on."""
+        spent = self.decisions >= self._decisions_to_do
+        threshold, patience = self.params.stop_at_success, self.params.stop_patience
+        stay = [s for s, e in enumerate(self.active) if not spent and not e.succeeds(threshold, patience)]
+        if len(stay) == len(self.active):
+            return
+        for slot in sorted(set(range(len(self.active))) - set(stay)):
+            self.active[slot].training = self._sample_of_training(slot)
+        self.active = [self.active[slot] for slot in stay]
+        if stay:
+            self.agent.keep(stay)
+            self.replay.keep(stay)
+            self.environment = VectorEnvironment([expert.task for expert in self.active], self.settings)
+
+    def _sample_of_training(self, slot: int) -> Episodes:
+        """Whole episodes drawn evenly from all of training: what a reservoir over its episodes would hold."""
+        expert, horizon = self.active[slot], self.settings.horizon
+        played = len(expert.episode_goals)
+        generator = numpy_generator(self.seed, PHASE, expert.task, "reservoir")
+        chosen = np.sort(generator.permutation(played)[: self.params.distill_episodes])
+        experience = self.replay.experience(slot)
+        columns = {name: value.view(played, horizon, -1)[chosen].cpu() for name, value in experience.items()}
+        goals = torch.tensor(expert.episode_goals, dtype=torch.int64)[chosen]
+        return Episodes.unlabelled(expert.task, "training", columns, columns["next_obs"][:, -1], goals)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything the rest of training depends on; taken between episodes."""
+        return {
+            "decisions": self.decisions,
+            "active": [self.experts.index(expert) for expert in self.active],
+            "experts": [expert.state_dict() for expert in self.experts],
+            "agent": self.agent.state_dict() if self.active else None,
+            "replay": self.replay.state_dict() if self.active else None,
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Restore `state_dict` of a training with the same tasks, settings, parameters and seed."""
+        self.decisions = state["decisions"]
+        for expert, value in zip(self.experts, state["experts"], strict=True):
+            expert.load_state_dict(value)
+        self.active = [self.experts[index] for index in state["active"]]
+        if self.active:
+            self._build()
+            self.agent.load_state_dict(state["agent"])
+            self.replay.load_state_dict(state["replay"])
+
+
+class _StackPolicy(MemorylessPolicy):
+    """The deterministic policies of a stack, for rows that lie task by task."""
+
+    def __init__(self, agent: StackedSAC) -> None:
+        self.agent = agent
+
+    def act(self, obs: Array) -> Array:
+        """Actions (n, 4), n / E rows for each expert."""
+        rows = torch.from_numpy(obs).to(self.agent.device).view(self.agent.experts, -1, obs.shape[-1])
+        action: Array = self.agent.act(rows, deterministic=True).flatten(0, 1).cpu().numpy()
+        return action
