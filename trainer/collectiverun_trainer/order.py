@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from bisect import bisect_right
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
@@ -87,10 +88,23 @@ class PhaseResult(Model):
     note: str = Field("", description="One sentence a person should read, such as 'refinement did not help'.")
 
     def to_line(self) -> str:
-        """JSON on one line; the message is shortened so that the line fits the limit."""
+        """JSON on one line; the message, then the note, are cut so that the line fits the limit.
+
+        Raises:
+            ValueError: if even without them it does not fit, which takes an address of thousands of bytes.
+        """
         document = self.model_dump(by_alias=True, mode="json", exclude_none=True)
+        for field in ("message", "note"):
+            excess_bytes = len(json.dumps(document)) - RESULT_LIMIT_BYTES
+            if excess_bytes > 0:
+                document[field] = _cut(document[field], len(json.dumps(document[field])) - excess_bytes)
         line = json.dumps(document)
-        while len(line.encode()) > RESULT_LIMIT_BYTES:
-            document["message"] = document["message"][: len(document["message"]) // 2] + "…"
-            line = json.dumps(document)
+        if len(line) > RESULT_LIMIT_BYTES:
+            raise ValueError(f"The result takes {len(line)} of {RESULT_LIMIT_BYTES} bytes; shorten storage.uri.")
         return line
+
+
+def _cut(text: str, limit_bytes: int) -> str:
+    """The longest start of the text that takes at most `limit_bytes` as JSON with an ellipsis; "" if none."""
+    length = bisect_right(range(len(text) + 1), limit_bytes, key=lambda n: len(json.dumps(text[:n] + "…")))
+    return text[: length - 1] + "…" if length else ""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -125,7 +126,12 @@ class Reporter:
 
     def _emit(self, kind: str, document: Mapping[str, Any]) -> None:
         line = json.dumps({"kind": kind, "time": round(self._clock(), 3), **document})
-        print(line, file=self._stream or sys.stdout, flush=True)
+        try:
+            print(line, file=self._stream or sys.stdout, flush=True)
+        except BrokenPipeError:
+            # Nobody listens any more, as after `| head`; the work goes on, and so that the interpreter
+            # does not stumble over the broken pipe when it ends, stdout leads nowhere from here.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _finite_or_none(value: float) -> float | None:

@@ -15,20 +15,17 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, TypeVar
-from urllib.parse import urlsplit
 
 import fsspec
 import tenacity
 
-from collectiverun_trainer import storage_faults
+from collectiverun_trainer import s3_options, storage_faults
 from collectiverun_trainer.errors import InvalidConfiguration, StorageUnavailable
 from collectiverun_trainer.order import StorageOptions
 
 RETRY_SECONDS_VARIABLE: Final = "COLLECTIVERUN_STORAGE_RETRY_SECONDS"
 DEFAULT_RETRY_SECONDS: Final = 300.0
 SCHEMES: Final = ("file", "memory", "s3")
-CONNECT_TIMEOUT_SECONDS: Final = 10
-READ_TIMEOUT_SECONDS: Final = 60
 # A slow server is waited for; one that takes an object slower than this counts as hung.
 SLOWEST_BYTES_PER_SECOND: Final = 100_000
 
@@ -100,7 +97,7 @@ class Storage:
         elif scheme == "s3":
             # aiohttp's read timeout does not run while a body is sent; a server may stop taking it.
             filesystem.pipe_file(
-                uri, data, timeout=READ_TIMEOUT_SECONDS + len(data) / SLOWEST_BYTES_PER_SECOND
+                uri, data, timeout=s3_options.READ_TIMEOUT_SECONDS + len(data) / SLOWEST_BYTES_PER_SECOND
             )
         else:
             filesystem.pipe_file(uri, data)
@@ -126,7 +123,7 @@ class Storage:
     def _filesystem(self, uri: str) -> Any:
         scheme = _scheme(uri)
         if scheme not in self._filesystems:
-            arguments = _s3_arguments(self._options) if scheme == "s3" else {}
+            arguments = s3_options.arguments(self._options) if scheme == "s3" else {}
             self._filesystems[scheme] = fsspec.filesystem(scheme, skip_instance_cache=True, **arguments)
             if scheme == "s3":
                 # botocore retries a request, tenacity the operation; retries of s3fs too would multiply.
@@ -215,47 +212,3 @@ def _flush_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _s3_arguments(options: StorageOptions) -> dict[str, Any]:
-    """Arguments of s3fs. Credentials are left to botocore, which takes them from AWS_* of the environment."""
-    config: dict[str, Any] = {
-        "connect_timeout": CONNECT_TIMEOUT_SECONDS,
-        "read_timeout": READ_TIMEOUT_SECONDS,
-        "retries": {"mode": "standard", "max_attempts": 2},
-        "s3": {"addressing_style": options.addressing.lower()},
-    }
-    client: dict[str, Any] = {"verify": _verification(options)}
-    if options.endpoint:
-        _check_endpoint(options.endpoint)
-        # Many servers do not know the newer checksums; every object is checked by its sha256 anyway.
-        config |= {
-            "request_checksum_calculation": "when_required",
-            "response_checksum_validation": "when_required",
-        }
-    if options.region:
-        client["region_name"] = options.region
-    return {
-        "endpoint_url": options.endpoint,
-        "use_listings_cache": False,
-        "client_kwargs": client,
-        "config_kwargs": config,
-    }
-
-
-def _verification(options: StorageOptions) -> bool | str:
-    if options.ca_bundle_path is None:
-        return not options.insecure
-    if not Path(options.ca_bundle_path).is_file():
-        raise InvalidConfiguration(
-            f"storage.caBundlePath {options.ca_bundle_path!r} is no file; give its path."
-        )
-    return options.ca_bundle_path
-
-
-def _check_endpoint(endpoint: str) -> None:
-    parts = urlsplit(endpoint)
-    if parts.scheme not in ("http", "https") or not parts.netloc:
-        raise InvalidConfiguration(
-            f"storage.endpoint {endpoint!r} is no URL; use https://host or http://host:port."
-        )

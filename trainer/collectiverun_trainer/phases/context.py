@@ -17,6 +17,7 @@ from pydantic import ValidationError
 from collectiverun_trainer.artifact import Artifact, ArtifactWriter
 from collectiverun_trainer.checkpoint import CheckpointStore
 from collectiverun_trainer.config import PARAMS, Model
+from collectiverun_trainer.device import default_device
 from collectiverun_trainer.errors import InputInvalid, InvalidConfiguration, Stopped
 from collectiverun_trainer.order import (
     POD_UID_VARIABLE,
@@ -170,6 +171,13 @@ class PhaseContext:
             "device": self.device.type,
             "versions": versions(),
         }
+
+
+def prepare(order: PhaseOrder, reporter: Reporter, stop: StopFlag) -> PhaseContext:
+    """Context of a phase that runs as a process of its own."""
+    storage = Storage(order.storage)
+    checkpoints = CheckpointStore(storage, join(order.member_uri, "checkpoints"), order.attempt)
+    return PhaseContext(order, storage, reporter, checkpoints, default_device(), stop)
 
 
 def versions() -> dict[str, str]:

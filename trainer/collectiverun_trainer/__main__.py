@@ -1,0 +1,93 @@
+"""Runs one phase: phase order in, artifact and result line out, exit code for the operator."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+
+from collectiverun_trainer import command, phases, result, stopping
+from collectiverun_trainer.errors import PhaseError, Stopped
+from collectiverun_trainer.order import PhaseOrder, PhaseResult
+from collectiverun_trainer.progress import Reporter
+from collectiverun_trainer.progress_bar import TerminalBar
+from collectiverun_trainer.stopping import SignalStopFlag, StopFlag
+
+_THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the phase that the command line asks for; the result line is written however it ends."""
+    line = result.ResultLine()
+    try:
+        outcome = _run(arguments, line)
+    except PhaseError as error:
+        print(error, file=sys.stderr)
+        outcome = result.failure(error)
+    except Exception as error:
+        traceback.print_exc()
+        outcome = result.unexpected(error)
+    line.write(outcome)
+    return outcome.exit_code
+
+
+def _run(arguments: Sequence[str], line: result.ResultLine) -> PhaseResult:
+    stop = SignalStopFlag(_ender(line), stopping.grace_seconds_of_environment())
+    stop.install()  # first of all: as process 1 of a container, a signal without a handler is lost
+    order = command.parse(arguments)
+    bar = TerminalBar(order.phase) if sys.stderr.isatty() else None
+    reporter = Reporter(bar=bar)
+    logging.getLogger("collectiverun_trainer").addHandler(_LogLines(reporter))
+    try:
+        return _work(order, reporter, stop)
+    finally:
+        if bar:
+            bar.close()
+
+
+def _work(order: PhaseOrder, reporter: Reporter, stop: StopFlag) -> PhaseResult:
+    # The libraries read these when they are loaded, so nothing that needs them may be imported before.
+    os.environ |= dict.fromkeys(_THREAD_VARIABLES, str(order.threads))
+    from collectiverun_trainer import commits, device
+    from collectiverun_trainer.phases import context
+
+    device.settle(order.threads)
+    work = context.prepare(order, reporter, stop)
+    if earlier := commits.earlier_result(work.storage, order, work.config):
+        reporter.log(f"This work is already published at {earlier.uri}; it is reported again.")
+        return earlier
+    return phases.load(order.phase)(work)
+
+
+def _ender(line: result.ResultLine) -> Callable[[str], None]:
+    """What ends the process at once, leaving a result line that says why."""
+
+    def end(why: str) -> None:
+        error = Stopped(
+            f"Ended at once because {why}; the last checkpoint is where the next attempt goes on."
+        )
+        print(error, file=sys.stderr, flush=True)
+        line.write(result.failure(error))
+        os._exit(line.exit_code or 0)
+
+    return end
+
+
+class _LogLines(logging.Handler):
+    """Puts the program's own log on stdout as JSON, and its warnings before a person's eyes."""
+
+    def __init__(self, reporter: Reporter) -> None:
+        super().__init__(logging.INFO)
+        self._reporter = reporter
+
+    def emit(self, record: logging.LogRecord) -> None:
+        message = record.getMessage()
+        self._reporter.log(message, record.levelname.lower())
+        if record.levelno >= logging.WARNING:
+            print(message, file=sys.stderr)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,60 @@
+"""Earlier commits of a member: what an attempt reports again instead of working twice.
+
+A Pod may vanish after it committed and before anyone read its result. So an attempt first looks below its own
+member's `attempt-*/*/`; together with the checkpoints this is the only listing of storage (docs/adr/0003).
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from collectiverun_trainer import agreement
+from collectiverun_trainer.artifact import COMMIT_NAME, Artifact
+from collectiverun_trainer.errors import InputInvalid
+from collectiverun_trainer.order import PhaseOrder, PhaseResult
+from collectiverun_trainer.storage import Storage, join
+
+_ATTEMPT = re.compile(r"attempt-([1-9]\d*)")
+_logger = logging.getLogger(__name__)
+
+
+def earlier_result(storage: Storage, order: PhaseOrder, config: Mapping[str, Any]) -> PhaseResult | None:
+    """Result of the member's first commit whose every file verifies; None if there is none.
+
+    Raises:
+        InvalidConfiguration: if it was made with another configuration.
+    """
+    for uri in _committed(storage, order.member_uri):
+        try:
+            artifact = Artifact.open(storage, uri)
+            artifact.verify()
+            result = _result(artifact)
+        except InputInvalid as error:
+            _logger.warning("An earlier commit can't be used, the work is done again: %s", error)
+            continue
+        agreement.require(config, artifact.manifest.get("config", {}), uri)
+        return result
+    return None
+
+
+def _committed(storage: Storage, member_uri: str) -> Iterator[str]:
+    """Addresses with a commit, the earliest attempt first."""
+    matches = (_ATTEMPT.fullmatch(name) for name in storage.list(member_uri))
+    for attempt in sorted(int(match[1]) for match in matches if match):
+        attempt_uri = join(member_uri, f"attempt-{attempt}")
+        for pod in storage.list(attempt_uri):
+            if storage.exists(join(attempt_uri, pod, COMMIT_NAME)):
+                yield join(attempt_uri, pod)
+
+
+def _result(artifact: Artifact) -> PhaseResult:
+    try:
+        result = PhaseResult.model_validate(artifact.manifest.get("result"))
+    except ValidationError as error:
+        raise InputInvalid(f"The manifest of {artifact.uri} holds no result.") from error
+    return result.model_copy(update={"uri": artifact.uri, "manifest_sha256": artifact.manifest_sha256})
