@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
+from collectiverun_trainer import agreement
 from collectiverun_trainer.artifact import Artifact, ArtifactWriter
 from collectiverun_trainer.errors import InputInvalid
 from collectiverun_trainer.state_tree import flatten, unflatten
@@ -33,9 +35,24 @@ class CheckpointName(NamedTuple):
 
 
 class CheckpointStore:
-    """Saves and finds checkpoints below `uri`; `attempt` is who saves, `keep` how many good ones stay."""
+    """Saves and finds checkpoints below `uri`.
 
-    def __init__(self, storage: Storage, uri: str, attempt: int, keep: int = 2) -> None:
+    Args:
+        storage: where they lie.
+        uri: `<member>/checkpoints`.
+        attempt: number of the attempt that saves.
+        keep: how many good ones stay.
+        config: what the phase was told; one that was saved with other values is refused, not resumed.
+    """
+
+    def __init__(
+        self,
+        storage: Storage,
+        uri: str,
+        attempt: int,
+        keep: int = 2,
+        config: Mapping[str, Any] | None = None,
+    ) -> None:
         if keep < 1:
             raise ValueError(f"keep is {keep!r}; at least one checkpoint must stay.")
         self.last_step: int | None = None
@@ -43,6 +60,7 @@ class CheckpointStore:
         self._uri = uri
         self._attempt = attempt
         self._keep = keep
+        self._config = dict(config or {})
         self._good: list[CheckpointName] = []
 
     def save(self, step: int, state: dict[str, Any]) -> None:
@@ -60,12 +78,16 @@ class CheckpointStore:
         writer = ArtifactWriter(self._storage, self._address(name))
         writer.add_tensors(TENSORS_NAME, tensors)
         writer.add_json(TREE_NAME, tree)
-        writer.commit({"step": step, "attempt": self._attempt})
+        writer.commit({"step": step, "attempt": self._attempt, "config": self._config})
         self._remember(name)
         self._prune()
 
     def latest(self) -> tuple[int, dict[str, Any]] | None:
-        """Step and state of the newest checkpoint that verifies, of any attempt; None if there is none."""
+        """Step and state of the newest checkpoint that verifies, of any attempt; None if there is none.
+
+        Raises:
+            InvalidConfiguration: if it was saved under another configuration.
+        """
         for name in sorted(self._names(), reverse=True):
             try:
                 state = self._load(name)
@@ -78,6 +100,7 @@ class CheckpointStore:
 
     def _load(self, name: CheckpointName) -> dict[str, Any]:
         artifact = Artifact.open(self._storage, self._address(name))
+        agreement.require(self._config, artifact.manifest.get("config", {}), artifact.uri)
         state = unflatten(artifact.read_json(TREE_NAME), artifact.read_tensors(TENSORS_NAME))
         if not isinstance(state, dict):
             raise InputInvalid(f"The checkpoint at {artifact.uri} holds no state.")

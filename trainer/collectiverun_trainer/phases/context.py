@@ -57,10 +57,7 @@ class PhaseContext:
 
     def params(self, model: type[_Params]) -> _Params:
         """The phase's parameters, typed. Raises InvalidConfiguration with every fault's field."""
-        try:
-            return model.model_validate(self.order.params)
-        except ValidationError as error:
-            raise InvalidConfiguration(f"The phase order is invalid: {faults(error, 'params')}.") from error
+        return _typed_params(self.order, model)
 
     def inputs(self, phase: Phase) -> list[tuple[ArtifactReference, Artifact]]:
         """The artifacts the order names for a phase, opened and verified, in the order's order.
@@ -147,10 +144,8 @@ class PhaseContext:
 
     @cached_property
     def config(self) -> dict[str, Any]:
-        """What decides the outcome, defaults filled in; attempts of one member must agree on it."""
-        order = self.order.model_dump(by_alias=True, mode="json", include={"environment", "seed", "holdout"})
-        params = self.params(PARAMS[self.order.phase])
-        return order | {"params": params.model_dump(by_alias=True, mode="json")}
+        """What decides the outcome, defaults filled in."""
+        return configuration(self.order)
 
     def _metadata(self, result: dict[str, Any]) -> dict[str, Any]:
         wall_seconds, cpu_seconds = self.reporter.spent_seconds
@@ -173,10 +168,26 @@ class PhaseContext:
         }
 
 
+def configuration(order: PhaseOrder) -> dict[str, Any]:
+    """What decides the outcome of an order, defaults filled in; attempts of one member must agree on it."""
+    fields = order.model_dump(by_alias=True, mode="json", include={"environment", "seed", "holdout"})
+    params = _typed_params(order, PARAMS[order.phase])
+    return fields | {"params": params.model_dump(by_alias=True, mode="json")}
+
+
+def _typed_params(order: PhaseOrder, model: type[_Params]) -> _Params:
+    try:
+        return model.model_validate(order.params)
+    except ValidationError as error:
+        raise InvalidConfiguration(f"The phase order is invalid: {faults(error, 'params')}.") from error
+
+
 def prepare(order: PhaseOrder, reporter: Reporter, stop: StopFlag) -> PhaseContext:
     """Context of a phase that runs as a process of its own."""
     storage = Storage(order.storage)
-    checkpoints = CheckpointStore(storage, join(order.member_uri, "checkpoints"), order.attempt)
+    checkpoints = CheckpointStore(
+        storage, join(order.member_uri, "checkpoints"), order.attempt, config=configuration(order)
+    )
     return PhaseContext(order, storage, reporter, checkpoints, default_device(), stop)
 
 
