@@ -1,0 +1,38 @@
+"""What the plan is carried out on: the verbs of a cluster, and the clusters that have them.
+
+Everything speaks Kubernetes' own JSON shapes (plain dicts), on this machine too, so that the same plan and
+the same Job manifests serve both. A cluster obeys: it never decides what runs, when to retry or when to
+stop; `planning.py` does. It never opens the run's storage.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+JSONObject = dict[str, Any]
+
+
+class Cluster(Protocol):
+    """What the reconciler needs of a cluster. Every document is Kubernetes JSON."""
+
+    async def jobs(self, run_uid: str) -> list[JSONObject]:
+        """Every Job of the run, finished and terminating ones too."""
+
+    async def pods(self, run_uid: str) -> list[JSONObject]:
+        """Every Pod of the run, finished and terminating ones too."""
+
+    async def create_job(self, manifest: JSONObject) -> JSONObject:
+        """The Job as created. One that is already there under the same name and run is returned as it is."""
+
+    async def delete_job(self, namespace: str, name: str, uid: str) -> None:
+        """Delete the Job with this UID and its Pods: SIGTERM, grace, SIGKILL. None there is success."""
+
+    async def progress(self, run_uid: str) -> Mapping[str, JSONObject]:
+        """The newest progress line of each running Job, by the Job's name."""
+
+    async def write_status(self, run: JSONObject, status: JSONObject) -> JSONObject:
+        """Keep the run's new status durably, before any action; returns the run with it."""
+
+    async def delete_run(self, run: JSONObject) -> None:
+        """Forget the run (its time to live is over). Its storage stays."""

@@ -1,0 +1,132 @@
+"""The run's journal on this machine: append-only JSON lines that prove afterwards what ran when.
+
+Every line is on disk before what it announces happens: a process is let go only after its `podStarted`
+line, a member's next process only after the former one's `podEnded`. `violations` reads the proof.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+Event = dict[str, Any]
+
+
+class History:
+    """Appends events to `history.jsonl`; each is synchronised to disk before `append` returns."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._drop_torn_line()
+
+    def append(self, event: str, **fields: Any) -> Event:
+        """Write one event with the present time (Unix seconds) and return it."""
+        record: Event = {"time": time.time(), "event": event, **fields}
+        descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+        try:
+            os.write(descriptor, (json.dumps(record) + "\n").encode())
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        return record
+
+    def events(self) -> list[Event]:
+        """All events so far, oldest first."""
+        return read_history(self._path)
+
+    def _drop_torn_line(self) -> None:
+        """A write cut off by a kill announced nothing that happened: its line goes."""
+        if not self._path.exists():
+            return
+        content = self._path.read_bytes()
+        whole = content.rfind(b"\n") + 1
+        if whole != len(content):
+            os.truncate(self._path, whole)
+
+
+def read_history(path: Path) -> list[Event]:
+    """The events of a `history.jsonl`, oldest first; a last line without its end is not one."""
+    if not path.exists():
+        return []
+    lines = path.read_text().split("\n")[:-1]
+    return [json.loads(line) for line in lines]
+
+
+def violations(events: Iterable[Event]) -> list[str]:
+    """Sentences for every member that ran in two live attempts or was committed twice; empty: none.
+
+    A later attempt that reports the commit of an earlier one again names the same artifact: that is no
+    second commit.
+    """
+    found: list[str] = []
+    live: dict[tuple[str, str], str] = {}
+    commits: dict[tuple[str, str], tuple[str, str]] = {}
+    for event in events:
+        if event["event"] not in ("podStarted", "podEnded"):
+            continue
+        member = (event["phase"], event["member"])
+        if event["event"] == "podStarted":
+            found += _overlap(member, live, event)
+            live[member] = event["podUid"]
+            continue
+        if live.get(member) == event["podUid"]:
+            del live[member]
+        found += _second_commit(member, commits, event)
+    return found
+
+
+def _overlap(member: tuple[str, str], live: dict[tuple[str, str], str], event: Event) -> list[str]:
+    if member not in live:
+        return []
+    return [f"{'/'.join(member)}: Pod {event['podUid']} started while Pod {live[member]} was alive"]
+
+
+def _second_commit(
+    member: tuple[str, str], commits: dict[tuple[str, str], tuple[str, str]], event: Event
+) -> list[str]:
+    if event["exitCode"] != 0 or not event.get("uri"):
+        return []
+    commit = (event["uri"], event.get("manifestSha256") or "")
+    first = commits.setdefault(member, commit)
+    return [] if first == commit else [f"{'/'.join(member)}: committed {first} and {commit}"]
+
+
+@dataclass(frozen=True)
+class PhaseTime:
+    """What a phase took: seconds in which at least one of its Pods ran, and CPU seconds of all of them."""
+
+    wall_seconds: float
+    cpu_seconds: float
+
+
+def phase_times(events: Sequence[Event]) -> dict[str, PhaseTime]:
+    """Wall and CPU time by phase, over all attempts, from the ended Pods.
+
+    A kill between a Pod's `podEnded` line and its document makes the next driver write a second one: the
+    first counts.
+    """
+    ended: dict[str, Event] = {}
+    for event in events:
+        if event["event"] == "podEnded" and event["startedTime"] is not None:
+            ended.setdefault(event["podUid"], event)
+    spans: dict[str, list[tuple[float, float]]] = defaultdict(list)
+    cpu: dict[str, float] = defaultdict(float)
+    for event in ended.values():
+        spans[event["phase"]].append((event["startedTime"], event["endedTime"]))
+        cpu[event["phase"]] += event["cpuSeconds"]
+    return {phase: PhaseTime(_covered(spans[phase]), cpu[phase]) for phase in spans}
+
+
+def _covered(spans: list[tuple[float, float]]) -> float:
+    """Length of the union of intervals."""
+    total, reached = 0.0, float("-inf")
+    for start, end in sorted(spans):
+        total += max(0.0, end - max(start, reached))
+        reached = max(reached, end)
+    return total

@@ -1,0 +1,189 @@
+"""Job and Pod documents as this machine keeps them, built and moved on in Kubernetes' JSON shape. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+JSONObject = dict[str, Any]
+
+ORDER_VARIABLE = "COLLECTIVERUN_PHASE_ORDER"
+DEFAULT_GRACE_SECONDS = 30
+START_ERROR_CODE = 128
+KILLED_CODE = 137
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a Pod's container ended, in a kubelet's words. `disruption`: DisruptionTarget's reason, message."""
+
+    exit_code: int
+    reason: str
+    message: str = ""
+    signal: int | None = None
+    disruption: tuple[str, str] | None = None
+
+
+def timestamp(time: float) -> str:
+    """Unix seconds as Kubernetes writes a moment (UTC, whole seconds)."""
+    return datetime.fromtimestamp(time, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def new_job(manifest: JSONObject, uid: str, now: float) -> JSONObject:
+    """The Job a server makes of a manifest."""
+    job = deepcopy(manifest)
+    job["metadata"] |= {"uid": uid, "creationTimestamp": timestamp(now)}
+    job["status"] = {"active": 1, "startTime": timestamp(now)}
+    return job
+
+
+def new_pod(job: JSONObject, uid: str, now: float) -> JSONObject:
+    """The Pod a Job's controller makes."""
+    template = deepcopy(job["spec"]["template"])
+    name, job_uid = job["metadata"]["name"], job["metadata"]["uid"]
+    labels = template.get("metadata", {}).get("labels", {})
+    marks = {"batch.kubernetes.io/job-name": name, "batch.kubernetes.io/controller-uid": job_uid}
+    owner = {"apiVersion": "batch/v1", "kind": "Job", "name": name, "uid": job_uid, "controller": True}
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {
+            "name": f"{name}-{uid[:5]}",
+            "namespace": job["metadata"].get("namespace", "default"),
+            "uid": uid,
+            "labels": labels | marks,
+            "ownerReferences": [owner],
+            "creationTimestamp": timestamp(now),
+        },
+        "spec": template["spec"],
+        "status": {"phase": "Pending", "conditions": []},
+    }
+
+
+def trainer_container(pod: JSONObject) -> JSONObject:
+    """The one container that counts here: `trainer`, else the first."""
+    containers: Sequence[JSONObject] = pod["spec"]["containers"]
+    return next((container for container in containers if container.get("name") == "trainer"), containers[0])
+
+
+def phase_order(pod: JSONObject) -> JSONObject:
+    """The phase order the container is given; empty if it has none."""
+    for entry in trainer_container(pod).get("env", []):
+        if entry["name"] == ORDER_VARIABLE:
+            order: JSONObject = json.loads(entry["value"])
+            return order
+    return {}
+
+
+def grace_seconds(pod: JSONObject) -> float:
+    """Seconds between SIGTERM and SIGKILL."""
+    return float(pod["spec"].get("terminationGracePeriodSeconds", DEFAULT_GRACE_SECONDS))
+
+
+def environment(pod: JSONObject) -> dict[str, str]:
+    """What the container's `env` sets. Raises ValueError for what only a cluster can fill in."""
+    metadata = pod["metadata"]
+    fields = {f"metadata.{name}": metadata[name] for name in ("uid", "name", "namespace")}
+    variables: dict[str, str] = {}
+    for entry in trainer_container(pod).get("env", []):
+        source = entry.get("valueFrom")
+        path = source.get("fieldRef", {}).get("fieldPath", "") if source else ""
+        if source and path not in fields:
+            raise ValueError(
+                f"variable {entry['name']!r} takes its value from {source!r}, which only a cluster has"
+            )
+        variables[entry["name"]] = fields[path] if source else str(entry.get("value", ""))
+    return variables
+
+
+def set_condition(
+    pod: JSONObject, kind: str, status: str, now: float, reason: str = "", message: str = ""
+) -> bool:
+    """Put a condition in a Pod's status; whether anything changed."""
+    conditions: list[JSONObject] = pod["status"]["conditions"]
+    old = next((condition for condition in conditions if condition["type"] == kind), None)
+    new = {"type": kind, "status": status, "reason": reason, "message": message}
+    if old and {key: old[key] for key in new} == new:
+        return False
+    if old:
+        conditions.remove(old)
+    conditions.append(new | {"lastTransitionTime": timestamp(now)})
+    return True
+
+
+def set_waiting(pod: JSONObject, why: str, now: float) -> bool:
+    """The Pod waits for cores or GPUs; whether that is news."""
+    return set_condition(pod, "PodScheduled", "False", now, "Unschedulable", why)
+
+
+def set_running(pod: JSONObject, now: float) -> None:
+    """The Pod's container has started."""
+    set_condition(pod, "PodScheduled", "True", now)
+    pod["status"] |= {"phase": "Running", "startTime": timestamp(now)}
+    _set_container_state(pod, {"running": {"startedAt": timestamp(now)}})
+
+
+def set_ended(job: JSONObject, pod: JSONObject, ending: Ending, started: float | None, now: float) -> None:
+    """The Pod's container has ended, and with it the Job."""
+    terminated: JSONObject = {
+        "exitCode": ending.exit_code,
+        "reason": ending.reason,
+        "message": ending.message,
+        "startedAt": timestamp(now if started is None else started),
+        "finishedAt": timestamp(now),
+    }
+    if ending.signal is not None:
+        terminated["signal"] = ending.signal
+    succeeded = ending.exit_code == 0
+    pod["status"]["phase"] = "Succeeded" if succeeded else "Failed"
+    _set_container_state(pod, {"terminated": terminated})
+    if ending.disruption:
+        set_condition(pod, "DisruptionTarget", "True", now, *ending.disruption)
+    job["status"] |= {"active": 0, "succeeded": int(succeeded), "failed": int(not succeeded)}
+    job["status"]["conditions"] = [_job_condition(succeeded, now)]
+
+
+def set_deleted(document: JSONObject, now: float, grace: float) -> None:
+    """Mark a Job or Pod as terminating."""
+    document["metadata"] |= {"deletionTimestamp": timestamp(now), "deletionGracePeriodSeconds": int(grace)}
+
+
+def is_deleted(document: JSONObject) -> bool:
+    """Whether it is terminating."""
+    return "deletionTimestamp" in document["metadata"]
+
+
+def has_ended(pod: JSONObject) -> bool:
+    """Whether its container has ended."""
+    return pod["status"]["phase"] in ("Succeeded", "Failed")
+
+
+def result_of(message: str) -> Mapping[str, Any]:
+    """The phase result in a termination message; empty where there is none."""
+    try:
+        result = json.loads(message)
+    except ValueError:
+        return {}
+    return result if isinstance(result, dict) else {}
+
+
+def _set_container_state(pod: JSONObject, state: JSONObject) -> None:
+    container = trainer_container(pod)
+    pod["status"]["containerStatuses"] = [
+        {
+            "name": container.get("name", "trainer"),
+            "image": container.get("image", ""),
+            "ready": "running" in state,
+            "restartCount": 0,
+            "state": state,
+        }
+    ]
+
+
+def _job_condition(succeeded: bool, now: float) -> JSONObject:
+    outcome = ("Complete", "CompletionsReached") if succeeded else ("Failed", "BackoffLimitExceeded")
+    return {"type": outcome[0], "status": "True", "reason": outcome[1], "lastTransitionTime": timestamp(now)}

@@ -1,0 +1,47 @@
+"""Follows the JSON lines a phase writes to its standard output."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+_READ_LIMIT_BYTES = 1 << 20
+
+
+class ProgressTail:
+    """The newest `progress` line of a growing file. Lines that are no JSON are a library's: passed over."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._offset = 0
+        self._rest = b""
+        self._newest: dict[str, Any] | None = None
+
+    def newest(self) -> dict[str, Any] | None:
+        """Read on to the file's end and return the newest progress, None where there is none yet."""
+        for line in self._new_lines():
+            record = _record(line)
+            if record.get("kind") == "progress":
+                self._newest = record
+        return self._newest
+
+    def _new_lines(self) -> list[bytes]:
+        if not self._path.exists():
+            return []
+        lines: list[bytes] = []
+        with self._path.open("rb") as file:
+            file.seek(self._offset)
+            while content := file.read(_READ_LIMIT_BYTES):
+                *whole, self._rest = (self._rest + content).split(b"\n")
+                lines += whole
+            self._offset = file.tell()
+        return lines
+
+
+def _record(line: bytes) -> dict[str, Any]:
+    try:
+        record = json.loads(line)
+    except ValueError:
+        return {}
+    return record if isinstance(record, dict) else {}
