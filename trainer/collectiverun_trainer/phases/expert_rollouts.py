@@ -13,7 +13,7 @@ from torch import Tensor
 
 from collectiverun_trainer.config import Task
 from collectiverun_trainer.environments.vector import VectorEnvironment
-from collectiverun_trainer.policy import Policy
+from collectiverun_trainer.policy import MemorylessPolicy, Policy, RandomPolicy, ScriptedPolicy
 from collectiverun_trainer.replay.episodes import Episodes
 
 Array = npt.NDArray[Any]
@@ -32,8 +32,27 @@ class Rollouts:
         return Episodes.unlabelled(task, source, columns, columns["next_obs"][:, -1], self.goals[row])
 
 
+class WanderingPolicy(MemorylessPolicy):
+    """A scripted policy led astray: a share of random action, drawn anew for every episode, is mixed in."""
+
+    def __init__(self, task: Task, generator: np.random.Generator) -> None:
+        self.script = ScriptedPolicy(task)
+        self.random = RandomPolicy(generator)
+        self.generator = generator
+        self.share = 0.0
+
+    def begin(self, n: int) -> None:
+        """New episodes: draw how far they are led astray."""
+        self.share = float(self.generator.uniform())
+
+    def act(self, obs: Array) -> Array:
+        """Actions (n, 4)."""
+        mixed: Array = (1.0 - self.share) * self.script.act(obs) + self.share * self.random.act(obs)
+        return mixed.astype(np.float32)
+
+
 def play(environment: VectorEnvironment, policy: Policy, goals: Array) -> Rollouts:
-    """Let a policy act for whole episodes, one after the other, on goals (n, k) of the settings' goal seed."""
+    """Let a policy act for k whole episodes one after the other, on goals (n, k)."""
     episodes = [_play_one(environment, policy, goals[:, k]) for k in range(goals.shape[1])]
     columns = {
         name: torch.from_numpy(np.stack([episode[name] for episode in episodes], axis=1))

@@ -1,9 +1,9 @@
-"""How a group of experts is trained together: episodes in lockstep, evaluation, the best so far, early stop."""
+"""How a group of experts is trained: episodes in lockstep, evaluation, the best so far, early stop."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from statistics import fmean
 from typing import Any
 
 import numpy as np
@@ -14,78 +14,20 @@ from collectiverun_trainer.config import EnvironmentSettings, ExpertsParams, Tas
 from collectiverun_trainer.environments.observation import Array
 from collectiverun_trainer.environments.vector import VectorEnvironment
 from collectiverun_trainer.evaluation import Outcomes, evaluate
+from collectiverun_trainer.order import Success
+from collectiverun_trainer.phases.expert_record import Expert, network_state
 from collectiverun_trainer.phases.expert_rollouts import play
 from collectiverun_trainer.policy import MemorylessPolicy, PolicyPerTask, ScriptedPolicy
 from collectiverun_trainer.replay.buffer import ReplayBuffer
 from collectiverun_trainer.replay.episodes import Episodes
 from collectiverun_trainer.sac.agent import StackedSAC
-from collectiverun_trainer.sac.networks import State
-from collectiverun_trainer.seeding import generator_state, numpy_generator, restore_generator, torch_generator
+from collectiverun_trainer.seeding import numpy_generator, torch_generator
 
 PHASE = "experts"
 
 
-@dataclass(frozen=True)
-class Evaluation:
-    """Success of the deterministic policy on selection goals."""
-
-    env_steps: int
-    at_end: float
-    any_step: float
-    mean_return: float
-
-    @property
-    def rank(self) -> tuple[float, float, int]:
-        """What the published policy is chosen by: success at the end, then at any step, then the later one."""
-        return self.at_end, self.any_step, self.env_steps
-
-
-@dataclass
-class Expert:
-    """What one expert has come to: its best networks, its evaluations and, once it has stopped, its episodes."""
-
-    task: Task
-    goals: np.random.Generator
-    history: list[Evaluation] = field(default_factory=list)
-    best: Evaluation | None = None
-    actor: State = field(default_factory=dict)
-    critics: State = field(default_factory=dict)
-    episode_goals: list[int] = field(default_factory=list)
-    env_steps: int = 0
-    training: Episodes | None = None
-
-    def succeeds(self, threshold: float | None, patience: int) -> bool:
-        """Whether the last `patience` evaluations all reached the threshold."""
-        recent = self.history[-patience:]
-        return (
-            threshold is not None and len(recent) == patience and min(e.at_end for e in recent) >= threshold
-        )
-
-    def state_dict(self) -> dict[str, Any]:
-        """Everything about the expert that its networks and replay do not hold."""
-        return {
-            "goals": generator_state(self.goals),
-            "history": [asdict(evaluation) for evaluation in self.history],
-            "best": asdict(self.best) if self.best else None,
-            "actor": self.actor,
-            "critics": self.critics,
-            "episode_goals": self.episode_goals,
-            "env_steps": self.env_steps,
-            "training": self.training.to_tensors() if self.training else None,
-        }
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Restore `state_dict`."""
-        restore_generator(self.goals, state["goals"])
-        self.history = [Evaluation(**evaluation) for evaluation in state["history"]]
-        self.best = Evaluation(**state["best"]) if state["best"] else None
-        self.actor, self.critics = state["actor"], state["critics"]
-        self.episode_goals, self.env_steps = state["episode_goals"], state["env_steps"]
-        self.training = Episodes.from_tensors(*state["training"]) if state["training"] else None
-
-
 class ExpertTraining:
-    """Experts of several tasks trained as one stack; every random number belongs to one expert and one purpose.
+    """Experts of several tasks trained as one stack; each random number belongs to one expert and purpose.
 
     An expert that stops early leaves the stack; the others go on exactly as if it were still there.
 
@@ -124,6 +66,20 @@ class ExpertTraining:
         return self.decisions * self.settings.action_repeat
 
     @property
+    def gradient_steps(self) -> int:
+        """Gradient steps of each expert that still learns."""
+        learning = max(0, self.decisions - self._decisions_before_learning)
+        return learning * self.params.gradient_steps_per_decision
+
+    @property
+    def success(self) -> Success | None:
+        """Mean over experts of the best success on selection goals so far; None before a first evaluation."""
+        best = [success for expert in self.experts if (success := expert.selection.best)]
+        if not best:
+            return None
+        return Success(any_step=fmean(s.any_step for s in best), at_end=fmean(s.at_end for s in best))
+
+    @property
     def total_env_steps(self) -> int:
         """Env steps an expert takes at most: the budget, rounded up to whole episodes."""
         return self._decisions_to_do * self.settings.action_repeat
@@ -140,8 +96,13 @@ class ExpertTraining:
             0 if self.params.demonstrations else self.params.random_env_steps // self.settings.action_repeat
         )
 
+    @property
+    def _decisions_before_learning(self) -> int:
+        # At least one whole episode is in the replay before the first gradient step.
+        return max(self._random_decisions, self.settings.horizon)
+
     def demonstrate(self) -> None:
-        """Fill the replays' demonstrations with episodes of the scripted policies, on goals of their own stream."""
+        """Fill the replays' demonstrations with episodes of the scripted policies on goals of own streams."""
         if not self.params.demonstrations:
             return
         tasks = [expert.task for expert in self.active]
@@ -157,8 +118,8 @@ class ExpertTraining:
         """One episode of every active expert with its gradient steps.
 
         Returns:
-            Means of losses over the episode's gradient steps (if it took any), the episode's return and success
-            of the exploring policy: (E,) each.
+            Means of losses over the episode's gradient steps (if it took any), return and success of the
+            exploring policy: (E,) each.
         """
         obs = self.environment.reset(self._draw_goals())
         losses: list[dict[str, Tensor]] = []
@@ -205,8 +166,7 @@ class ExpertTraining:
         self.decisions += 1
 
     def _learn(self) -> list[dict[str, Tensor]]:
-        # At least one whole episode lies in the replay before the first gradient step.
-        if self.decisions < max(self._random_decisions, self.settings.horizon):
+        if self.decisions <= self._decisions_before_learning:
             return []
         batch_size = self.params.batch_size
         return [
@@ -225,16 +185,11 @@ class ExpertTraining:
         return outcomes
 
     def _note(self, expert: Expert, slot: int, outcome: Outcomes) -> None:
-        success = outcome.success
-        mean_return = float(outcome.returns.mean())
-        evaluation = Evaluation(self.env_steps, success.at_end, success.any_step, mean_return)
-        expert.history.append(evaluation)
-        if expert.best is None or evaluation.rank >= expert.best.rank:
-            expert.best = evaluation
-            expert.actor, expert.critics = self.agent.actor_state(slot), self.agent.critics_state(slot)
+        state = network_state(self.agent.actor_state(slot), self.agent.critics_state(slot))
+        expert.selection.offer(self.env_steps, outcome.success, state)
 
     def _retire(self) -> None:
-        """Experts whose budget is spent, or that succeed often enough, stop: only their best networks go on."""
+        """Experts whose budget is spent, or that succeed often enough, stop and leave the stack."""
         spent = self.decisions >= self._decisions_to_do
         threshold, patience = self.params.stop_at_success, self.params.stop_patience
         stay = [s for s, e in enumerate(self.active) if not spent and not e.succeeds(threshold, patience)]

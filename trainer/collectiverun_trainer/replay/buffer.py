@@ -81,7 +81,7 @@ class ReplayBuffer:
                 column.copy_(parts[name])
 
     def sample(self, size: int) -> Batch:
-        """`size` transitions per learner, uniform with replacement; half are demonstrations if there are any."""
+        """`size` transitions per learner, drawn with replacement; half demonstrations if there are any."""
         start, stop = self.demonstrations, self.demonstrations + len(self)
         ranges = [(0, start, size // 2), (start, stop, size - size // 2)] if start else [(start, stop, size)]
         index = torch.empty(len(self.generators), size, dtype=torch.int64)
@@ -114,7 +114,7 @@ class ReplayBuffer:
         self.generators = [self.generators[learner] for learner in learners]
 
     def _columns(self, rows: Tensor) -> dict[str, Tensor]:
-        return dict(zip(self._sizes, rows.split(list(self._sizes.values()), -1), strict=True))
+        return dict(zip(self._sizes, torch.split(rows, list(self._sizes.values()), -1), strict=True))
 
     def state_dict(self) -> dict[str, Any]:
         """Exact contents. A next_obs is stored only where it is not the obs of the row behind it."""

@@ -77,9 +77,9 @@ class StackedSAC:
         self.target_critics = copy.deepcopy(self.critics).requires_grad_(False)
         start = math.log(self.params.initial_temperature)
         self.log_temperature = torch.full((experts, 1), start, device=self.device, requires_grad=True)
-        self._actor_parameters = list(self.actor.parameters())
-        self._critic_parameters = list(self.critics.parameters())
-        self._target_parameters = list(self.target_critics.parameters())
+        self._actor_parameters: list[Tensor] = list(self.actor.parameters())
+        self._critic_parameters: list[Tensor] = list(self.critics.parameters())
+        self._target_parameters: list[Tensor] = list(self.target_critics.parameters())
         self._optimisers = {
             "actor": self._adam(self._actor_parameters),
             "critics": self._adam(self._critic_parameters),

@@ -63,14 +63,15 @@ class StackedMLP(nn.Module):
     ) -> None:
         super().__init__()
         sizes = [inputs, *hidden, outputs]
-        self.layers = nn.ModuleList(StackedLinear(experts, i, o) for i, o in pairwise(sizes))
+        layers = [StackedLinear(experts, i, o) for i, o in pairwise(sizes)]
+        self.layers = nn.ModuleList(layers)
         self.layer_norm = layer_norm
         if generators is not None:
-            for layer in self.layers:
+            for layer in layers:
                 layer.initialise(generators)
 
     def forward(self, x: Tensor) -> Tensor:
-        *hidden, last = self.layers
+        *hidden, last = self.layers.children()
         for layer in hidden:
             x = layer(x)
             if self.layer_norm:
