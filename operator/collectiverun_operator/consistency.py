@@ -22,6 +22,7 @@ from collectiverun_operator.specification import (
     Storage,
     StudentsPhase,
 )
+from collectiverun_operator.template_rules import template_faults
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,11 @@ def sections_of(spec: Mapping[str, Any]) -> Sections:
     return Sections(
         **{name: _section(Spec, name, spec) for name in ("tasks", "storage", "environment", "pod_template")},
         **{name: read[name] for name in ("experts", "online_distillation", "students")},
-        phase_templates={name: phase.pod_template for name, phase in read.items() if _is_run(phase)},
+        phase_templates={
+            Phases.model_fields[name].alias or name: phase.pod_template
+            for name, phase in read.items()
+            if _is_run(phase)
+        },
     )
 
 
@@ -67,7 +72,7 @@ def _section(model: type[Spec] | type[Phases], name: str, document: Mapping[str,
 
 def consistency_faults(sections: Sections, *, local: bool) -> list[Fault]:
     """Every rule between sections that is broken."""
-    found = [*_student_faults(sections), *_budget_faults(sections)]
+    found = [*_student_faults(sections), *_budget_faults(sections), *_template_faults(sections)]
     found += _local_faults(sections) if local else _kubernetes_faults(sections)
     return found
 
@@ -119,6 +124,14 @@ def _distillation_faults(phase: OnlineDistillationPhase, horizon: int) -> Iterat
             f" {params.environments_per_task} environments; raise it to {needed} or lower environmentsPerTask"
         )
         yield Fault("spec.phases.onlineDistillation.params.envStepsPerTask", text)
+
+
+def _template_faults(sections: Sections) -> Iterator[Fault]:
+    if sections.pod_template is not None:
+        yield from template_faults(sections.pod_template, "spec.podTemplate")
+    for name, template in sections.phase_templates.items():
+        if template is not None:
+            yield from template_faults(template, f"spec.phases.{name}.podTemplate")
 
 
 def _local_faults(sections: Sections) -> Iterator[Fault]:

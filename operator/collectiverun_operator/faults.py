@@ -19,8 +19,13 @@ SHOWN_CHARACTERS = 80
 def model_faults(model: type[M], document: object, path: str) -> tuple[M | None, list[Fault]]:
     """`document` as a `model`, or None and every fault found, with paths that begin with `path`."""
     try:
-        # As JSON, and strictly: "3" is no number and a list is a tuple, as the API server sees it.
         text = json.dumps(document, default=str)
+    except (TypeError, ValueError, RecursionError) as error:
+        return None, [
+            Fault(path, f"is not plain data ({error}); write mappings, lists, strings and numbers only")
+        ]
+    try:
+        # As JSON, and strictly: "3" is no number and a list is a tuple, as the API server sees it.
         return model.model_validate_json(text, strict=True, by_alias=True, by_name=False), []
     except ValidationError as error:
         details = error.errors(include_url=False)

@@ -10,6 +10,8 @@ CONTAINER = "trainer"
 
 # Lists of a Pod whose entries are told apart by another field than `name`, as the API server does.
 _KEYS = {"volumeMounts": "mountPath", "volumeDevices": "devicePath", "ports": "containerPort"}
+# Entries of these are merged field by field; of other lists they are replaced, as a variable has one source.
+_DEEP = ("containers", "initContainers")
 
 
 def merge_templates(*templates: PodTemplate | None) -> dict[str, Any]:
@@ -27,7 +29,7 @@ def merge(under: Any, over: Any, field: str = "") -> Any:
         return under | {k: merge(under[k], v, k) if k in under else v for k, v in over.items()}
     key = _KEYS.get(field, "name")
     if _is_keyed(under, key) and _is_keyed(over, key):
-        return _merge_lists(under, over, key)
+        return _merge_lists(under, over, key, deep=field in _DEEP)
     return over
 
 
@@ -35,9 +37,9 @@ def _is_keyed(value: Any, key: str) -> bool:
     return isinstance(value, list) and all(isinstance(entry, dict) and key in entry for entry in value)
 
 
-def _merge_lists(under: list[Any], over: list[Any], key: str) -> list[Any]:
+def _merge_lists(under: list[Any], over: list[Any], key: str, *, deep: bool) -> list[Any]:
     merged = {str(entry[key]): entry for entry in under}
     for entry in over:
         known = merged.get(str(entry[key]))
-        merged[str(entry[key])] = merge(known, entry) if known is not None else entry
+        merged[str(entry[key])] = merge(known, entry) if deep and known is not None else entry
     return list(merged.values())

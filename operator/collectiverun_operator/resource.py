@@ -122,6 +122,8 @@ def _read_spec(spec: object, platform: Platform) -> tuple[Spec | None, list[Faul
     if not isinstance(spec, dict):
         return None, [Fault("spec", "is required" if spec is None else f"must be a mapping, not {spec!r}")]
     parsed, faults = model_faults(Spec, spec, "spec")
+    if any(fault.path == "spec" for fault in faults):
+        return None, faults
     faults += consistency_faults(sections_of(spec), local=platform.local)
     if not platform.local and parsed is not None and not (parsed.image or platform.image):
         faults.append(Fault("spec.image", "is required; this installation has no default image"))
