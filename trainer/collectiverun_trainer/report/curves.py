@@ -1,0 +1,71 @@
+"""Learning curves: success on selection goals against env steps, taken from the metrics phases emit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from statistics import fmean
+from typing import Any
+
+ANY_STEP = "evaluation/success_any_step"
+AT_END = "evaluation/success_at_end"
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One network's success while it learnt, an evaluation a point."""
+
+    series: str
+    task: str | None
+    env_steps: tuple[int, ...]
+    any_step: tuple[float, ...]
+    at_end: tuple[float, ...]
+
+    @property
+    def mean(self) -> float:
+        """Mean any-step success over the evaluations: the area below an evenly spaced curve."""
+        return fmean(self.any_step)
+
+    def env_steps_to(self, threshold: float) -> int | None:
+        """Env steps of the first evaluation whose any-step success reaches `threshold`; None: never."""
+        reached = (
+            steps for steps, share in zip(self.env_steps, self.any_step, strict=True) if share >= threshold
+        )
+        return next(reached, None)
+
+
+def curves(records: Iterable[Mapping[str, Any]], series: str, prefix: str = "") -> list[Curve]:
+    """One curve a task (or one for all, task None) from metrics records that carry both success figures.
+
+    `prefix` stands before the names of the figures, such as `student/`.
+    """
+    found: dict[str | None, list[tuple[int, float, float]]] = {}
+    for record in records:
+        values = record["values"]
+        if prefix + ANY_STEP in values:
+            point = (
+                int(record["envSteps"]),
+                float(values[prefix + ANY_STEP]),
+                float(values[prefix + AT_END]),
+            )
+            found.setdefault(record.get("task"), []).append(point)
+    return [_curve(series, task, points) for task, points in found.items()]
+
+
+def _curve(series: str, task: str | None, points: list[tuple[int, float, float]]) -> Curve:
+    env_steps, any_step, at_end = zip(*sorted(points), strict=True)
+    return Curve(series=series, task=task, env_steps=env_steps, any_step=any_step, at_end=at_end)
+
+
+def average(several: Iterable[Curve], series: str) -> Curve | None:
+    """The mean of curves that were measured at the same env steps; None where they were not."""
+    every = list(several)
+    if not every or len({curve.env_steps for curve in every}) != 1:
+        return None
+    return Curve(
+        series=series,
+        task=None,
+        env_steps=every[0].env_steps,
+        any_step=tuple(fmean(values) for values in zip(*(c.any_step for c in every), strict=True)),
+        at_end=tuple(fmean(values) for values in zip(*(c.at_end for c in every), strict=True)),
+    )

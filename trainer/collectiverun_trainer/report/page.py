@@ -1,0 +1,146 @@
+"""The report as one HTML page that needs nothing else: style, figures and videos are all inside it."""
+
+from __future__ import annotations
+
+import json
+from base64 import b64encode
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from collectiverun_trainer.config import PHASE_NAMES, Task
+from collectiverun_trainer.report.curves import Curve
+from collectiverun_trainer.report.headline import ablation_sentence, is_scripted, percent, students_sentence
+from collectiverun_trainer.report.panels import (
+    EmbeddingMap,
+    Labels,
+    ablation,
+    curve_panels,
+    map_and_legend,
+    success,
+)
+from collectiverun_trainer.report.summary import Network, Rate, Summary
+from collectiverun_trainer.report.video import MEDIA_TYPE
+
+SHOWN: tuple[Network, ...] = ("experts", "collective", "students", "controls")
+PHASE_TITLES = dict(
+    zip(
+        PHASE_NAMES,
+        ("Experts", "Trajectory transformer", "Online distillation", "Refinement", "Students", "Evaluation"),
+        strict=True,
+    )
+)
+
+
+@dataclass(frozen=True)
+class Video:
+    """One rollout of the collective as an animated picture, with a still one of its end."""
+
+    task: Task
+    content: bytes
+    poster: bytes
+    goal: int
+    succeeded_at_any_step: bool
+    succeeded_at_end: bool
+
+
+@dataclass(frozen=True)
+class Report:
+    """All a page shows."""
+
+    summary: Summary
+    curves: Sequence[Curve] = ()
+    embedding_map: EmbeddingMap | None = None
+    videos: Sequence[Video] = ()
+
+
+def render(report: Report) -> str:
+    """The whole page as text."""
+    summary, labels = report.summary, Labels(report.summary)
+    loader = PackageLoader("collectiverun_trainer.report")
+    environment = Environment(
+        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters |= {"percent": percent, "interval": _interval, "count": _count, "duration": _duration}
+    environment.filters["label"] = labels
+    return environment.get_template("report.html.jinja").render(
+        summary=summary,
+        style=Markup(loader.get_source(environment, "report.css")[0]),
+        names=_names(summary),
+        phase_titles=PHASE_TITLES,
+        robots=sorted({row.task.robot for row in (*summary.tasks, *summary.holdout)}),
+        rows=_shown(summary.overall),
+        unseen_rows=_shown({name for row in summary.holdout for name in row.scores}),
+        task_counts={name: sum(name in row.scores for row in summary.tasks) for name in SHOWN},
+        figures=_figures(report, labels),
+        videos=[(video, _data_uri(video.content), _data_uri(video.poster)) for video in report.videos],
+        sentences=_sentences(summary),
+        spec=json.dumps(summary.spec, indent=2, ensure_ascii=False),
+    )
+
+
+def _names(summary: Summary) -> dict[Network, str]:
+    return {
+        "experts": "Scripted policies" if is_scripted(summary) else "Experts",
+        "collective": "Collective",
+        "students": "Students",
+        "controls": "Controls",
+    }
+
+
+def _shown(present: Collection[Network]) -> list[Network]:
+    return [name for name in SHOWN if name in present]
+
+
+def _sentences(summary: Summary) -> dict[str, str]:
+    overall, sentences = summary.overall, {}
+    if "zero" in overall:
+        sentences["ablation"] = ablation_sentence(
+            overall["collective"], overall["zero"], overall.get("shuffled")
+        )
+    if summary.students:
+        sentences["students"] = students_sentence(summary.students)
+    return sentences
+
+
+def _figures(report: Report, labels: Labels) -> dict[str, Any]:
+    """Every figure of the page by the place it stands in; absent data gives an absent figure."""
+    summary, drawn = report.summary, report.embedding_map
+    networks: list[Network] = [name for name in _shown(summary.overall) if name != "controls"]
+    return {
+        "any_step": success(summary, "any_step", networks, labels),
+        "at_end": success(summary, "at_end", networks, labels),
+        "ablation": ablation(summary) if "zero" in summary.overall else None,
+        "experts": curve_panels(report.curves, ("experts",), labels),
+        "collective": curve_panels(report.curves, ("collective",), labels),
+        "students": curve_panels(report.curves, ("controls", "students"), labels),
+        "map": map_and_legend(drawn, labels) if drawn is not None else None,
+    }
+
+
+def _data_uri(content: bytes) -> str:
+    return f"data:{MEDIA_TYPE};base64,{b64encode(content).decode()}"
+
+
+def _interval(rate: Rate) -> str:
+    return f"{100 * rate.low:.0f}–{100 * rate.high:.0f}"
+
+
+def _count(number: int) -> str:
+    """`1234567` → `1 234 567`, with spaces that do not break."""
+    return f"{number:,}".replace(",", "\u202f")
+
+
+def _duration(seconds: float | None) -> str:
+    """Seconds as a person reads them: `4.2 s`, `42 s`, `3 min 07 s`, `2 h 05 min`; a dash for None."""
+    if seconds is None:
+        return "–"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{seconds:.1f} s" if seconds < 9.95 else f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"

@@ -1,0 +1,192 @@
+"""What a run shows, as data: success with intervals, retention, students, costs. `summary.json` is this."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal
+
+from pydantic import Field
+
+from collectiverun_trainer.config import EnvironmentSettings, Model, Task
+from collectiverun_trainer.evaluation import Outcomes, wilson_interval
+from collectiverun_trainer.order import RunIdentity, Success
+from collectiverun_trainer.report.curves import Curve
+
+Network = Literal["experts", "collective", "students", "controls", "zero", "shuffled"]
+# Any-step success on selection goals from which a task counts as learnt.
+LEARNT = 0.8
+OutcomesByNetwork = Mapping[Network, Mapping[Task, Outcomes]]
+
+
+class Rate(Model):
+    """A success rate over episodes, with its Wilson 95 % interval."""
+
+    successes: int = Field(ge=0)
+    episodes: int = Field(ge=1)
+    low: float = Field(description="Lower end of the Wilson 95 % interval.")
+    high: float = Field(description="Upper end of the Wilson 95 % interval.")
+
+    @property
+    def value(self) -> float:
+        """Share of the episodes that succeeded, 0..1."""
+        return self.successes / self.episodes
+
+    @classmethod
+    def count(cls, successes: int, episodes: int) -> Rate:
+        """The rate of `successes` in `episodes`."""
+        low, high = wilson_interval(successes, episodes)
+        return cls(successes=successes, episodes=episodes, low=low, high=high)
+
+
+class Score(Model):
+    """How often a network succeeded: at any env step of an episode, and at its last one."""
+
+    any_step: Rate
+    at_end: Rate
+
+    @classmethod
+    def of(cls, outcomes: Iterable[Outcomes]) -> Score:
+        """All episodes of `outcomes` pooled."""
+        every = list(outcomes)
+        episodes = sum(len(one.any_step) for one in every)
+        return cls(
+            any_step=Rate.count(sum(int(one.any_step.sum()) for one in every), episodes),
+            at_end=Rate.count(sum(int(one.at_end.sum()) for one in every), episodes),
+        )
+
+    @property
+    def success(self) -> Success:
+        """The two rates alone."""
+        return Success(any_step=self.any_step.value, at_end=self.at_end.value)
+
+
+class TaskScores(Model):
+    """One row of the success table."""
+
+    task: Task
+    expert_source: Literal["sac", "scripted"] = "sac"
+    scores: dict[Network, Score]
+
+
+class Retention(Model):
+    """Success of the collective divided by the experts'; None where the experts never succeed."""
+
+    any_step: float | None
+    at_end: float | None
+
+
+class StudentGain(Model):
+    """A student shaped by the collective beside its unshaped control, at equal seed and budget."""
+
+    task: Task
+    mode: str = Field("shaping", description="'shaping' or 'finetune'.")
+    threshold: float = Field(description="Any-step success on selection goals that counts as learnt.")
+    student_env_steps: int | None = Field(description="Env steps until the threshold; None: never reached.")
+    control_env_steps: int | None = Field(description="The same for the control.")
+    student_mean: float = Field(description="Mean any-step success over the evaluations while learning.")
+    control_mean: float = Field(description="The same for the control.")
+
+
+class QualityFigure(Model):
+    """One figure of how well task embeddings tell the tasks apart."""
+
+    name: str
+    value: float
+    chance: float | None = Field(
+        None, description="What embeddings without information would get; None: no such level."
+    )
+    higher_is_better: bool | None = True
+
+
+class PhaseCost(Model):
+    """What a phase took, summed over its members."""
+
+    phase: str
+    members: int
+    env_steps: int
+    wall_seconds: float | None = None
+    cpu_seconds: float | None = None
+    note: str = ""
+
+
+class Machine(Model):
+    """Where the evaluation ran."""
+
+    platform: str
+    processor: str
+    cores: int
+    device: str
+
+
+class Summary(Model):
+    """Everything the report says in figures."""
+
+    headline: str = Field("", description="What the run shows, in one sentence.")
+    findings: tuple[str, ...] = Field((), description="What else it shows, a sentence each.")
+    run: RunIdentity
+    seed: int
+    environment: EnvironmentSettings
+    success: dict[Network, Success]
+    overall: dict[Network, Score]
+    retention: Retention
+    tasks: tuple[TaskScores, ...]
+    holdout: tuple[TaskScores, ...] = ()
+    students: tuple[StudentGain, ...] = ()
+    embedding: tuple[QualityFigure, ...] = ()
+    phases: tuple[PhaseCost, ...] = ()
+    notes: tuple[str, ...] = ()
+    versions: dict[str, str] = Field(default_factory=dict)
+    machine: Machine | None = None
+    inputs: dict[str, str] = Field(
+        default_factory=dict, description="Manifest digest of every artifact read."
+    )
+    spec: dict[str, Any] = Field(default_factory=dict)
+
+
+def task_table(
+    outcomes: OutcomesByNetwork, tasks: Iterable[Task], sources: Mapping[Task, Literal["sac", "scripted"]]
+) -> tuple[TaskScores, ...]:
+    """One row a task with the scores of every network that was evaluated on it."""
+    return tuple(
+        TaskScores(
+            task=task,
+            expert_source=sources.get(task, "sac"),
+            scores={name: Score.of([by_task[task]]) for name, by_task in outcomes.items() if task in by_task},
+        )
+        for task in tasks
+    )
+
+
+def pooled(outcomes: OutcomesByNetwork, tasks: Iterable[Task]) -> dict[Network, Score]:
+    """The score of each network over all its episodes on `tasks`."""
+    wanted = set(tasks)
+    chosen = {
+        name: [o for task, o in by_task.items() if task in wanted] for name, by_task in outcomes.items()
+    }
+    return {name: Score.of(some) for name, some in chosen.items() if some}
+
+
+def retention(overall: Mapping[Network, Score]) -> Retention:
+    """Collective ÷ experts, of the pooled rates."""
+    collective, experts = overall["collective"].success, overall["experts"].success
+    return Retention(
+        any_step=_ratio(collective.any_step, experts.any_step),
+        at_end=_ratio(collective.at_end, experts.at_end),
+    )
+
+
+def student_gain(task: Task, mode: str, student: Curve, control: Curve) -> StudentGain:
+    """How two learning curves on one task compare; both were measured on the same goals."""
+    return StudentGain(
+        task=task,
+        mode=mode,
+        threshold=LEARNT,
+        student_env_steps=student.env_steps_to(LEARNT),
+        control_env_steps=control.env_steps_to(LEARNT),
+        student_mean=student.mean,
+        control_mean=control.mean,
+    )
+
+
+def _ratio(part: float, whole: float) -> float | None:
+    return part / whole if whole else None

@@ -1,0 +1,35 @@
+"""Rollouts as animated WebP: every browser plays it, and it is small enough to stand inside a page."""
+
+from __future__ import annotations
+
+from io import BytesIO
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+MEDIA_TYPE = "image/webp"
+QUALITY = 72
+
+
+def animation(frames: NDArray[np.uint8], frames_per_second: int) -> tuple[bytes, bytes]:
+    """Frames (n, H, W, 3) as an endless animation, and the last frame alone as a still picture.
+
+    The last frame is held for a second, so that one sees where an episode ends.
+    """
+    pictures = [Image.fromarray(frame) for frame in np.asarray(frames)]
+    each = round(1000 / frames_per_second)
+    durations = [each] * (len(pictures) - 1) + [1000]
+    moving, still = BytesIO(), BytesIO()
+    pictures[0].save(
+        moving,
+        "WEBP",
+        save_all=True,
+        append_images=pictures[1:],
+        duration=durations,
+        loop=0,
+        quality=QUALITY,
+        method=4,
+    )
+    pictures[-1].save(still, "WEBP", quality=QUALITY)
+    return moving.getvalue(), still.getvalue()
