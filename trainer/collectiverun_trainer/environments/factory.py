@@ -10,7 +10,8 @@ import numpy.typing as npt
 from metaworld.policies import ENV_POLICY_MAP
 
 from collectiverun_trainer.config import Task
-from collectiverun_trainer.environments.fast_stepping import FastSawyerEnv, fast_environment_class
+from collectiverun_trainer.environments.fast_classes import fast_environment_class
+from collectiverun_trainer.environments.fast_stepping import FastSawyerEnv
 
 
 def make_environment(task: Task) -> FastSawyerEnv:
@@ -38,4 +39,5 @@ def _scripted_policy(env_name: str) -> Any:
 def scripted_action(task: Task, obs: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.float32]:
     """Action (4,) in [-1, 1] of Meta-World's scripted policy for an observation (39,)."""
     action = _scripted_policy(task.env).get_action(np.asarray(obs, dtype=np.float64))
-    return np.clip(action, -1.0, 1.0).astype(np.float32)
+    clipped: npt.NDArray[np.float32] = np.clip(action, -1.0, 1.0).astype(np.float32)
+    return clipped

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from collectiverun_trainer.environments.fast_stepping import fast_environment_class
+from collectiverun_trainer.environments.fast_classes import fast_environment_class
 
 Goals = npt.NDArray[np.float64]
 
@@ -44,7 +44,8 @@ def _drawing_class(env_name: str) -> type[Any]:
         def draw(self) -> Goals:
             for _ in range(2):  # a reset of Meta-World resets the model twice and keeps the second goal
                 self.reset_model()
-            return self.drawn.copy()
+            drawn: Goals = self.drawn.copy()
+            return drawn
 
         def _reset_hand(self, steps: int = 0) -> None:
             self.init_tcp = self.tcp_center
@@ -52,6 +53,7 @@ def _drawing_class(env_name: str) -> type[Any]:
         def _get_state_rand_vec(self) -> Goals:
             space = self._random_reset_space
             self.drawn: Goals = self.generator.uniform(space.low, space.high, size=space.low.size)
-            return self.drawn
+            drawn: Goals = self.drawn
+            return drawn
 
     return Drawing

@@ -1,0 +1,55 @@
+"""The quick class of each Meta-World task, derived from the stock one; nothing of metaworld is patched.
+
+`FastSawyerEnv` overrides methods of `SawyerXYZEnv`. In `type(name, (stock, FastSawyerEnv), …)` Python puts
+it between the task's class and `SawyerXYZEnv`, so whatever a task overrides itself stays in force. Functions
+of the task's class are copied with the names `reward_utils`, `tolerance` and `Rotation` bound to the quick
+versions of `reward_arithmetic`. Stock classes work unchanged beside these in one process.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from functools import cache
+from types import FunctionType, SimpleNamespace
+from typing import Any, cast
+
+from metaworld.env_dict import ALL_V3_ENVIRONMENTS
+from metaworld.sawyer_xyz_env import SawyerXYZEnv
+from metaworld.utils import reward_utils
+
+from collectiverun_trainer.environments.fast_stepping import FastSawyerEnv
+from collectiverun_trainer.environments.reward_arithmetic import Rotation, tolerance
+
+_QUICK = {
+    "Rotation": Rotation,
+    "tolerance": tolerance,
+    "reward_utils": SimpleNamespace(**{**vars(reward_utils), "tolerance": tolerance}),
+}
+
+
+@cache
+def fast_environment_class(env_name: str) -> type[FastSawyerEnv]:
+    """The quick class of a Meta-World task such as `reach-v3`."""
+    stock = ALL_V3_ENVIRONMENTS[env_name]
+    return type(f"Fast{stock.__name__}", (stock, FastSawyerEnv), _quick_members(stock))
+
+
+def _quick_members(stock: type) -> dict[str, Any]:
+    members: dict[str, Any] = {"_gripper_caging_reward": _quickened(SawyerXYZEnv._gripper_caging_reward)}
+    for name, value in vars(stock).items():
+        if isinstance(value, staticmethod):
+            members[name] = staticmethod(_quickened(value.__func__))
+        elif isinstance(value, FunctionType):
+            members[name] = _quickened(value)
+    return members
+
+
+def _quickened(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A copy of the function that finds the quick versions under the names of `_QUICK`."""
+    # What `assert_task_is_set` wraps is its closure variable `func`; the check is not needed here.
+    plain = cast("FunctionType", inspect.getclosurevars(function).nonlocals.get("func", function))
+    names = {**plain.__globals__, **_QUICK}
+    copy = FunctionType(plain.__code__, names, plain.__name__, plain.__defaults__, plain.__closure__)
+    copy.__kwdefaults__ = plain.__kwdefaults__
+    return copy

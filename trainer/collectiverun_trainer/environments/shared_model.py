@@ -1,0 +1,41 @@
+"""One compiled MuJoCo model for all environments made from one XML file: a model takes 20 MB and 0.1 s."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import mujoco
+import numpy as np
+import numpy.typing as npt
+
+Vector = npt.NDArray[np.float64]
+
+# Large enough for any picture the parameters allow; the buffer is made only when a picture is drawn.
+FRAME_BUFFER_PIXELS = 1024
+
+
+class SharedModel:
+    """A compiled MuJoCo model, used in turn by all environments made from one XML file."""
+
+    def __init__(self, path: str) -> None:
+        self.model = mujoco.MjModel.from_xml_path(path)
+        self.model.vis.global_.offwidth = self.model.vis.global_.offheight = FRAME_BUFFER_PIXELS
+        self.model.vis.quality.offsamples = 0
+        self.body_pos: Vector = self.model.body_pos  # views of the model's memory
+        self.site_pos: Vector = self.model.site_pos
+        self.first_body_pos = self.body_pos.copy()
+        self.first_site_pos = self.site_pos.copy()
+        # By class and goal: the state one physics step before the hand has settled.
+        self.settled: dict[tuple[type, bytes], Vector] = {}
+        self.user: object | None = None
+        # (kind, name) to the row of a named body, site or geom in MuJoCo's arrays; asked in every step
+        self.index = cache(self._find_row)
+
+    def _find_row(self, kind: str, name: str) -> int:
+        return int(getattr(self.model, kind)(name).id)
+
+
+@cache
+def shared_model(path: str) -> SharedModel:
+    """The model of an XML file, compiled once a process."""
+    return SharedModel(path)
