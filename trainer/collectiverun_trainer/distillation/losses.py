@@ -1,0 +1,75 @@
+"""Losses that teach the collective network from its experts' labels. Pure functions of tensors.
+
+Names: `mu` and `log_std` (…, 4) describe a diagonal Gaussian of the action before tanh; `q` is an expert's
+value of (obs, action) in units of its own scaled reward.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from collectiverun_trainer.shaping import PRE_SQUASH_LIMIT
+
+SIGMA_FLOOR = 1e-2
+LOG_SIGMA_FLOOR = math.log(SIGMA_FLOOR)
+LOG_STD_WEIGHT = 0.2
+STD_FLOOR = 1e-3
+
+
+def teachable(mu: Tensor) -> Tensor:
+    """An expert's `mu` held where tanh still moves: beyond it every mean is the same action."""
+    return mu.clamp(-PRE_SQUASH_LIMIT, PRE_SQUASH_LIMIT)
+
+
+def kl_divergence(expert_mu: Tensor, expert_log_std: Tensor, mu: Tensor, log_std: Tensor) -> Tensor:
+    """KL(expert ‖ collective) in nats, (…,), both σ at least SIGMA_FLOOR.
+
+    The direction makes the collective cover its experts: where it can't tell what they would do it widens.
+    tanh maps both Gaussians alike, so this is the divergence of the squashed actions too.
+    """
+    expert_log_std = expert_log_std.clamp(min=LOG_SIGMA_FLOOR)
+    log_std = log_std.clamp(min=LOG_SIGMA_FLOOR)
+    variance = torch.exp(2 * expert_log_std) + (teachable(expert_mu) - mu).square()
+    return (log_std - expert_log_std + 0.5 * variance * torch.exp(-2 * log_std) - 0.5).sum(-1)
+
+
+def weighted_squared_error(expert_mu: Tensor, expert_log_std: Tensor, mu: Tensor, log_std: Tensor) -> Tensor:
+    """Squared error on mu, plus on log σ at less weight the smaller the expert's σ is, (…,)."""
+    weight = LOG_STD_WEIGHT * 2 / (-expert_log_std).clamp(min=2.0)
+    return ((teachable(expert_mu) - mu).square() + weight * (expert_log_std - log_std).square()).mean(-1)
+
+
+@dataclass(frozen=True)
+class QScale:
+    """Mean and spread of the experts' Q per task. It scales the critics' targets and is an input to nothing."""
+
+    mean: Tensor
+    """(tasks,)"""
+    std: Tensor
+    """(tasks,), at least STD_FLOOR."""
+
+    @classmethod
+    def of(cls, q: Sequence[Tensor]) -> QScale:
+        """The scale of each task's labels, a vector for each task."""
+        return cls(
+            torch.stack([of_task.mean() for of_task in q]),
+            torch.stack([of_task.std(correction=0).clamp(min=STD_FLOOR) for of_task in q]),
+        )
+
+    def normalise(self, q: Tensor, task: Tensor) -> Tensor:
+        """`q` (rows,) in units of the spread of its task (rows,) around the task's mean."""
+        return (q - self.mean[task]) / self.std[task]
+
+    def to(self, device: torch.device) -> QScale:
+        """The same scale on a device."""
+        return QScale(self.mean.to(device), self.std.to(device))
+
+
+def critic_loss(prediction: Tensor, target: Tensor) -> Tensor:
+    """Squared error of both critics, (rows,), from `prediction` (2, rows) and `target` (rows,) in normalised units."""
+    return (prediction - target).square().sum(0)

@@ -1,0 +1,77 @@
+"""Phase `onlineDistillation`: one network for all tasks learns online what their experts would do.
+
+Reads the experts and the trajectory transformer. All tasks are played side by side, at first at random, then
+by the collective itself, at last by the experts; each task's expert labels every decision, and the network
+is pulled towards the labels while the data arrives. Writes the collective (network and encoder) as it was at
+its best evaluation, and `online_buffer`: every episode played. See docs/phases/online-distillation.md.
+"""
+
+from __future__ import annotations
+
+from collectiverun_trainer.config import OnlineDistillationParams
+from collectiverun_trainer.distillation.distiller import Losses
+from collectiverun_trainer.distillation.training import OnlineTraining
+from collectiverun_trainer.order import PhaseResult
+from collectiverun_trainer.phases.collective_publication import add_collective, report_evaluation
+from collectiverun_trainer.phases.context import PhaseContext
+from collectiverun_trainer.policy import load_experts
+from collectiverun_trainer.replay.shards import write_episodes
+from collectiverun_trainer.transformer.encoder import load_encoder
+
+
+def run(context: PhaseContext) -> PhaseResult:
+    """Teach the collective network and publish it."""
+    training = _prepare(context)
+    if saved := context.checkpoints.latest():
+        training.load_state_dict(saved[1]["training"])
+        context.reporter.load_state_dict(saved[1]["reporter"])
+    while not training.done:
+        _report_round(context, training, training.play_round())
+        if training.evaluation_due:
+            _evaluate(context, training)
+        context.checkpoint_or_stop(
+            training.env_steps_per_task,
+            lambda: {"training": training.state_dict(), "reporter": context.reporter.state_dict()},
+            every=training.params.checkpoint_every_env_steps,
+        )
+    return _publish(context, training)
+
+
+def _prepare(context: PhaseContext) -> OnlineTraining:
+    experts, tasks = load_experts(context.inputs("experts"), context.device)
+    (_, transformer), *_ = context.inputs("trajectoryTransformer")
+    return OnlineTraining(
+        tasks,
+        context.order.environment,
+        context.params(OnlineDistillationParams),
+        experts,
+        load_encoder(transformer, "encoder", context.device),
+        context.order.seed,
+        context.device,
+    )
+
+
+def _evaluate(context: PhaseContext, training: OnlineTraining) -> None:
+    """On selection goals and held-out episodes."""
+    outcomes = training.evaluate()
+    steps = training.env_steps_per_task, training.distiller.gradient_steps
+    report_evaluation(context, *steps, outcomes, training.validation_losses())
+
+
+def _publish(context: PhaseContext, training: OnlineTraining) -> PhaseResult:
+    """The best network with its success on the reported goals, and every episode played."""
+    context.reporter.progress(training.env_steps, training.total_env_steps, activity="evaluating")
+    writer = context.writer()
+    success = add_collective(context, writer, training.best())
+    write_episodes(writer, "online_buffer", training.buffer.episodes())
+    extra = {"bestEnvSteps": training.selection.best_step, "gradientSteps": training.distiller.gradient_steps}
+    return context.publish(writer, success, training.env_steps, extra=extra)
+
+
+def _report_round(context: PhaseContext, training: OnlineTraining, losses: Losses) -> None:
+    source, success = training.last_round()
+    values = {name: float(loss.mean()) for name, loss in losses.items()}
+    values[f"rollout/success_at_end_{source}"] = success
+    context.reporter.metrics(training.env_steps_per_task, training.distiller.gradient_steps, values)
+    best = training.selection.best
+    context.reporter.progress(training.env_steps, training.total_env_steps, best, f"learning, {source} acts")

@@ -1,0 +1,84 @@
+"""Phase `refinement`: the collective network learns on from the whole online buffer.
+
+Reads the collective and `online_buffer` of online distillation. The same losses, on the episodes that are not
+held out, until neither the loss on those that are nor success on selection goals gains any more. Writes the
+best refined collective, or, where refinement did not help, a copy of what it was given. See
+docs/phases/refinement.md.
+"""
+
+from __future__ import annotations
+
+from collectiverun_trainer.artifact import Artifact
+from collectiverun_trainer.collective import copy_collective, load_collective
+from collectiverun_trainer.config import RefinementParams
+from collectiverun_trainer.distillation.refining import Refining
+from collectiverun_trainer.errors import InputInvalid
+from collectiverun_trainer.order import PhaseResult
+from collectiverun_trainer.phases.collective_publication import (
+    add_collective,
+    copy_evaluation,
+    report_evaluation,
+)
+from collectiverun_trainer.phases.context import PhaseContext
+from collectiverun_trainer.replay.shards import read_episodes
+
+
+def run(context: PhaseContext) -> PhaseResult:
+    """Refine the collective and publish whichever is better, it or what came in."""
+    (_, source), *_ = context.inputs("onlineDistillation")
+    refining = _prepare(context, source)
+    if saved := context.checkpoints.latest():
+        refining.load_state_dict(saved[1]["refining"])
+        context.reporter.load_state_dict(saved[1]["reporter"])
+    if refining.given is None:
+        _evaluate(context, refining)
+    while not refining.done:
+        refining.learn()
+        if refining.evaluation_due:
+            _evaluate(context, refining)
+        context.checkpoint_or_stop(
+            refining.distiller.gradient_steps,
+            lambda: {"refining": refining.state_dict(), "reporter": context.reporter.state_dict()},
+            every=refining.params.checkpoint_every_gradient_steps,
+        )
+    return _publish(context, refining, source)
+
+
+def _prepare(context: PhaseContext, source: Artifact) -> Refining:
+    params = context.params(RefinementParams)
+    collective = load_collective(source, context.device)
+    episodes = read_episodes(source, "online_buffer")
+    order = context.order
+    try:
+        return Refining(collective, episodes, order.environment, params, order.seed, context.device)
+    except ValueError as error:
+        raise InputInvalid(f"online_buffer of {source.uri} can't be refined on: {error}.") from error
+
+
+def _evaluate(context: PhaseContext, refining: Refining) -> None:
+    """On selection goals and held-out episodes."""
+    outcomes, validation = refining.evaluate()
+    steps = refining.distiller.gradient_steps
+    if losses := refining.distiller.read_losses():
+        context.reporter.metrics(0, steps, {name: float(loss.mean()) for name, loss in losses.items()})
+    report_evaluation(context, 0, steps, outcomes, validation)
+    context.reporter.progress(steps, refining.params.gradient_steps, refining.selection.best)
+
+
+def _publish(context: PhaseContext, refining: Refining, source: Artifact) -> PhaseResult:
+    """The refined collective if it helped, else a copy of the given one and a note that says so."""
+    writer = context.writer()
+    context.reporter.progress(
+        refining.params.gradient_steps, refining.params.gradient_steps, activity="evaluating"
+    )
+    note = ""
+    if refining.helped:
+        success = add_collective(context, writer, refining.refined())
+    else:
+        note = "Refinement did not help on selection goals; the collective is passed on as it came."
+        copy_collective(source, writer)
+        success = copy_evaluation(source, writer)
+    extra = {"helped": refining.helped, "gradientSteps": refining.distiller.gradient_steps}
+    return context.publish(
+        writer, success, 0, note, extra | {"bestGradientSteps": refining.selection.best_step}
+    )

@@ -1,0 +1,63 @@
+"""Which of a network's states is published: the best on selection goals, never the last by default."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from statistics import fmean
+from typing import Any
+
+from collectiverun_trainer.evaluation import Outcomes
+from collectiverun_trainer.order import Success
+
+
+def mean_success(outcomes: Iterable[Outcomes]) -> Success:
+    """Mean of the tasks' success rates."""
+    rates = [outcome.success for outcome in outcomes]
+    return Success(any_step=fmean(r.any_step for r in rates), at_end=fmean(r.at_end for r in rates))
+
+
+@dataclass
+class Selection:
+    """The best state so far by success at the end, then at any step, then the later one; and all scores."""
+
+    scores: list[tuple[int, Success]] = field(default_factory=list)
+    """(step, success on selection goals) in the order they were measured."""
+    best: Success | None = None
+    best_step: int = 0
+    state: dict[str, Any] = field(default_factory=dict)
+    """What was offered with the best: weights."""
+
+    def offer(self, step: int, success: Success, state: Mapping[str, Any]) -> bool:
+        """Take note of a score; keep a copy of the state if it is the best, and say so."""
+        self.scores.append((step, success))
+        better = self.best is None or rank(success) >= rank(self.best)
+        if better:
+            self.best, self.best_step = success, step
+            self.state = copy.deepcopy(dict(state))
+        return better
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything, for a checkpoint."""
+        return {
+            "scores": [[step, *rank(success)] for step, success in self.scores],
+            "best": list(rank(self.best)) if self.best else None,
+            "best_step": self.best_step,
+            "state": self.state,
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Restore `state_dict`."""
+        self.scores = [(step, _success(*rates)) for step, *rates in state["scores"]]
+        self.best = _success(*state["best"]) if state["best"] else None
+        self.best_step, self.state = state["best_step"], state["state"]
+
+
+def rank(success: Success) -> tuple[float, float]:
+    """What states are compared by."""
+    return success.at_end, success.any_step
+
+
+def _success(at_end: float, any_step: float) -> Success:
+    return Success(at_end=at_end, any_step=any_step)
