@@ -1,4 +1,4 @@
-"""The collective: one network for all tasks that sees (task embedding, observation) and never a task's name."""
+"""The collective: one network for all tasks that sees (task embedding, observation), never a task's name."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class CollectiveNetwork(nn.Module):
         return mu[0], log_std[0]
 
     def q(self, z: Tensor, obs: Tensor, action: Tensor) -> Tensor:
-        """Both critics (2, B) in normalised units of the task at hand; the `QScale` beside them undoes that."""
+        """Both critics (2, B) in normalised units of the task at hand; `QScale` undoes that."""
         values: Tensor = self.critics(_inputs(z, obs), action[None])
         return values[0]
 
@@ -94,9 +94,7 @@ class CollectivePolicy:
         if z_mode not in get_args(ZMode):
             raise ValueError(f"z_mode {z_mode!r} is unknown; use one of {', '.join(get_args(ZMode))}")
         if z_mode == "shuffled" and tasks < 2:
-            raise ValueError(
-                "z_mode 'shuffled' takes embeddings of another task: it needs at least two tasks"
-            )
+            raise ValueError("z_mode 'shuffled' takes another task's embeddings: it needs at least two tasks")
         self.encoder = encoder
         self.network = network
         self.z_mode = z_mode
@@ -163,8 +161,8 @@ def load_collective(artifact: Artifact, device: torch.device) -> Collective:
         q_scale = scale and QScale(torch.tensor(scale["mean"]), torch.tensor(scale["std"]))
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise InputInvalid(
-            f"{COLLECTIVE}.json and {COLLECTIVE}.safetensors of {artifact.uri} do not make a collective: {error}; "
-            "run the phase onlineDistillation again"
+            f"{COLLECTIVE}.json and {COLLECTIVE}.safetensors of {artifact.uri} do not make a collective: "
+            f"{error}; run the phase onlineDistillation again"
         ) from error
     return Collective(network.to(device), encoder, tasks, q_scale)
 

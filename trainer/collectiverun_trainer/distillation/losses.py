@@ -46,7 +46,7 @@ def weighted_squared_error(expert_mu: Tensor, expert_log_std: Tensor, mu: Tensor
 
 @dataclass(frozen=True)
 class QScale:
-    """Mean and spread of the experts' Q per task. It scales the critics' targets and is an input to nothing."""
+    """Mean and spread of the experts' Q per task. Scales the critics' targets; an input to nothing."""
 
     mean: Tensor
     """(tasks,)"""
@@ -71,5 +71,5 @@ class QScale:
 
 
 def critic_loss(prediction: Tensor, target: Tensor) -> Tensor:
-    """Squared error of both critics, (rows,), from `prediction` (2, rows) and `target` (rows,) in normalised units."""
+    """Squared error of both critics (rows,): `prediction` (2, rows), `target` (rows,) in normalised units."""
     return (prediction - target).square().sum(0)

@@ -1,4 +1,4 @@
-"""The online buffer while it is filled: labelled rows of whole rounds, packed for learning, unpacked for publishing."""
+"""The online buffer while it is filled: rows of whole rounds, packed for learning, episodes for publishing."""
 
 from __future__ import annotations
 

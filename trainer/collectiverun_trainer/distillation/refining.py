@@ -104,7 +104,7 @@ class Refining:
 
     @property
     def helped(self) -> bool:
-        """Whether the best refined network beats the given one on rollouts, or equals it there at a lower loss."""
+        """Whether the best refined network beats the given one on rollouts, or equals it at a lower loss."""
         if self.given is None or self.selection.best is None:
             return False
         success, loss = self.given

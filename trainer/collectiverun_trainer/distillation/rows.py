@@ -1,4 +1,4 @@
-"""Labelled rows packed in one tensor, so that a batch is one gather, and batches that hold equally much of each task."""
+"""Labelled rows packed in one tensor, so that a batch is one gather; batches with equally many of each task."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def row_width(embedding_size: int) -> int:
 
 @dataclass(frozen=True)
 class Labelled:
-    """What an expert said about decisions, and what the collective saw at them; leading dimensions are free."""
+    """What an expert said about decisions, and what the collective saw at them; any leading dimensions."""
 
     obs: Tensor  # (…, 39) unscaled
     action: Tensor  # (…, 4)

@@ -61,7 +61,7 @@ class Schedule:
 
 
 def _evenly(episodes: int) -> npt.NDArray[np.bool_]:
-    """Flags (episodes,) of which about HELD_OUT_SHARE, at least one but never all, are set at even distances."""
+    """Flags (episodes,), about HELD_OUT_SHARE of them set at even distances: at least one, never all."""
     chosen = min(max(1, round(HELD_OUT_SHARE * episodes)), episodes - 1)
     passed = np.arange(episodes + 1) * chosen // episodes
     return np.diff(passed) > 0
