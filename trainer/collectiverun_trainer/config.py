@@ -148,11 +148,11 @@ class TrajectoryTransformerParams(Model):
 
     window: int = Field(20, ge=2, le=200, description="Completed decisions the encoder sees.")
     embedding_size: int = Field(16, ge=2, le=256, description="Length of the task embedding z.")
-    model_size: int = Field(64, ge=8, le=1024, description="Width of a token.")
+    model_size: int = Field(32, ge=8, le=1024, description="Width of a token.")
     layers: int = Field(2, ge=1, le=24, description="Transformer layers.")
-    heads: int = Field(4, ge=1, le=32, description="Attention heads; must divide modelSize.")
+    heads: int = Field(2, ge=1, le=32, description="Attention heads; must divide modelSize.")
     feedforward_size: int = Field(128, ge=8, le=8192, description="Width of the feed-forward part of a layer.")
-    dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = Field(0.1, description="Dropout while training.")
+    dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = Field(0.0, description="Dropout while training.")
     mask_probability: Fraction = Field(0.15, description="Chance that a token is masked and must be reconstructed.")
     contrastive_weight: Weight = Field(1.0, description="Weight of the InfoNCE loss; 0 turns it off.")
     reconstruction_weight: Weight = Field(1.0, description="Weight of the masked-reconstruction loss; 0 turns it off.")
@@ -162,10 +162,10 @@ class TrajectoryTransformerParams(Model):
         "sameTask",
         description="'sameTask': windows of other episodes of the task; 'selfSupervised': other crops of one episode.",
     )
-    learning_rate: Positive = Field(1e-3, description="AdamW step size.")
-    batch_size: BatchSize = Field(64, description="Pairs of windows a gradient step draws.")
-    gradient_steps: GradientSteps = Field(3000, description="Gradient steps at most.")
-    evaluation_every_gradient_steps: GradientSteps = Field(250, description="Gradient steps between two validations.")
+    learning_rate: Positive = Field(2e-3, description="AdamW step size.")
+    batch_size: BatchSize = Field(64, description="Anchor windows a gradient step draws.")
+    gradient_steps: GradientSteps = Field(1500, description="Gradient steps at most.")
+    evaluation_every_gradient_steps: GradientSteps = Field(100, description="Gradient steps between two validations.")
     patience: int = Field(5, ge=1, le=1000, description="Validations without gain before training stops.")
     checkpoint_every_gradient_steps: GradientSteps = Field(500, description="Gradient steps between two checkpoints.")
 

@@ -51,16 +51,19 @@ class Block(nn.Module):
         if only_last:
             tokens = tokens[:, -1:]
         tokens = tokens + self.dropout(self._attend(normed[:, -tokens.shape[1] :], normed, real))
-        return tokens + self.dropout(self.feedforward(tokens))
+        advanced: Tensor = tokens + self.dropout(self.feedforward(tokens))
+        return advanced
 
     def _attend(self, asking: Tensor, answering: Tensor, real: Tensor) -> Tensor:
         query = self._split(self.query(asking))
         key, value = (self._split(part) for part in self.key_value(answering).chunk(2, dim=-1))
         found = functional.scaled_dot_product_attention(query, key, value, attn_mask=real[:, None, None, :])
-        return self.merge(found.transpose(1, 2).flatten(2))
+        merged: Tensor = self.merge(found.transpose(1, 2).flatten(2))
+        return merged
 
     def _split(self, values: Tensor) -> Tensor:
-        return values.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+        batch, tokens, width = values.shape
+        return values.view(batch, tokens, self.heads, width // self.heads).transpose(1, 2)
 
 
 class TrajectoryEncoder(nn.Module):
@@ -89,7 +92,7 @@ class TrajectoryEncoder(nn.Module):
     def encode(self, windows: Windows, hidden: Tensor) -> tuple[Tensor, Tensor]:
         """Task embeddings (B, Z) and outputs (B, T, 3, width) with `hidden` (B, T, 3) tokens hidden."""
         output = self._run(windows, hidden, only_last=False)
-        tokens = output[:, :-1].unflatten(1, (-1, MODALITIES))
+        tokens = output[:, :-1].reshape(*hidden.shape, -1)
         return self._embedding(output[:, -1]), tokens
 
     def embed(self, windows: Windows) -> Tensor:
@@ -108,7 +111,8 @@ class TrajectoryEncoder(nn.Module):
         tokens, real = self._tokens(windows, hidden)
         for block in self.blocks[:-1]:
             tokens = block(tokens, real)
-        return self.last_norm(self.blocks[-1](tokens, real, only_last))
+        output: Tensor = self.last_norm(self.blocks[-1](tokens, real, only_last))
+        return output
 
     def _tokens(self, windows: Windows, hidden: Tensor | None) -> tuple[Tensor, Tensor]:
         """Tokens (B, 3 T + 1, width), CLS last, and which of them are real; CLS always is."""

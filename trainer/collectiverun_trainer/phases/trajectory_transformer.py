@@ -1,0 +1,130 @@
+"""Phase `trajectoryTransformer`: learn, from the experts' own episodes, an embedding that tells tasks apart.
+
+Reads `buffer_distill` of every expert. An encoder of the last decisions is trained by itself: windows of
+other episodes of a task shall be close and those of other tasks far, hidden tokens shall be guessed, and
+windows that follow each other shall agree. Writes the encoder as it was at its best loss on held-out
+episodes, embeddings of held-out windows with a map of them, and how well they tell tasks apart.
+See docs/phases/trajectory-transformer.md.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor
+
+from collectiverun_trainer.artifact import ArtifactWriter
+from collectiverun_trainer.config import TrajectoryTransformerParams
+from collectiverun_trainer.order import PhaseResult
+from collectiverun_trainer.phases.context import PhaseContext
+from collectiverun_trainer.replay.episodes import SOURCES, Episodes, concatenate
+from collectiverun_trainer.replay.shards import read_episodes
+from collectiverun_trainer.seeding import numpy_generator
+from collectiverun_trainer.transformer import quality
+from collectiverun_trainer.transformer.encoder import TrajectoryEncoder, save_encoder
+from collectiverun_trainer.transformer.training import EncoderTraining, initial_networks
+
+ENCODER = "encoder"
+EMBEDDINGS = "embeddings"
+QUALITY_NAME = "quality.json"
+
+
+def run(context: PhaseContext) -> PhaseResult:
+    """Train the encoder, measure it on held-out episodes and publish it."""
+    episodes = _buffer_distill(context)
+    training = EncoderTraining(
+        episodes, context.params(TrajectoryTransformerParams), context.order.seed, context.device
+    )
+    _train(context, training)
+    return _publish(context, training, episodes)
+
+
+def _buffer_distill(context: PhaseContext) -> Episodes:
+    """The episodes of all experts, with the split they came with."""
+    return concatenate(
+        [
+            read_episodes(artifact, f"{task.name}/buffer_distill")
+            for reference, artifact in context.inputs("experts")
+            for task in reference.tasks
+        ]
+    )
+
+
+def _train(context: PhaseContext, training: EncoderTraining) -> None:
+    """Gradient steps, validated and saved at fixed distances, until no more gain is to be expected."""
+    if saved := context.checkpoints.latest():
+        training.load_state_dict(saved[1]["training"])
+        context.reporter.load_state_dict(saved[1]["reporter"])
+    while not training.done:
+        losses = training.step()
+        if training.validation_due:
+            _report_validation(context, training, losses)
+        context.reporter.progress(training.gradient_steps, training.params.gradient_steps)
+        context.checkpoint_or_stop(
+            training.gradient_steps,
+            lambda: {"training": training.state_dict(), "reporter": context.reporter.state_dict()},
+            every=training.params.checkpoint_every_gradient_steps,
+        )
+
+
+def _report_validation(context: PhaseContext, training: EncoderTraining, losses: dict[str, Tensor]) -> None:
+    values = {f"losses/{name}": float(loss) for name, loss in losses.items()}
+    values |= {f"validation/{name}": loss for name, loss in training.validate().items()}
+    context.reporter.metrics(0, training.gradient_steps, values)
+
+
+def _publish(context: PhaseContext, training: EncoderTraining, episodes: Episodes) -> PhaseResult:
+    total = training.params.gradient_steps
+    context.reporter.progress(training.gradient_steps, total, activity="measuring")
+    encoder = training.best_encoder()
+    held_out, document = _measure(context, encoder, episodes)
+    _report_quality(context, training, document)
+    writer = context.writer()
+    save_encoder(writer, ENCODER, encoder)
+    _write_embeddings(writer, held_out, episodes)
+    writer.add_json(QUALITY_NAME, document)
+    context.reporter.progress(total, total, activity="done")
+    note = "" if document["figures"] else "With one task there is nothing for the embedding to tell apart."
+    return context.publish(writer, None, env_steps=0, note=note, extra={"figures": document["figures"]})
+
+
+def _measure(
+    context: PhaseContext, encoder: TrajectoryEncoder, episodes: Episodes
+) -> tuple[quality.Sample, dict[str, Any]]:
+    """Embedded held-out windows, and the encoder's figures beside those of an untrained one."""
+    reference, held_out = _samples(context, encoder, episodes)
+    document = quality.report(reference, held_out, episodes.tasks)
+    untrained, _ = initial_networks(encoder.params, encoder.normaliser, context.order.seed)
+    before = quality.report(*_samples(context, untrained.to(context.device), episodes), episodes.tasks)
+    return held_out, document | {"untrained": before["figures"]}
+
+
+def _samples(
+    context: PhaseContext, encoder: TrajectoryEncoder, episodes: Episodes
+) -> tuple[quality.Sample, quality.Sample]:
+    """Windows of training episodes, which classifiers are fitted to, and of held-out ones."""
+    order = context.order
+    parts = {"reference": episodes.training_part(), "held-out": episodes.validation_part()}
+    reference, held_out = (
+        quality.embed_sample(encoder, part, numpy_generator(order.seed, order.phase, None, purpose))
+        for purpose, part in parts.items()
+    )
+    return reference, held_out
+
+
+def _report_quality(context: PhaseContext, training: EncoderTraining, document: dict[str, Any]) -> None:
+    document["gradientSteps"] = training.gradient_steps
+    document["bestGradientSteps"] = training.best_gradient_steps
+    values = {f"quality/{each['name'].replace(' ', '_')}": each["value"] for each in document["figures"]}
+    context.reporter.metrics(0, training.gradient_steps, values)
+
+
+def _write_embeddings(writer: ArtifactWriter, sample: quality.Sample, episodes: Episodes) -> None:
+    """The embedded windows and their map, and the names their indices stand for."""
+    writer.add_tensors(f"{EMBEDDINGS}.safetensors", vars(sample) | {"map2d": quality.map_2d(sample.z)})
+    names = {
+        "tasks": [task.name for task in episodes.tasks],
+        "robots": list(quality.robots(episodes.tasks)),
+        "sources": list(SOURCES),
+    }
+    writer.add_json(f"{EMBEDDINGS}.json", names)
