@@ -11,13 +11,20 @@ from collectiverun_trainer.order import StorageOptions
 
 CONNECT_TIMEOUT_SECONDS: Final = 10
 READ_TIMEOUT_SECONDS: Final = 60
+# A slow server is waited for; one that takes an object slower than this counts as hung.
+SLOWEST_BYTES_PER_SECOND: Final = 200_000
 
 
-def arguments(options: StorageOptions) -> dict[str, Any]:
-    """Arguments of s3fs. Credentials are left to botocore, which takes them from AWS_* of the environment."""
+def arguments(options: StorageOptions, limit_seconds: float) -> dict[str, Any]:
+    """Arguments of s3fs.
+
+    Credentials are left to botocore, which takes them from AWS_* of the environment. No single wait is longer
+    than `limit_seconds`, the time after which storage counts as unavailable.
+    """
     config: dict[str, Any] = {
-        "connect_timeout": CONNECT_TIMEOUT_SECONDS,
-        "read_timeout": READ_TIMEOUT_SECONDS,
+        "connect_timeout": _at_most(CONNECT_TIMEOUT_SECONDS, limit_seconds),
+        "read_timeout": _at_most(READ_TIMEOUT_SECONDS, limit_seconds),
+        "tcp_keepalive": True,
         "retries": {"mode": "standard", "max_attempts": 2},
         "s3": {"addressing_style": options.addressing.lower()},
     }
@@ -37,6 +44,15 @@ def arguments(options: StorageOptions) -> dict[str, Any]:
         "client_kwargs": client,
         "config_kwargs": config,
     }
+
+
+def write_seconds(size_bytes: int, limit_seconds: float) -> float:
+    """How long one try to write an object of this size may take."""
+    return _at_most(READ_TIMEOUT_SECONDS, limit_seconds) + size_bytes / SLOWEST_BYTES_PER_SECOND
+
+
+def _at_most(seconds: float, limit_seconds: float) -> float:
+    return max(1.0, min(seconds, limit_seconds))
 
 
 def _verification(options: StorageOptions) -> bool | str:

@@ -13,7 +13,7 @@ import os
 import secrets
 import shutil
 from collections.abc import Callable
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Final, TypeVar
 
 import fsspec
@@ -26,8 +26,6 @@ from collectiverun_trainer.order import StorageOptions
 RETRY_SECONDS_VARIABLE: Final = "COLLECTIVERUN_STORAGE_RETRY_SECONDS"
 DEFAULT_RETRY_SECONDS: Final = 300.0
 SCHEMES: Final = ("file", "memory", "s3")
-# A slow server is waited for; one that takes an object slower than this counts as hung.
-SLOWEST_BYTES_PER_SECOND: Final = 100_000
 
 _PARTIAL_SUFFIX = ".partial"
 _T = TypeVar("_T")
@@ -86,7 +84,7 @@ class Storage:
             return []
 
     def delete_tree(self, uri: str) -> None:
-        """Remove everything below `uri`; nothing there is fine."""
+        """Remove the object at `uri` and everything below it; nothing there is fine."""
         self._retried(uri, functools.partial(self._delete_tree, uri))
 
     def _write(self, uri: str, data: bytes) -> None:
@@ -95,10 +93,8 @@ class Storage:
         if scheme == "file":
             _write_file(_path(filesystem, uri), data)
         elif scheme == "s3":
-            # aiohttp's read timeout does not run while a body is sent; a server may stop taking it.
-            filesystem.pipe_file(
-                uri, data, timeout=s3_options.READ_TIMEOUT_SECONDS + len(data) / SLOWEST_BYTES_PER_SECOND
-            )
+            # aiohttp's read timeout does not run while a body is sent, and a server may stop taking it.
+            filesystem.pipe_file(uri, data, timeout=s3_options.write_seconds(len(data), self._retry_seconds))
         else:
             filesystem.pipe_file(uri, data)
 
@@ -113,17 +109,22 @@ class Storage:
     def _delete_tree(self, uri: str) -> None:
         filesystem = self._filesystem(uri)
         if _scheme(uri) == "file":
-            with contextlib.suppress(FileNotFoundError):
-                shutil.rmtree(_path(filesystem, uri))
+            _remove(_path(filesystem, uri))
             return
-        for path in filesystem.find(uri):
+        files = filesystem.find(uri)
+        for path in files:
             with contextlib.suppress(FileNotFoundError):
                 filesystem.rm_file(path)
+        if _scheme(uri) == "s3":
+            # Some servers list an emptied folder until the object "folder/" is removed, too.
+            for folder in _folders(str(filesystem._strip_protocol(uri)), files):
+                bucket, key, _version = filesystem.split_path(folder)
+                filesystem.call_s3("delete_object", Bucket=bucket, Key=f"{key}/")
 
     def _filesystem(self, uri: str) -> Any:
         scheme = _scheme(uri)
         if scheme not in self._filesystems:
-            arguments = s3_options.arguments(self._options) if scheme == "s3" else {}
+            arguments = s3_options.arguments(self._options, self._retry_seconds) if scheme == "s3" else {}
             self._filesystems[scheme] = fsspec.filesystem(scheme, skip_instance_cache=True, **arguments)
             if scheme == "s3":
                 # botocore retries a request, tenacity the operation; retries of s3fs too would multiply.
@@ -189,6 +190,12 @@ def _path(filesystem: Any, uri: str) -> Path:
     return Path(filesystem._strip_protocol(uri))
 
 
+def _folders(root: str, files: list[str]) -> list[str]:
+    """`root` and the folders of files below it, inner ones first."""
+    parents = {str(parent) for file in files for parent in PurePosixPath(file).parents}
+    return sorted({root} | {path for path in parents if path.startswith(f"{root}/")}, key=len, reverse=True)
+
+
 def _write_file(path: Path, data: bytes) -> None:
     """Write beside the target, flush to the disk, rename; fsspec's own local files do not."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -203,6 +210,14 @@ def _write_file(path: Path, data: bytes) -> None:
         partial.unlink(missing_ok=True)
         raise
     _flush_folder(path.parent)
+
+
+def _remove(path: Path) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
 
 
 def _flush_folder(folder: Path) -> None:

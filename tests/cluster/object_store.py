@@ -1,0 +1,204 @@
+"""A real S3 server on this machine: SeaweedFS, from its wheel on PyPI.
+
+For the tests, and for a person who wants to see a run on S3:
+
+    eval "$(python tests/cluster/object_store.py start /tmp/store)"   # prints AWS_* exports and the endpoint
+    collectiverun run -f run.yaml                                     # storage.uri: s3://collectiverun/…
+    python tests/cluster/object_store.py stop /tmp/store
+"""
+
+from __future__ import annotations
+
+import argparse
+import ctypes
+import json
+import os
+import secrets
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import botocore.session
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+BUCKET = "collectiverun"
+REGION = "us-east-1"
+START_LIMIT_SECONDS = 120
+STOP_LIMIT_SECONDS = 30
+_PORTS = ("master.port", "volume.port", "filer.port", "s3.port", "admin.port")
+_GRPC_OFFSET = 10_000  # the server's gRPC ports lie this far above its others
+_PR_SET_PDEATHSIG = 1
+_STATE_NAME = "server.json"
+
+
+@dataclass
+class ObjectStore:
+    """One server: its data lie in `folder`, so that one killed and started again has what was written."""
+
+    folder: str
+    access_key: str = field(default_factory=lambda: secrets.token_hex(10))
+    secret_key: str = field(default_factory=lambda: secrets.token_hex(20))
+    ports: dict[str, int] = field(default_factory=lambda: _free_ports())
+    pid: int | None = None
+
+    @property
+    def endpoint(self) -> str:
+        """URL of the S3 interface."""
+        return f"http://127.0.0.1:{self.ports['s3.port']}"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What a client needs in its environment."""
+        return {
+            "AWS_ACCESS_KEY_ID": self.access_key,
+            "AWS_SECRET_ACCESS_KEY": self.secret_key,
+            "AWS_DEFAULT_REGION": REGION,
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+
+    def start(self, outlive: bool = False) -> None:
+        """Start the server and wait until it answers; it ends with this process unless it may outlive it."""
+        data = Path(self.folder, "data")
+        data.mkdir(parents=True, exist_ok=True)
+        with Path(self.folder, "server.log").open("ab") as log:
+            process = subprocess.Popen(
+                self._command(data),
+                env={**os.environ, **self.environment},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                preexec_fn=None if outlive else _end_with_parent,
+            )
+        self.pid = process.pid
+        self._wait_until_ready(process)
+
+    def kill(self) -> None:
+        """End the server in the middle of whatever it does, as a loss of power would."""
+        self._end(signal.SIGKILL)
+
+    def stop(self) -> None:
+        """End the server in order."""
+        self._end(signal.SIGTERM)
+
+    def _command(self, data: Path) -> list[str]:
+        options = {
+            **self.ports,
+            "dir": data,
+            "ip": "127.0.0.1",
+            "ip.bind": "127.0.0.1",
+            "bucket": BUCKET,
+            "master.telemetry": "false",  # it would report its use to its makers
+            "admin.ui": "false",
+            "webdav": "false",
+            "s3.port.iceberg": 0,
+            "s3.port.lance": 0,
+            "s3.autoCreateBucket": "false",
+        }
+        weed = Path(sys.executable).with_name("weed")
+        return [str(weed), "mini", *(f"-{name}={value}" for name, value in options.items())]
+
+    def _wait_until_ready(self, process: subprocess.Popen[bytes]) -> None:
+        deadline = time.monotonic() + START_LIMIT_SECONDS
+        while not self._answers():
+            if process.poll() is not None or time.monotonic() > deadline:
+                log = Path(self.folder, "server.log").read_text(errors="replace")
+                raise RuntimeError(f"The S3 server did not start:\n{log[-3000:]}")
+            time.sleep(0.1)
+
+    def _answers(self) -> bool:
+        client = botocore.session.get_session().create_client(
+            "s3",
+            endpoint_url=self.endpoint,
+            region_name=REGION,
+            aws_access_key_id=self.access_key,
+            aws_secret_access_key=self.secret_key,
+            config=Config(retries={"total_max_attempts": 1}, connect_timeout=2, read_timeout=5),
+        )
+        try:
+            client.head_bucket(Bucket=BUCKET)
+            client.put_object(Bucket=BUCKET, Key="ready", Body=b"ready")
+        except (BotoCoreError, ClientError):
+            return False
+        return True
+
+    def _end(self, number: signal.Signals) -> None:
+        if self.pid is None:
+            return
+        os.killpg(self.pid, number)
+        deadline = time.monotonic() + STOP_LIMIT_SECONDS
+        while _is_running(self.pid):
+            if time.monotonic() > deadline:
+                os.killpg(self.pid, signal.SIGKILL)
+            time.sleep(0.05)
+        self.pid = None
+
+
+def _end_with_parent() -> None:
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        ended, _status = os.waitpid(pid, os.WNOHANG)
+        return ended == 0
+    except ChildProcessError:  # started by another process
+        return Path(f"/proc/{pid}").exists()
+
+
+def _free_ports() -> dict[str, int]:
+    """Ports that are free now, and whose gRPC twins are too."""
+    found: list[int] = []
+    while len(found) < len(_PORTS):
+        port = 20_000 + secrets.randbelow(30_000)
+        if port not in found and _is_free(port) and _is_free(port + _GRPC_OFFSET):
+            found.append(port)
+    return dict(zip(_PORTS, found, strict=True))
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) != 0
+
+
+def _start(folder: Path) -> None:
+    store = ObjectStore(str(folder))
+    store.start(outlive=True)
+    state = folder / _STATE_NAME
+    state.touch(mode=0o600)  # it holds the keys
+    state.write_text(json.dumps(asdict(store)))
+    for name, value in store.environment.items():
+        print(f"export {name}={shlex.quote(value)}")
+    print(f"# storage: {{uri: s3://{BUCKET}/runs, endpoint: {store.endpoint}, region: {REGION}}}")
+
+
+def _stop(folder: Path) -> None:
+    state = folder / _STATE_NAME
+    if not state.exists():
+        sys.exit(f"No server was started in {folder}.")
+    ObjectStore(**json.loads(state.read_text())).stop()
+    state.unlink()
+
+
+def main() -> None:
+    """Start a server that stays, or stop it."""
+    parser = argparse.ArgumentParser(description="An S3 server (SeaweedFS) on this machine.")
+    parser.add_argument("action", choices=("start", "stop"))
+    parser.add_argument("folder", type=Path, help="where its data and keys lie")
+    options = parser.parse_args()
+    folder = options.folder.absolute()
+    if options.action == "start":
+        folder.mkdir(parents=True, exist_ok=True)
+        _start(folder)
+    else:
+        _stop(folder)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,85 @@
+"""Servers that are slow, hang, die and come back, or stay away."""
+
+import threading
+
+import numpy as np
+import pytest
+from cluster.object_store import BUCKET, ObjectStore
+from collectiverun_trainer.errors import StorageUnavailable
+from collectiverun_trainer.storage import Storage
+from storage_s3.conftest import options
+
+URI = f"s3://{BUCKET}/run/object"
+
+
+@pytest.fixture
+def data() -> bytes:
+    return np.random.default_rng(3).bytes(4 * 2**20)
+
+
+def test_a_slow_server_is_waited_for_and_not_asked_again(server, credentials, proxied, data: bytes, caplog):
+    proxy = proxied(server, 2 * 2**20)
+    storage = Storage(options(proxy.endpoint), retry_seconds=60)
+    storage.write(URI, data)
+    assert storage.read(URI) == data
+    assert caplog.messages == []
+
+
+def test_a_server_that_accepts_and_never_answers_is_given_up(server, credentials, proxied, data: bytes):
+    proxy = proxied(server, 0)
+    with pytest.raises(StorageUnavailable, match=r"Storage failed for 1 seconds at s3://"):
+        Storage(options(proxy.endpoint), retry_seconds=1).read(URI)
+    assert proxy.accepted > 0
+
+
+def test_a_server_that_stops_taking_a_body_is_given_up(server, credentials, proxied):
+    proxy = proxied(server, 0)
+    with pytest.raises(StorageUnavailable):
+        Storage(options(proxy.endpoint), retry_seconds=1).write(URI, bytes(400_000))
+
+
+def test_a_write_cut_by_the_death_of_the_server_completes_after_its_return(
+    own_server: ObjectStore, monkeypatch, proxied, data: bytes
+):
+    for name, value in own_server.environment.items():
+        monkeypatch.setenv(name, value)
+    proxy = proxied(own_server, 2 * 2**20)
+    storage = Storage(options(proxy.endpoint), retry_seconds=120)
+    storage.write(URI, b"before")
+    already_sent = proxy.sent_bytes
+    writer = threading.Thread(target=storage.write, args=(URI, data))
+    writer.start()
+    proxy.wait_until_sent(already_sent + len(data) // 2)
+    own_server.kill()
+    own_server.start()
+    writer.join()
+    assert proxy.sent_bytes > already_sent + len(data) * 3 // 2  # the half, and then the whole once more
+    assert Storage(options(own_server.endpoint)).read(URI) == data
+
+
+def test_a_write_that_never_completed_leaves_what_was_there(
+    own_server: ObjectStore, monkeypatch, proxied, data: bytes
+):
+    for name, value in own_server.environment.items():
+        monkeypatch.setenv(name, value)
+    proxy = proxied(own_server, 2 * 2**20)
+    storage = Storage(options(proxy.endpoint), retry_seconds=0)
+    storage.write(URI, b"before")
+    already_sent = proxy.sent_bytes
+    killer = threading.Thread(
+        target=lambda: (proxy.wait_until_sent(already_sent + len(data) // 2), own_server.kill())
+    )
+    killer.start()
+    with pytest.raises(StorageUnavailable):
+        storage.write(URI, data)
+    killer.join()
+    own_server.start()
+    assert Storage(options(own_server.endpoint)).read(URI) == b"before"
+
+
+def test_a_server_that_stays_away_is_storage_unavailable(own_server: ObjectStore, monkeypatch):
+    for name, value in own_server.environment.items():
+        monkeypatch.setenv(name, value)
+    own_server.kill()
+    with pytest.raises(StorageUnavailable, match=f"endpoint {own_server.endpoint}"):
+        Storage(options(own_server.endpoint), retry_seconds=2).list(URI)
