@@ -61,7 +61,7 @@ def _train(context: PhaseContext, params: ExpertsParams) -> ExpertTraining:
         context.checkpoint_or_stop(
             training.env_steps,
             lambda: {"training": training.state_dict(), "reporter": context.reporter.state_dict()},
-            every=params.checkpoint_every_env_steps,
+            every=params.checkpoint_every_env_steps if training.active else 1,
         )
     return training
 
