@@ -15,7 +15,7 @@ from collectiverun_operator import labels
 from collectiverun_operator.outcomes import Active, Failed, PodOutcome, Succeeded, pod_outcome
 from collectiverun_operator.times import parse_time
 
-# A Pod that is still terminating this long after its grace period is on a node that is lost: it counts as gone.
+# A Pod still terminating this long after its grace period is on a lost node: it counts as gone.
 LOST_AFTER_SECONDS = 60
 
 JSONObject = Mapping[str, Any]
@@ -51,6 +51,11 @@ class ObservedPod:
         """Whether its container will do nothing more."""
         return not isinstance(self.outcome, Active)
 
+    @property
+    def has_started(self) -> bool:
+        """Whether its container runs or ran."""
+        return not isinstance(self.outcome, Active) or self.outcome.stage == "Running"
+
     def occupies(self, now: datetime) -> bool:
         """Whether it may still write something."""
         return not self.has_ended and (self.gone_time is None or now < self.gone_time)
@@ -58,7 +63,7 @@ class ObservedPod:
 
 @dataclass(frozen=True)
 class ObservedJob:
-    """One Job. `is_held`: Kueue keeps it suspended. `is_finished`: its controller called it Complete or Failed."""
+    """One Job. `is_held`: Kueue keeps it suspended. `is_finished`: it is called Complete or Failed."""
 
     name: str
     uid: str

@@ -11,8 +11,8 @@ from typing import Any, Literal
 from collectiverun_operator.merging import CONTAINER
 
 Stage = Literal["Queued", "Pending", "Running"]
-# application and infrastructure have a budget of retries each; fatal has none; stopped spends nothing.
-FailureKind = Literal["application", "infrastructure", "fatal", "stopped"]
+# application and infrastructure have a budget of retries; fatal and deadline none; stopped spends nothing.
+FailureKind = Literal["application", "infrastructure", "fatal", "deadline", "stopped"]
 
 FATAL_EXIT_CODES = {3: "InvalidConfiguration", 4: "InputInvalid"}
 INFRASTRUCTURE_EXIT_CODES = {5: "StorageUnavailable", 143: "Stopped"}
@@ -110,23 +110,26 @@ def read_success(value: object) -> Success | None:
     """{"anyStep", "atEnd"} as rates, or None if it is anything else."""
     if not isinstance(value, dict):
         return None
-    any_step, at_end = value.get("anyStep"), value.get("atEnd")
-    return Success(float(any_step), float(at_end)) if _is_rate(any_step) and _is_rate(at_end) else None
+    any_step, at_end = _rate(value.get("anyStep")), _rate(value.get("atEnd"))
+    return None if any_step is None or at_end is None else Success(any_step, at_end)
 
 
 def read_count(value: object) -> int:
     """A count, or 0 if it is anything else."""
-    is_number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-    return max(0, int(value)) if is_number else 0
+    if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value):
+        return 0
+    return max(0, int(value))
 
 
-def _is_rate(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1
+def _rate(value: object) -> float | None:
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return None
+    return float(value) if 0 <= value <= 1 else None
 
 
 def _container_state(status: JSONObject) -> JSONObject:
     statuses = status.get("containerStatuses") or []
-    found = next((entry for entry in statuses if entry.get("name") == CONTAINER), {})
+    found: JSONObject = next((entry for entry in statuses if entry.get("name") == CONTAINER), {})
     state: JSONObject = found.get("state") or {}
     return state
 
@@ -161,7 +164,7 @@ def _result(report: JSONObject) -> Result | None:
 
 
 def _failed(status: JSONObject, terminated: JSONObject, report: JSONObject) -> Failed:
-    """Whose failure it was. What the infrastructure says outranks the exit code: 137 and 143 are ambiguous."""
+    """Whose failure it was. What the infrastructure says outranks exit codes: 137 and 143 are ambiguous."""
     code = terminated.get("exitCode")
     said = str(report.get("message") or terminated.get("message") or status.get("message") or "")
     message = said[-MESSAGE_LIMIT:]
