@@ -10,19 +10,19 @@ import math
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 _HALF_LOG_TWO_PI = 0.5 * math.log(2.0 * math.pi)
-_LOG_TWO = math.log(2.0)
+SATURATION_FLOOR = 1e-6
 
 
 def squash(mu: Tensor, log_std: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
     """Reparametrised sample of tanh(N(mu, exp(log_std))): action (…, A) and its log density (…)."""
-    x = mu + log_std.exp() * noise
+    action = torch.tanh(mu + log_std.exp() * noise)
     gaussian = -0.5 * noise.square() - log_std - _HALF_LOG_TWO_PI
-    # log(1 - tanh(x)^2) in a form that stays finite for large |x|
-    change_of_variables = 2.0 * (_LOG_TWO - x - functional.softplus(-2.0 * x))
-    return torch.tanh(x), (gaussian - change_of_variables).sum(-1)
+    # The floor bounds the density of saturated actions. The exact form, 2 (log 2 - x - softplus(-2x)), grows with
+    # |x| without end: where demonstrations saturate, temperature and critics then drive each other up for ever.
+    change_of_variables = torch.log(1.0 - action.square() + SATURATION_FLOOR)
+    return action, (gaussian - change_of_variables).sum(-1)
 
 
 def bellman_target(
