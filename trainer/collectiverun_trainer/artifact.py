@@ -59,8 +59,8 @@ class ArtifactWriter:
         self._files[name] = {"sizeBytes": len(data), "sha256": _sha256(data)}
 
     def add_json(self, name: str, document: Any) -> None:
-        """Write a JSON file. Raises ValueError for NaN and infinity, which JSON does not know."""
-        self.add(name, json.dumps(document, allow_nan=False, sort_keys=True, indent=1).encode())
+        """Write a JSON file, keys in their order. Raises ValueError for NaN and infinity, which JSON lacks."""
+        self.add(name, json.dumps(document, allow_nan=False, indent=1).encode())
 
     def add_tensors(self, name: str, tensors: Mapping[str, Array]) -> None:
         """Write tensors and arrays of any device as one safetensors file."""

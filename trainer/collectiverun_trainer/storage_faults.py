@@ -44,7 +44,7 @@ def permanent_fault(error: BaseException, uri: str) -> PhaseError | None:
             f"Access to {uri} was refused ({error}); check its permissions and, for s3://, "
             "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
         )
-    if isinstance(error, NotADirectoryError | IsADirectoryError):
+    if isinstance(error, NotADirectoryError | IsADirectoryError | FileExistsError):
         return InvalidConfiguration(
             f"{uri} can't be used: a file or folder of that name is in the way ({error})."
         )

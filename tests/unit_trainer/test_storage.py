@@ -1,0 +1,125 @@
+"""Objects in memory and in files: whole or not there, and no fault without a sentence."""
+
+import resource
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from collectiverun_trainer.errors import InvalidConfiguration, StorageUnavailable
+from collectiverun_trainer.order import StorageOptions
+from collectiverun_trainer.storage import RETRY_SECONDS_VARIABLE, Storage, join
+from unit_trainer.storage_places import SCHEMES, new_storage, place
+
+
+@pytest.fixture(params=SCHEMES)
+def uri(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    return place(request.param, tmp_path)
+
+
+@contextmanager
+def file_size_limit(limit_bytes: int) -> Iterator[None]:
+    """Make the system refuse larger files, as a full disk would."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit_bytes, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_what_was_written_is_read_back(uri: str):
+    storage = new_storage()
+    storage.write(join(uri, "a/b"), b"content")
+    storage.write(join(uri, "a/b"), b"replaced")
+    assert storage.read(join(uri, "a/b")) == b"replaced"
+    assert new_storage().read(join(uri, "a/b")) == b"replaced"
+
+
+def test_names_right_below_are_listed_in_order(uri: str):
+    storage = new_storage()
+    for name in ("b/x", "a", "c/y/z"):
+        storage.write(join(uri, name), b"")
+    assert storage.list(uri) == ["a", "b", "c"]
+    assert storage.list(join(uri, "c")) == ["y"]
+    assert storage.list(join(uri, "nothing")) == []
+
+
+def test_a_missing_object_is_a_missing_file(uri: str):
+    storage = new_storage()
+    storage.write(join(uri, "folder/object"), b"")
+    for name in ("nothing", "folder", "folder/object/below"):
+        with pytest.raises(FileNotFoundError):
+            storage.read(join(uri, name))
+    assert storage.exists(join(uri, "folder/object"))
+    assert not storage.exists(join(uri, "nothing"))
+
+
+def test_deleting_takes_what_is_below_and_nothing_else(uri: str):
+    storage = new_storage()
+    for name in ("one/a/x", "one/y", "one-more/x"):
+        storage.write(join(uri, name), b"")
+    storage.delete_tree(join(uri, "one"))
+    storage.delete_tree(join(uri, "one"))
+    assert storage.list(uri) == ["one-more"]
+    storage.delete_tree(join(uri, "one-more/x"))
+    assert not storage.exists(join(uri, "one-more/x"))
+
+
+@pytest.mark.parametrize("part", ["", "..", "a/../b", "/a", "a//b", "a/", "."])
+def test_no_name_leads_out_of_an_address(part: str):
+    with pytest.raises(ValueError, match="is no name of something below"):
+        join("file:///run", part)
+
+
+@pytest.mark.parametrize(
+    "uri",
+    ["gs://bucket/x", "/tmp/x", "x", "", "file:", "file://", "file://relative/x", "s3://", "memory:///"],
+)
+def test_an_address_of_no_known_kind_is_refused(uri: str):
+    with pytest.raises(InvalidConfiguration, match=r"use s3://bucket/path or file://"):
+        new_storage().list(uri)
+
+
+def test_a_write_that_fails_leaves_what_was_there_and_no_litter(tmp_path: Path):
+    uri = place("file", tmp_path)
+    storage = new_storage()
+    storage.write(join(uri, "object"), b"before")
+    with file_size_limit(1000), pytest.raises(StorageUnavailable, match="File too large"):
+        storage.write(join(uri, "object"), bytes(100_000))
+    assert storage.read(join(uri, "object")) == b"before"
+    assert [path.name for path in (tmp_path / "run").iterdir()] == ["object"]
+
+
+def test_a_fault_that_passes_is_waited_for(tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    uri = place("file", tmp_path)
+    storage = new_storage(retry_seconds=120)
+    writer = threading.Thread(target=storage.write, args=(join(uri, "object"), bytes(100_000)))
+    with file_size_limit(1000):
+        writer.start()
+        while not caplog.records:  # until the write was refused once
+            writer.join(0.01)
+    writer.join()
+    assert storage.read(join(uri, "object")) == bytes(100_000)
+    assert "trying again in" in caplog.messages[0]
+
+
+def test_an_unfinished_write_is_not_listed(tmp_path: Path):
+    uri = place("file", tmp_path)
+    new_storage().write(join(uri, "object"), b"")
+    (tmp_path / "run" / ".object.0123abcd.partial").write_bytes(b"of a process that was killed")
+    assert new_storage().list(uri) == ["object"]
+
+
+def test_a_file_in_the_way_of_a_folder_is_the_users_to_move(tmp_path: Path):
+    (tmp_path / "run").write_text("not a folder")
+    with pytest.raises(InvalidConfiguration, match="in the way"):
+        new_storage(retry_seconds=60).write(f"file://{tmp_path}/run/object", b"")
+
+
+@pytest.mark.parametrize("text", ["soon", "-1", "nan", "inf", ""])
+def test_a_limit_that_is_no_number_of_seconds_is_refused(monkeypatch: pytest.MonkeyPatch, text: str):
+    monkeypatch.setenv(RETRY_SECONDS_VARIABLE, text)
+    with pytest.raises(InvalidConfiguration, match=f"{RETRY_SECONDS_VARIABLE} is '{text}'"):
+        Storage(StorageOptions())
