@@ -59,7 +59,7 @@ class ArtifactWriter:
         self._files[name] = {"sizeBytes": len(data), "sha256": _sha256(data)}
 
     def add_json(self, name: str, document: Any) -> None:
-        """Write a JSON file, keys in their order. Raises ValueError for NaN and infinity, which JSON lacks."""
+        """Write a JSON file, keys in their order. Raises ValueError for NaN and infinity."""
         self.add(name, json.dumps(document, allow_nan=False, indent=1).encode())
 
     def add_tensors(self, name: str, tensors: Mapping[str, Array]) -> None:
