@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import torch
 
-from collectiverun_trainer.config import Task
+from collectiverun_trainer.config import ExpertsParams, Task
+from collectiverun_trainer.policy import TrainedExperts
 from collectiverun_trainer.replay.episodes import Episodes
 from collectiverun_trainer.sac.networks import State
 from collectiverun_trainer.seeding import generator_state, restore_generator
@@ -33,6 +35,13 @@ class Expert:
         prefix = f"{module}."
         state = self.selection.state
         return {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
+
+    def published(self, params: ExpertsParams, device: torch.device) -> TrainedExperts:
+        """The expert as it was at its best evaluation, a stack of one."""
+        sizes, layer_norm = params.hidden_sizes, params.critic_layer_norm
+        return TrainedExperts(
+            [self.task], sizes, layer_norm, [self.best("actor")], [self.best("critics")], device
+        )
 
     def succeeds(self, threshold: float | None, patience: int) -> bool:
         """Whether success at the end reached the threshold in the last `patience` evaluations."""

@@ -80,6 +80,15 @@ class ExpertTraining:
         return Success(any_step=fmean(s.any_step for s in best), at_end=fmean(s.at_end for s in best))
 
     @property
+    def evaluation_due(self) -> bool:
+        """Whether the last episode crossed a multiple of the evaluation distance, or was the last."""
+        every, before = (
+            self.params.evaluation_every_env_steps,
+            self.env_steps - self.settings.horizon_env_steps,
+        )
+        return self.env_steps // every > before // every or self.env_steps >= self.total_env_steps
+
+    @property
     def total_env_steps(self) -> int:
         """Env steps an expert takes at most: the budget, rounded up to whole episodes."""
         return self._decisions_to_do * self.settings.action_repeat

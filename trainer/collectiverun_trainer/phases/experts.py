@@ -9,38 +9,43 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from collectiverun_trainer.artifact import ArtifactWriter
 from collectiverun_trainer.config import ExpertsParams, Task
 from collectiverun_trainer.environments.vector import VectorEnvironment
 from collectiverun_trainer.evaluation import Outcomes, evaluate
 from collectiverun_trainer.order import PhaseResult
 from collectiverun_trainer.phases.context import PhaseContext
-from collectiverun_trainer.phases.expert_publication import FinishedExpert, SACExpert, ScriptedExpert
+from collectiverun_trainer.phases.expert_files import write_scripted, write_trained
 from collectiverun_trainer.phases.expert_rollouts import WanderingPolicy, play
 from collectiverun_trainer.phases.expert_training import ExpertTraining
-from collectiverun_trainer.policy import PolicyPerTask
+from collectiverun_trainer.policy import Policy, PolicyPerTask, ScriptedExperts, StackedExperts
 from collectiverun_trainer.replay.episodes import Episodes, concatenate
 from collectiverun_trainer.replay.shards import write_episodes
 from collectiverun_trainer.seeding import numpy_generator
 from collectiverun_trainer.selection import mean_success
 
 TRAINING_FRACTION = 0.8  # of the episodes of each source; the rest is held out
+LABEL_ROWS = 8192  # labelled at once, which bounds the memory it takes
 
 
 def run(context: PhaseContext) -> PhaseResult:
-    """Train the experts of the order's tasks, or take scripted ones, and publish them."""
+    """Train the experts of the order's tasks, or take scripted ones; evaluate, label and publish them."""
     params = context.params(ExpertsParams)
     if params.source == "scripted":
-        return _publish(context, params, *_scripted(context, params), env_steps=0)
+        return _run_scripted(context, params)
     training = _train(context, params)
-    experts = [SACExpert(e.task, params, e.best("actor"), e.best("critics")) for e in training.experts]
-    episodes = [e.training for e in training.experts if e.training is not None]
-    return _publish(context, params, experts, episodes, env_steps=sum(e.env_steps for e in training.experts))
+    writer = context.writer()
+    for expert in training.experts:
+        write_trained(writer, expert, params)
+    env_steps = sum(expert.env_steps for expert in training.experts)
+    episodes = [expert.training for expert in training.experts if expert.training]
+    published = [expert.published(params, context.device) for expert in training.experts]
+    return _publish(context, params, writer, published, episodes, env_steps)
 
 
 def _train(context: PhaseContext, params: ExpertsParams) -> ExpertTraining:
@@ -53,10 +58,8 @@ def _train(context: PhaseContext, params: ExpertsParams) -> ExpertTraining:
     else:
         training.demonstrate()
     while training.active:
-        before = training.env_steps
         _report_episode(context, training, training.run_episode())
-        every = params.evaluation_every_env_steps
-        if training.env_steps // every > before // every or training.env_steps >= training.total_env_steps:
+        if training.evaluation_due:
             _report_evaluation(context, training, training.evaluate())
         context.checkpoint_or_stop(
             training.env_steps,
@@ -66,9 +69,7 @@ def _train(context: PhaseContext, params: ExpertsParams) -> ExpertTraining:
     return training
 
 
-def _scripted(
-    context: PhaseContext, params: ExpertsParams
-) -> tuple[Sequence[FinishedExpert], Sequence[Episodes]]:
+def _run_scripted(context: PhaseContext, params: ExpertsParams) -> PhaseResult:
     """Scripted policies as experts; random actions mixed into them make episodes as varied as training's."""
     order = context.order
     streams = [numpy_generator(order.seed, order.phase, task, "training") for task in order.tasks]
@@ -77,60 +78,61 @@ def _scripted(
     environment = VectorEnvironment(order.tasks, order.environment)
     rollouts = play(environment, PolicyPerTask(wandering), np.stack(goals))
     episodes = [rollouts.episodes(row, task, "training") for row, task in enumerate(order.tasks)]
-    return [ScriptedExpert(task) for task in order.tasks], episodes
+    writer = context.writer()
+    for task in order.tasks:
+        write_scripted(writer, task)
+    env_steps = sum(part.rows for part in episodes) * order.environment.action_repeat
+    experts = [ScriptedExperts([task]) for task in order.tasks]
+    return _publish(context, params, writer, experts, episodes, env_steps)
 
 
 def _publish(
     context: PhaseContext,
     params: ExpertsParams,
-    experts: Sequence[FinishedExpert],
+    writer: ArtifactWriter,
+    experts: Sequence[StackedExperts],
     training: Sequence[Episodes],
     env_steps: int,
 ) -> PhaseResult:
-    """Evaluate on the reported goals, collect and label buffer_distill, write everything."""
+    """Evaluate on the reported goals, collect, label and split buffer_distill, write everything."""
+    order = context.order
     context.reporter.progress(env_steps, env_steps, activity="evaluating")
-    outcomes = _final_evaluation(context, experts)
-    by_policy = _policy_episodes(context, params, experts)
-    writer = context.writer()
-    for expert, *parts in zip(experts, training, by_policy, strict=True):
-        expert.write(writer)
-        writer.add_json(f"{expert.task.name}/evaluation.json", outcomes[expert.task].to_document())
-        buffer_distill = _labelled(expert, concatenate(parts))
-        generator = numpy_generator(context.order.seed, context.order.phase, expert.task, "split")
-        split = buffer_distill.split(TRAINING_FRACTION, generator)
-        write_episodes(writer, f"{expert.task.name}/buffer_distill", split)
-    extra = {
-        "source": params.source,
-        "success": {t.name: o.success.model_dump(by_alias=True) for t, o in outcomes.items()},
-    }
+    settings = order.environment
+    policies = {task: expert.policy_for(task) for task, expert in zip(order.tasks, experts, strict=True)}
+    outcomes = evaluate(policies, order.tasks, settings, settings.goal_seed, settings.goals)
+    by_policy = _policy_episodes(context, params, list(policies.values()))
+    for task, expert, *parts in zip(order.tasks, experts, training, by_policy, strict=True):
+        writer.add_json(f"{task.name}/evaluation.json", outcomes[task].to_document())
+        labelled = _labelled(expert, concatenate(parts))
+        generator = numpy_generator(order.seed, order.phase, task, "split")
+        write_episodes(writer, f"{task.name}/buffer_distill", labelled.split(TRAINING_FRACTION, generator))
+    success = {task.name: outcome.success.model_dump(by_alias=True) for task, outcome in outcomes.items()}
+    extra = {"source": params.source, "success": success}
     return context.publish(writer, mean_success(outcomes.values()), env_steps, extra=extra)
 
 
-def _final_evaluation(context: PhaseContext, experts: Sequence[FinishedExpert]) -> dict[Task, Outcomes]:
-    settings = context.order.environment
-    policies = {expert.task: expert.policy for expert in experts}
-    return evaluate(policies, list(policies), settings, settings.goal_seed, settings.goals)
-
-
 def _policy_episodes(
-    context: PhaseContext, params: ExpertsParams, experts: Sequence[FinishedExpert]
+    context: PhaseContext, params: ExpertsParams, policies: Sequence[Policy]
 ) -> list[Episodes]:
     """Episodes by the published policies, without noise, on the first goals."""
-    settings = context.order.environment
-    tasks = [expert.task for expert in experts]
+    tasks, settings = context.order.tasks, context.order.environment
     goals = np.tile(np.arange(params.policy_episodes) % settings.goals, (len(tasks), 1))
-    policy = PolicyPerTask([expert.policy for expert in experts])
-    rollouts = play(VectorEnvironment(tasks, settings), policy, goals)
+    rollouts = play(VectorEnvironment(tasks, settings), PolicyPerTask(policies), goals)
     return [rollouts.episodes(row, task, "policy") for row, task in enumerate(tasks)]
 
 
-def _labelled(expert: FinishedExpert, episodes: Episodes) -> Episodes:
-    mu, log_std, q = expert.label(episodes.obs, episodes.action)
-    return replace(episodes, mu=mu, log_std=log_std, q=q)
+def _labelled(expert: StackedExperts, episodes: Episodes) -> Episodes:
+    """Every row with the published expert's mu, log_std and q."""
+    rows = zip(episodes.obs.split(LABEL_ROWS), episodes.action.split(LABEL_ROWS), strict=True)
+    alone = [
+        expert.label(np.zeros(len(obs), dtype=np.int64), obs.numpy(), action.numpy()) for obs, action in rows
+    ]
+    mu, log_std, q = (torch.cat(parts).cpu() for parts in zip(*alone, strict=True))
+    return replace(episodes, mu=mu, log_std=log_std, q=q.unsqueeze(-1))
 
 
 def _report_episode(context: PhaseContext, training: ExpertTraining, figures: dict[str, Tensor]) -> None:
-    _report(context, training, [e.task for e in training.active], figures)
+    _report(context, training, [expert.task for expert in training.active], figures)
     done = sum(expert.env_steps for expert in training.experts)
     left = len(training.active) * (training.total_env_steps - training.env_steps)
     context.reporter.progress(done, done + left, training.success)
@@ -149,7 +151,7 @@ def _report_evaluation(
 
 
 def _report(
-    context: PhaseContext, training: ExpertTraining, tasks: Sequence[Task], figures: dict[str, Any]
+    context: PhaseContext, training: ExpertTraining, tasks: Sequence[Task], figures: dict[str, Tensor]
 ) -> None:
     for slot, task in enumerate(tasks):
         values = {name: float(column[slot]) for name, column in figures.items()}
