@@ -11,6 +11,7 @@ import importlib
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
@@ -22,11 +23,12 @@ Picture = npt.NDArray[np.uint8]
 
 PLATFORMS = ("egl", "osmesa")
 
-# A free camera in front of the table, a little from its right: upright, unlike Meta-World's own cameras.
-_LOOK_AT_METRES = (0.0, 0.65, 0.12)
-_DISTANCE_METRES = 1.25
-_AZIMUTH_DEGREES = 125.0
-_ELEVATION_DEGREES = -28.0
+# A free camera at the robot's right hand: it sees the fronts of doors, drawers and windows, and is upright,
+# while Meta-World's own corner cameras hang upside down.
+_LOOK_AT_METRES = (0.04, 0.62, 0.15)
+_DISTANCE_METRES = 1.3
+_AZIMUTH_DEGREES = 149.0
+_ELEVATION_DEGREES = -26.0
 
 _PROBE = "import mujoco; c = mujoco.GLContext(8, 8); c.make_current(); c.free()"
 
@@ -37,33 +39,41 @@ class RenderingError(RuntimeError):
 
 @cache
 def rendering_platform() -> str:
-    """'egl' or 'osmesa': MUJOCO_GL if it names one of them, else the first that works here.
+    """'egl' or 'osmesa': MUJOCO_GL if it is set, else the first that works here. See `first_working`."""
+    asked = os.environ.get("MUJOCO_GL", "").strip().lower()
+    return first_working((asked,) if asked else PLATFORMS)
+
+
+def first_working(platforms: Sequence[str]) -> str:
+    """The first of the platforms that can draw on this machine.
 
     Raises:
-        RenderingError: neither works, or MUJOCO_GL names something that needs a display.
+        RenderingError: none can; names the faults and what to install.
     """
-    asked = os.environ.get("MUJOCO_GL", "").strip().lower()
-    if asked and asked not in PLATFORMS:
-        raise RenderingError(
-            f"MUJOCO_GL is {asked!r}, which cannot draw without a display; unset it or use one of {PLATFORMS}"
-        )
-    faults = {}
-    for platform in (asked,) if asked else PLATFORMS:
-        probe = subprocess.run(
-            [sys.executable, "-c", _PROBE],
-            env={**os.environ, "MUJOCO_GL": platform, "PYOPENGL_PLATFORM": platform},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if probe.returncode == 0:
+    faults = []
+    for platform in platforms:
+        fault = "it needs a display" if platform not in PLATFORMS else _fault(platform)
+        if fault is None:
             return platform
-        faults[platform] = (probe.stderr.strip().splitlines() or [f"exit status {probe.returncode}"])[-1]
+        faults.append(f"{platform!r}: {fault}")
     raise RenderingError(
-        f"no OpenGL to draw with: {'; '.join(f'{p}: {fault}' for p, fault in faults.items())}. "
-        "Install libegl1 and libgl1-mesa-dri, or libosmesa6 (apt-get install libegl1 libosmesa6), "
+        f"cannot draw without a display ({'; '.join(faults)}); MUJOCO_GL may be unset or one of {PLATFORMS}. "
+        "Install what software rendering needs (apt-get install libegl1 libosmesa6), "
         "or turn videos off (evaluation.params.videos: false)"
     )
+
+
+def _fault(platform: str) -> str | None:
+    """Why a platform cannot draw; None if it can."""
+    probe = subprocess.run(
+        [sys.executable, "-c", _PROBE],
+        env={**os.environ, "MUJOCO_GL": platform, "PYOPENGL_PLATFORM": platform},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    last_words = probe.stderr.strip().splitlines() or [f"exit status {probe.returncode}"]
+    return last_words[-1] if probe.returncode else None
 
 
 class PictureMaker:
