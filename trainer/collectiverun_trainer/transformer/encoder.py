@@ -47,10 +47,11 @@ class Block(nn.Module):
 
     def forward(self, tokens: Tensor, real: Tensor, only_last: bool = False) -> Tensor:
         """(B, S, width) to the same, or (B, 1, width) of the last token; only `real` (B, S) count."""
-        normed = self.attention_norm(tokens)
+        normed = asking = self.attention_norm(tokens)
         if only_last:
-            tokens = tokens[:, -1:]
-        tokens = tokens + self.dropout(self._attend(normed[:, -tokens.shape[1] :], normed, real))
+            # Contiguous: else torch picks another product for frozen weights, and z differs in its last bit.
+            tokens, asking = tokens[:, -1:], normed[:, -1:].contiguous()
+        tokens = tokens + self.dropout(self._attend(asking, normed, real))
         advanced: Tensor = tokens + self.dropout(self.feedforward(tokens))
         return advanced
 

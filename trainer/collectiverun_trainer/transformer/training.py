@@ -79,7 +79,7 @@ class EncoderTraining:
         return {name: loss.detach() for name, loss in losses.items()}
 
     def validate(self) -> dict[str, float]:
-        """Losses on held-out triples, the same each time, without dropout; keeps the encoder if it is best."""
+        """Losses on held-out triples, the same each time, no dropout; keeps the encoder if it is the best."""
         hiding = self._generator("validation-hiding")
         self.encoder.eval()
         with torch.no_grad():
