@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from functools import cache
 from typing import Any
 
@@ -12,6 +13,9 @@ from metaworld.policies import ENV_POLICY_MAP
 from collectiverun_trainer.config import Task
 from collectiverun_trainer.environments.fast_classes import fast_environment_class
 from collectiverun_trainer.environments.fast_stepping import FastSawyerEnv
+
+# Scripted policies ask for more than a full action and say so each time; `scripted_action` clips it.
+warnings.filterwarnings("ignore", message=r"Constant\(s\) may be too high", module=r"metaworld\.policies")
 
 
 def make_environment(task: Task) -> FastSawyerEnv:
