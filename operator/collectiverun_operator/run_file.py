@@ -79,19 +79,19 @@ def _decode(content: bytes, name: str) -> str:
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise UnreadableRunFileError(f"{name} is not text in UTF-8: byte {error.start} can't be read") from None
+        raise UnreadableRunFileError(f"{name} is not UTF-8 text: byte {error.start} can't be read") from None
 
 
 def _only_document(text: str, name: str) -> Any:
     nodes = [node for node in yaml.compose_all(text, Loader=_Loader) if not _is_empty(node)]
     if not nodes:
-        raise UnreadableRunFileError(f"{name} holds nothing but comments; write a CollectiveRun, see examples/")
+        raise UnreadableRunFileError(f"{name} holds only comments; write a CollectiveRun, see examples/")
     if len(nodes) > 1:
         raise UnreadableRunFileError(
             f"{name} holds {len(nodes)} documents (split by '---'); put each run in a file of its own"
         )
     if _size(nodes[0], {}) > NODE_LIMIT:
-        raise UnreadableRunFileError(f"{name} unfolds to more than {NODE_LIMIT} values; write it without aliases")
+        raise UnreadableRunFileError(f"{name} unfolds to over {NODE_LIMIT} values; write it without aliases")
     loader = _Loader("")
     try:
         return loader.construct_document(nodes[0])
@@ -104,7 +104,7 @@ def _is_empty(node: yaml.Node) -> bool:
 
 
 def _size(node: yaml.Node, known: dict[int, int]) -> int:
-    """Values a node unfolds to, aliases counted each time they are named; an anchor inside itself: endless."""
+    """Values a node unfolds to, aliases counted each time they are named; an anchor in itself: endless."""
     if isinstance(node, yaml.ScalarNode):
         return 1
     if id(node) not in known:

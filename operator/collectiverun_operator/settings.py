@@ -11,7 +11,7 @@ CACHE_VARIABLE = "COLLECTIVERUN_CACHE"
 
 
 def cache_folder(asked: Path | None = None) -> Path:
-    """`asked`, else $COLLECTIVERUN_CACHE, else `<system cache>/collectiverun`; absolute, maybe not there yet."""
+    """`asked`, else $COLLECTIVERUN_CACHE, else `<system cache>/collectiverun`; absolute."""
     folder = asked or os.environ.get(CACHE_VARIABLE) or platformdirs.user_cache_path("collectiverun")
     return Path(folder).expanduser().absolute()
 

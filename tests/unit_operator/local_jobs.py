@@ -27,7 +27,8 @@ def commit_once(folder: Path) -> str:
     """A script that commits as the trainer does: what an earlier attempt committed is reported again."""
     return (
         "import json, os; from pathlib import Path;"
-        "order = json.loads(os.environ['COLLECTIVERUN_PHASE_ORDER']); uid = os.environ['COLLECTIVERUN_POD_UID'];"
+        "order = json.loads(os.environ['COLLECTIVERUN_PHASE_ORDER']);"
+        "uid = os.environ['COLLECTIVERUN_POD_UID'];"
         f"commit = Path({str(folder)!r}, 'commit-' + order['member']); mine = Path(str(commit) + uid);"
         "mine.write_text(uid);"
         "commit.exists() or os.replace(mine, commit);"

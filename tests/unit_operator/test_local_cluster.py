@@ -101,7 +101,7 @@ def test_a_variable_only_a_cluster_can_fill_in_ends_the_pod_with_a_sentence(clus
     secret = {"name": "TOKEN", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}}
     create(cluster, manifest("", env=[secret]))
     terminated = only_end(cluster)
-    assert terminated["reason"] == "StartError"
+    assert (terminated["exitCode"], terminated["reason"]) == (3, "InvalidConfiguration")
     assert "'TOKEN'" in terminated["message"]
     assert "only a cluster" in terminated["message"]
 

@@ -45,7 +45,7 @@ with LocalCluster.open(Path(sys.argv[1]), Machine(cores=2)) as cluster:
     print("driving", flush=True)
     while len(done) < len(members):
         cluster.advance()
-        ended = {pod["metadata"]["ownerReferences"][0]["name"]: pod["status"]["phase"] for pod in pods(cluster)}
+        ended = {pod["metadata"]["name"][:-6]: pod["status"]["phase"] for pod in pods(cluster)}
         for job in jobs(cluster):
             name = job["metadata"]["name"]
             member, attempt = name.split("-")[2], int(name.split("-")[3])

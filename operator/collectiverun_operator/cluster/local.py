@@ -104,9 +104,12 @@ class LocalCluster:
         return after
 
     async def delete_run(self, run: JSONObject) -> None:
-        """See `Cluster.delete_run`. Journal and logs stay: they are this machine's only trace of the run."""
-        self._record.paths.run.unlink(missing_ok=True)
-        self._record.history.append("runDeleted")
+        """Nothing: here the run is the user's file, and its record answers the next call at once."""
+
+    @property
+    def folder(self) -> Path:
+        """Where the run's record lies."""
+        return self._record.paths.folder
 
     def read_run(self) -> JSONObject | None:
         """The run as recorded; None if it is new here."""

@@ -19,6 +19,7 @@ from collectiverun_operator.cluster.local_container import (
 )
 from collectiverun_operator.cluster.local_machine import Request
 from collectiverun_operator.cluster.local_pod import (
+    INVALID_CODE,
     KILLED_CODE,
     START_ERROR_CODE,
     Ending,
@@ -28,7 +29,6 @@ from collectiverun_operator.cluster.local_pod import (
     new_job,
     new_pod,
     phase_order,
-    result_of,
     set_deleted,
     set_ended,
     set_running,
@@ -38,6 +38,7 @@ from collectiverun_operator.cluster.local_pod import (
 from collectiverun_operator.cluster.local_process import ChildProcess, Exit, ProcessIdentity, kill_survivors
 from collectiverun_operator.cluster.local_progress import ProgressTail
 from collectiverun_operator.cluster.local_record import HEARTBEAT_SECONDS, RunRecord
+from collectiverun_operator.outcomes import read_report
 
 JSONObject = dict[str, Any]
 
@@ -109,8 +110,11 @@ class LocalAttempt:
         """Start its process; a command that can't be started ends the Pod."""
         try:
             self._child = self._spawn(gpus)
-        except (OSError, ValueError) as error:
+        except OSError as error:
             self._end(Ending(START_ERROR_CODE, "StartError", str(error)), time.time())
+            return
+        except ValueError as error:
+            self._end(Ending(INVALID_CODE, "InvalidConfiguration", str(error)), time.time())
             return
         identity, now = self._child.identity, time.time()
         self._process_document = {
@@ -213,7 +217,7 @@ class LocalAttempt:
         process = self._process_document or {}
         started = process.get("startedTime")
         set_ended(self.job, self.pod, ending, started, when)
-        result = result_of(ending.message)
+        result = read_report(ending.message)
         self._journal(
             "podEnded",
             processId=process.get("processId"),

@@ -8,22 +8,15 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from collectiverun_operator.cluster.local_pod import (
-    environment,
-    grace_seconds,
-    phase_order,
-    trainer_container,
-)
+from collectiverun_operator.cluster.local_pod import environment, phase_order, trainer_container
 
 JSONObject = dict[str, Any]
 
 POD_UID_VARIABLE = "COLLECTIVERUN_POD_UID"
 RESULT_PATH_VARIABLE = "COLLECTIVERUN_RESULT_PATH"
-GRACE_VARIABLE = "COLLECTIVERUN_GRACE_SECONDS"
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 MESSAGE_LIMIT_BYTES = 4096
 LOG_EXCERPT_BYTES = 2048
-_EXIT_SECONDS = 5.0
 
 
 def container_command(pod: JSONObject) -> list[str]:
@@ -44,7 +37,6 @@ def container_environment(pod: JSONObject, result_path: Path, gpus: tuple[str, .
     ours = {
         POD_UID_VARIABLE: pod["metadata"]["uid"],
         RESULT_PATH_VARIABLE: str(result_path),
-        GRACE_VARIABLE: f"{max(1.0, grace_seconds(pod) - _EXIT_SECONDS):g}",
         "PYTHONUNBUFFERED": "1",
     }
     devices = {"CUDA_VISIBLE_DEVICES": ",".join(gpus)} if gpus else {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,6 +14,7 @@ JSONObject = dict[str, Any]
 ORDER_VARIABLE = "COLLECTIVERUN_PHASE_ORDER"
 DEFAULT_GRACE_SECONDS = 30
 START_ERROR_CODE = 128
+INVALID_CODE = 3
 KILLED_CODE = 137
 
 
@@ -160,15 +161,6 @@ def is_deleted(document: JSONObject) -> bool:
 def has_ended(pod: JSONObject) -> bool:
     """Whether its container has ended."""
     return pod["status"]["phase"] in ("Succeeded", "Failed")
-
-
-def result_of(message: str) -> Mapping[str, Any]:
-    """The phase result in a termination message; empty where there is none."""
-    try:
-        result = json.loads(message)
-    except ValueError:
-        return {}
-    return result if isinstance(result, dict) else {}
 
 
 def _set_container_state(pod: JSONObject, state: JSONObject) -> None:
