@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -63,11 +64,16 @@ def _section(model: type[Spec] | type[Phases], name: str, document: Mapping[str,
     field = model.model_fields[name]
     if (field.alias or name) not in document:
         return None if field.is_required() else field.get_default()
-    adapter: TypeAdapter[Any] = TypeAdapter(field.rebuild_annotation())
+    raw = document[field.alias or name]
     try:
-        return adapter.validate_python(document[field.alias or name], by_alias=True, by_name=False)
+        return _adapter(model, name).validate_python(raw, by_alias=True, by_name=False)
     except ValidationError:
         return None
+
+
+@cache
+def _adapter(model: type[Spec] | type[Phases], name: str) -> TypeAdapter[Any]:
+    return TypeAdapter(model.model_fields[name].rebuild_annotation())
 
 
 def consistency_faults(sections: Sections, *, local: bool) -> list[Fault]:

@@ -13,6 +13,7 @@ from typing import Any
 
 from collectiverun_operator.advancing import Scene, advance
 from collectiverun_operator.artifacts import storage_root
+from collectiverun_operator.conditions import COMPLETE, FAILED
 from collectiverun_operator.errors import Fault
 from collectiverun_operator.figures import with_figures
 from collectiverun_operator.immutability import spec_hash
@@ -20,7 +21,7 @@ from collectiverun_operator.observation import Observed, ObservedJob
 from collectiverun_operator.phases import PHASES, members_of
 from collectiverun_operator.policies import completion, deadlines
 from collectiverun_operator.policies.cleanup import expiry_time, superfluous_jobs
-from collectiverun_operator.policies.retries import is_reopened, reopen
+from collectiverun_operator.policies.retries import take_token
 from collectiverun_operator.policies.suspension import stop_members
 from collectiverun_operator.resource import CollectiveRun
 from collectiverun_operator.starting import missing_jobs, next_start, start_members
@@ -80,9 +81,10 @@ def plan(run: CollectiveRun, observed: Observed, now: datetime) -> Plan:
     moment = now.astimezone(UTC).replace(microsecond=0)  # as precise as a status is
     status = read_status(run.status) or _begin(run, moment)
     is_changed = status.spec_hash != spec_hash(run.spec)
-    if not is_changed and is_reopened(status, run.spec.retry_token):
-        status = reopen(status, run.spec.retry_token)
-    elif _is_finished(status):
+    if not is_changed:
+        is_failing = status.is_true(FAILED) or _is_failing(run, status, moment)
+        status = take_token(status, run.spec.retry_token, is_failing=is_failing)
+    if _is_finished(status):
         return _plan_finished(run, status, observed, now)
     status = _turn(run, status, observed, moment, is_changed=is_changed)
     creations = () if is_changed else missing_jobs(run, status)
@@ -132,7 +134,7 @@ def _resolve_image(run: CollectiveRun, status: RunStatus) -> RunStatus:
 
 
 def _is_finished(status: RunStatus) -> bool:
-    return status.is_true("Complete") or status.is_true("Failed")
+    return status.is_true(COMPLETE) or status.is_true(FAILED)
 
 
 def _is_failing(run: CollectiveRun, status: RunStatus, now: datetime) -> bool:

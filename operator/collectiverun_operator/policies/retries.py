@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from collectiverun_operator.outcomes import FailureKind
 from collectiverun_operator.specification import Retries
-from collectiverun_operator.status import MemberStatus, RunStatus
+from collectiverun_operator.status import ConditionStatus, MemberStatus, RunStatus
 
 
 def after_failure(member: MemberStatus, kind: FailureKind, retries: Retries, now: datetime) -> MemberStatus:
@@ -27,22 +27,32 @@ def backoff_seconds(retries: Retries, count: int) -> int:
     return int(min(retries.backoff_seconds * 2**doublings, retries.max_backoff_seconds))
 
 
-def is_reopened(status: RunStatus, retry_token: str) -> bool:
-    """Whether a retry token that was not acted on yet asks to go on with a failed run."""
-    return status.is_true("Failed") and bool(retry_token) and retry_token != status.retry_token
+def take_token(status: RunStatus, retry_token: str, *, is_failing: bool) -> RunStatus:
+    """Act on a retry token once: a run that failed or is about to goes on; no other needs it.
+
+    A token is taken up even if it did nothing, so that a run that fails later does not retry unasked.
+    """
+    if retry_token == status.retry_token or status.is_true("Complete"):
+        return status
+    taken = status.but(retry_token=retry_token)
+    return _reopen(taken) if is_failing and retry_token else taken
 
 
-def reopen(status: RunStatus, retry_token: str) -> RunStatus:
+def _reopen(status: RunStatus) -> RunStatus:
     """The run with its failed members' budgets and its clocks at zero. Attempt numbers never go back."""
     phases = tuple(phase.but(members=tuple(map(_reopen_member, phase.members))) for phase in status.phases)
     return status.but(
         phases=phases,
-        retry_token=retry_token,
+        conditions=tuple(found for found in status.conditions if not _says_failed(found)),
         completion_time=None,
         active_seconds=0,
         active_since=None,
         last_failure=None,
     )
+
+
+def _says_failed(condition: ConditionStatus) -> bool:
+    return condition.type == "Failed" and condition.status == "True"
 
 
 def _reopen_member(member: MemberStatus) -> MemberStatus:
