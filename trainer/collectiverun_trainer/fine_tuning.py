@@ -7,11 +7,13 @@ student starts from the collective's very weights and yet is an ordinary soft ac
 
 from __future__ import annotations
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 
 from collectiverun_trainer.collective import Collective
 from collectiverun_trainer.config import Task
 from collectiverun_trainer.distillation.losses import QScale
+from collectiverun_trainer.sac.agent import StackedSAC
 from collectiverun_trainer.sac.networks import State
 
 
@@ -34,6 +36,17 @@ def student_critics(collective: Collective, z: Tensor, task: Task) -> State | No
     state[weight] = state[weight] * std
     state[bias] = state[bias] * std + mean
     return state
+
+
+@torch.no_grad()
+def set_slice(agent: StackedSAC, slot: int, actor: State, critics: State | None) -> None:
+    """Put an actor, and critics if given, into one slot of a stack; targets follow the critics."""
+    modules: list[tuple[nn.Module, State, int, int]] = [(agent.actor, actor, slot, 1)]
+    if critics is not None:
+        modules += [(module, critics, 2 * slot, 2) for module in (agent.critics, agent.target_critics)]
+    for module, state, first, slices in modules:
+        for name, value in module.state_dict().items():
+            value[first : first + slices] = state[name].to(value.device)
 
 
 def _folded(state: State, z: Tensor) -> State:

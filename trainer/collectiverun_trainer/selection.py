@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean
 from typing import Any
@@ -14,7 +14,11 @@ from collectiverun_trainer.order import Success
 
 def mean_success(outcomes: Iterable[Outcomes]) -> Success:
     """Mean of the tasks' success rates."""
-    rates = [outcome.success for outcome in outcomes]
+    return mean_of([outcome.success for outcome in outcomes])
+
+
+def mean_of(rates: Sequence[Success]) -> Success:
+    """Mean of at least one pair of success rates."""
     return Success(any_step=fmean(r.any_step for r in rates), at_end=fmean(r.at_end for r in rates))
 
 

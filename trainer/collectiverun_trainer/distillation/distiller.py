@@ -43,8 +43,8 @@ class Distiller:
         self.device = next(network.parameters()).device
         self.gradient_steps = 0
         self.q_scale: QScale | None = None
-        parameters = network.parameters() if self.critics else network.actor.parameters()
-        self._optimiser = torch.optim.Adam(list(parameters), params.learning_rate, fused=True)
+        self._parameters = list((network if self.critics else network.actor).parameters())
+        self._optimiser = torch.optim.Adam(self._parameters, params.learning_rate, fused=True)
         self._sums: Losses = {}
         self._summed = 0
 
@@ -60,8 +60,10 @@ class Distiller:
         total = losses[ACTOR].mean()
         if CRITIC in losses:
             total = total + self.params.critic_weight * losses[CRITIC].mean()
-        self._optimiser.zero_grad()
-        total.backward()
+        for parameter, gradient in zip(
+            self._parameters, torch.autograd.grad(total, self._parameters), strict=True
+        ):
+            parameter.grad = gradient
         self._optimiser.step()
         self.gradient_steps += 1
         self._summed += 1
@@ -82,7 +84,7 @@ class Distiller:
         """Mean losses (tasks,) over given rows (at least one) of each task, without learning from them."""
         means: dict[str, list[Tensor]] = {}
         for task, chosen in enumerate(rows_of_task):
-            parts = [self._losses_of(packed[chunk], task) for chunk in chosen.split(_CHUNK)]
+            parts = [self._losses_of(packed[chunk], task) for chunk in torch.split(chosen, _CHUNK)]
             for name in parts[0]:
                 means.setdefault(name, []).append(torch.cat([part[name] for part in parts]).mean())
         return {name: torch.stack(of_tasks) for name, of_tasks in means.items()}

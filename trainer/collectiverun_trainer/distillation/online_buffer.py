@@ -1,4 +1,4 @@
-"""The online buffer while it is filled: rows of whole rounds, packed for learning, episodes for publishing."""
+"""The online buffer while it is filled: packed rows of whole rounds to learn from, episodes to publish."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ class Rollouts:
         self.goals = round_goals(environment, buffer.schedule, seed)
 
     def play(self) -> Iterator[int]:
-        """The next round, one decision at a time, so that the caller may learn in between; yields its index."""
+        """The next round, one decision at a time; the caller may learn in between. Yields its index."""
         index, schedule = self.buffer.rounds, self.buffer.schedule
         source = schedule.source(index)
         generator = torch_generator(self.seed, PHASE, None, f"acting in round {index}")

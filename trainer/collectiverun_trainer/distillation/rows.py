@@ -1,4 +1,4 @@
-"""Labelled rows packed in one tensor, so that a batch is one gather; batches with equally many of each task."""
+"""Labelled rows packed in one tensor: a batch is one gather, and holds equally many rows of each task."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Labelled:
     @classmethod
     def unpack(cls, packed: Tensor) -> Labelled:
         """The inverse of `pack`; columns are views."""
-        return cls(*packed.split([*_SIZES, packed.shape[-1] - sum(_SIZES)], -1))
+        return cls(*torch.split(packed, [*_SIZES, packed.shape[-1] - sum(_SIZES)], -1))
 
 
 def pack_episodes(episodes: Episodes) -> Tensor:

@@ -1,4 +1,4 @@
-"""Online distillation in progress: rounds of play, gradient steps while they are played, evaluation, exact state."""
+"""Online distillation in progress: rounds of play, gradient steps while they last, evaluation, state."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from collectiverun_trainer.transformer.encoder import TrajectoryEncoder
 
 
 class OnlineTraining:
-    """The collective network with everything it learns from. All randomness belongs to one round and purpose."""
+    """The collective network and all it learns from. Every random number belongs to one round and purpose."""
 
     def __init__(
         self,
@@ -125,8 +125,11 @@ class OnlineTraining:
 
     def state_dict(self) -> dict[str, Any]:
         """Everything the rest of training depends on; taken between rounds."""
-        parts = {"distiller": self.distiller, "buffer": self.buffer, "selection": self.selection}
-        return {name: part.state_dict() for name, part in parts.items()}
+        return {
+            "distiller": self.distiller.state_dict(),
+            "buffer": self.buffer.state_dict(),
+            "selection": self.selection.state_dict(),
+        }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restore `state_dict` of a training with the same inputs, parameters and seed."""

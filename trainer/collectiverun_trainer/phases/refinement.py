@@ -78,7 +78,9 @@ def _publish(context: PhaseContext, refining: Refining, source: Artifact) -> Pha
         note = "Refinement did not help on selection goals; the collective is passed on as it came."
         copy_collective(source, writer)
         success = copy_evaluation(source, writer)
-    extra = {"helped": refining.helped, "gradientSteps": refining.distiller.gradient_steps}
-    return context.publish(
-        writer, success, 0, note, extra | {"bestGradientSteps": refining.selection.best_step}
-    )
+    extra = {
+        "helped": refining.helped,
+        "bestGradientSteps": refining.selection.best_step,
+        "gradientSteps": refining.distiller.gradient_steps,
+    }
+    return context.publish(writer, success, 0, note, extra)
