@@ -15,7 +15,7 @@ from collectiverun_trainer.environments.vector import Flags, VectorEnvironment
 from collectiverun_trainer.order import Success
 from collectiverun_trainer.policy import Policy, PolicyPerTask
 
-COPIES = 10  # environments of a task side by side; benchmarks/evaluation_copies.py tells why
+COPIES = 25  # of each task; more gain nothing, fewer cost the encoder (benchmarks/environment_stepping.py)
 
 
 @dataclass(frozen=True)

@@ -230,20 +230,15 @@ def load_experts(
         raise InputInvalid(f"the experts cannot be stacked, they differ in kind or size: {builds}")
     if builds[0]["kind"] == "scripted":
         return ScriptedExperts(tasks), tasks
-    actors, critics = (
-        [artifact.read_tensors(f"{task.name}/{name}.safetensors") for task, artifact in found]
-        for name in ("policy", "critic")
-    )
-    return _trained(tasks, builds[0], actors, critics, device or torch.device("cpu")), tasks
+    return _trained(found, builds[0], device or torch.device("cpu")), tasks
 
 
 def _trained(
-    tasks: Sequence[Task],
-    build: dict[str, Any],
-    actors: Sequence[State],
-    critics: Sequence[State],
-    device: torch.device,
+    found: Sequence[tuple[Task, Artifact]], build: dict[str, Any], device: torch.device
 ) -> TrainedExperts:
+    tasks = [task for task, _ in found]
+    actors = [artifact.read_tensors(f"{task.name}/policy.safetensors") for task, artifact in found]
+    critics = [artifact.read_tensors(f"{task.name}/critic.safetensors") for task, artifact in found]
     sizes, layer_norm = build["hiddenSizes"], build["criticLayerNorm"]
     try:
         return TrainedExperts(tasks, sizes, layer_norm, actors, critics, device)

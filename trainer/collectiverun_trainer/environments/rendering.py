@@ -19,6 +19,8 @@ import mujoco
 import numpy as np
 import numpy.typing as npt
 
+from collectiverun_trainer.errors import InvalidConfiguration
+
 Picture = npt.NDArray[np.uint8]
 
 PLATFORMS = ("egl", "osmesa")
@@ -33,8 +35,8 @@ _ELEVATION_DEGREES = -26.0
 _PROBE = "import mujoco; c = mujoco.GLContext(8, 8); c.make_current(); c.free()"
 
 
-class RenderingError(RuntimeError):
-    """No way to draw without a display on this machine."""
+class RenderingError(InvalidConfiguration):
+    """Pictures are asked for on a machine that cannot draw without a display."""
 
 
 @cache
