@@ -18,6 +18,7 @@ def settle(threads: int) -> None:
     """
     torch.set_num_threads(threads)
     # Warn only: some CUDA kernels have no deterministic form, and bits are promised for the CPU.
-    torch.use_deterministic_algorithms(True, warn_only=True)
+    # The debug mode does what use_deterministic_algorithms does, without the 1.4 s to load the compiler.
+    torch.set_deterministic_debug_mode("warn")
     # Otherwise every torch.empty would be filled first, to show reads of unset memory.
     setattr(torch.utils.deterministic, "fill_uninitialized_memory", False)  # noqa: B010 - torch has no type for it

@@ -1,0 +1,192 @@
+"""What a phase gets from its context: typed parameters, verified inputs, checkpoints on request, a commit."""
+
+import io
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from collectiverun_trainer import commits
+from collectiverun_trainer.artifact import MANIFEST_NAME, Artifact
+from collectiverun_trainer.checkpoint import CheckpointStore
+from collectiverun_trainer.config import ExpertsParams
+from collectiverun_trainer.errors import InputInvalid, InvalidConfiguration, Stopped
+from collectiverun_trainer.order import POD_UID_VARIABLE, ArtifactReference, PhaseOrder, Success
+from collectiverun_trainer.phases.context import PhaseContext, configuration
+from collectiverun_trainer.progress import Reporter
+from collectiverun_trainer.storage import join
+from unit_trainer.storage_places import REACH, SCHEMES, new_order, new_storage, place
+
+STORAGE = new_storage()
+
+
+class Flag:
+    """A stop flag that the test raises."""
+
+    requested = False
+
+
+@pytest.fixture(params=SCHEMES)
+def member_uri(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    return place(request.param, tmp_path)
+
+
+def context(order: PhaseOrder, flag: Flag | None = None) -> PhaseContext:
+    checkpoints = CheckpointStore(STORAGE, join(order.member_uri, "checkpoints"), order.attempt)
+    return PhaseContext(
+        order, STORAGE, Reporter(io.StringIO()), checkpoints, torch.device("cpu"), flag or Flag()
+    )
+
+
+def publish(order: PhaseOrder):
+    work = context(order)
+    work.reporter.metrics(10, 5, {"losses/critic": 1.0}, REACH)
+    writer = work.writer()
+    writer.add("policy.json", b"{}")
+    return work.publish(writer, Success(any_step=1.0, at_end=0.5), 1000, "A note.", {"episodes": 3})
+
+
+def test_parameters_are_typed_and_their_defaults_filled_in(member_uri: str):
+    params = context(new_order(member_uri, params={"batchSize": 32})).params(ExpertsParams)
+    assert (params.batch_size, params.discount) == (32, 0.99)
+
+
+def test_all_wrong_parameters_are_named_at_once(member_uri: str):
+    order = new_order(member_uri, params={"batchSize": 0, "discuont": 0.9})
+    with pytest.raises(InvalidConfiguration, match=r"params\.batchSize: .*; params\.discuont: "):
+        context(order).params(ExpertsParams)
+
+
+def test_what_is_published_says_what_it_is(member_uri: str, monkeypatch):
+    monkeypatch.setenv(POD_UID_VARIABLE, "a1b2c3d4-e5f6")
+    result = publish(new_order(member_uri, attempt=3, seed=7))
+    assert result.uri == join(member_uri, "attempt-3", "a1b2c3d4")
+    assert result.uri is not None
+    manifest = Artifact.open(STORAGE, result.uri, result.manifest_sha256).manifest
+    assert manifest["phase"] == "experts"
+    assert manifest["member"] == "reach-v3-sawyer"
+    assert manifest["tasks"] == [{"env": "reach-v3", "robot": "sawyer"}]
+    assert manifest["envSteps"] == 1000
+    assert manifest["success"] == {"anyStep": 1.0, "atEnd": 0.5}
+    assert manifest["config"]["seed"] == 7
+    assert manifest["config"]["params"]["learningRate"] == 1e-3
+    assert manifest["extra"] == {"episodes": 3}
+    assert manifest["versions"]["torch"] == torch.__version__
+
+
+def test_the_metrics_are_part_of_the_artifact(member_uri: str):
+    result = publish(new_order(member_uri))
+    line = Artifact.open(STORAGE, str(result.uri)).read("metrics.jsonl")
+    assert json.loads(line)["values"] == {"losses/critic": 1.0}
+
+
+def test_two_pods_of_one_attempt_write_apart(member_uri: str, monkeypatch):
+    monkeypatch.delenv(POD_UID_VARIABLE, raising=False)
+    assert context(new_order(member_uri)).writer().uri != context(new_order(member_uri)).writer().uri
+
+
+def test_inputs_are_opened_and_become_parents(member_uri: str):
+    expert = publish(new_order(join(member_uri, "experts")))
+    reference = ArtifactReference(
+        member=REACH.name, uri=str(expert.uri), manifest_sha256=expert.manifest_sha256, tasks=(REACH,)
+    )
+    work = context(new_order(join(member_uri, "own"), inputs={"experts": (reference,)}))
+    [(given, artifact)] = work.inputs("experts")
+    assert given == reference
+    assert artifact.manifest["member"] == REACH.name
+    manifest = Artifact.open(STORAGE, str(work.publish(work.writer(), None, 0).uri)).manifest
+    assert manifest["parents"] == {
+        "experts": [
+            {"member": REACH.name, "uri": expert.uri, "manifestSha256": expert.manifest_sha256},
+        ]
+    }
+
+
+def test_an_input_that_was_not_ordered_or_is_missing_is_invalid(member_uri: str):
+    reference = ArtifactReference(member="all", uri=join(member_uri, "nothing"), tasks=(REACH,))
+    work = context(new_order(member_uri, inputs={"experts": (reference,)}))
+    with pytest.raises(InputInvalid, match="never committed"):
+        work.inputs("experts")
+    with pytest.raises(InputInvalid, match="names no artifact of 'refinement'"):
+        work.inputs("refinement")
+
+
+def test_a_checkpoint_is_taken_where_one_is_due(member_uri: str):
+    work = context(new_order(member_uri))
+    for step in (0, 4, 8, 12, 16, 30, 31):
+        work.checkpoint_or_stop(step, lambda step=step: {"step": step}, every=10)
+    assert work.checkpoints.latest() == (30, {"step": 30})
+    assert STORAGE.list(join(member_uri, "checkpoints")) == ["attempt-1-step-12", "attempt-1-step-30"]
+
+
+def test_the_schedule_goes_on_after_a_resume(member_uri: str):
+    context(new_order(member_uri)).checkpoints.save(12, {"step": 12})
+    work = context(new_order(member_uri, attempt=2))
+    assert work.checkpoints.latest() == (12, {"step": 12})
+    work.checkpoint_or_stop(16, lambda: {"step": 16}, every=10)
+    assert work.checkpoints.latest() == (12, {"step": 12})
+    work.checkpoint_or_stop(20, lambda: {"step": 20}, every=10)
+    assert work.checkpoints.latest() == (20, {"step": 20})
+
+
+def test_a_stop_saves_first_and_only_what_is_not_saved(member_uri: str):
+    flag = Flag()
+    work = context(new_order(member_uri), flag)
+    work.checkpoint_or_stop(10, lambda: {"step": 10}, every=10)
+    flag.requested = True
+    with pytest.raises(Stopped):
+        work.checkpoint_or_stop(10, lambda: pytest.fail("already saved"))
+    with pytest.raises(Stopped, match="step 13 is saved"):
+        work.checkpoint_or_stop(13, lambda: {"step": 13}, every=10)
+    assert work.checkpoints.latest() == (13, {"step": 13})
+
+
+def earlier(order: PhaseOrder):
+    return commits.earlier_result(STORAGE, order, configuration(order))
+
+
+def test_an_earlier_commit_is_reported_again_as_it_was(member_uri: str):
+    order = new_order(member_uri)
+    assert earlier(order) is None
+    result = publish(order)
+    assert earlier(new_order(member_uri, attempt=2)) == result
+
+
+def test_the_first_of_two_commits_counts(member_uri: str):
+    late = publish(new_order(member_uri, attempt=10))
+    first = publish(new_order(member_uri, attempt=2))
+    assert late != first
+    assert earlier(new_order(member_uri, attempt=11)) == first
+
+
+@pytest.mark.parametrize("file", ["policy.json", MANIFEST_NAME, "_SUCCESS"])
+def test_a_damaged_commit_is_not_reported_again(member_uri: str, file: str):
+    result = publish(new_order(member_uri))
+    STORAGE.write(join(str(result.uri), file), b"damaged")
+    assert earlier(new_order(member_uri, attempt=2)) is None
+
+
+def test_an_unfinished_attempt_is_no_commit(member_uri: str):
+    work = context(new_order(member_uri))
+    work.writer().add("policy.json", b"{}")
+    assert earlier(new_order(member_uri, attempt=2)) is None
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"seed": 2}, "seed is now 2, was 1"),
+        ({"params": {"discount": 0.5}}, r"params\.discount is now 0\.5, was 0\.99"),
+        ({"environment": {"goals": 10}}, r"environment\.goals is now 10, was 50"),
+    ],
+    ids=["seed", "params", "environment"],
+)
+def test_the_commit_of_another_configuration_is_refused(member_uri: str, change: dict, named: str):
+    publish(new_order(member_uri))
+    with pytest.raises(InvalidConfiguration, match=named):
+        earlier(new_order(member_uri, **change))
+
+
+def test_threads_and_attempt_are_no_part_of_the_configuration(member_uri: str):
+    result = publish(new_order(member_uri, threads=1))
+    assert earlier(new_order(member_uri, threads=4, attempt=5)) == result

@@ -1,0 +1,21 @@
+"""The same order gives the same bits: threads are fixed and deterministic kernels preferred."""
+
+import subprocess
+import sys
+
+PROGRAM = """
+import sys
+import torch
+from collectiverun_trainer import device
+device.settle(2)
+print(torch.get_num_threads(), torch.are_deterministic_algorithms_enabled(),
+      torch.is_deterministic_algorithms_warn_only_enabled(),
+      torch.utils.deterministic.fill_uninitialized_memory, "torch._inductor" in sys.modules)
+"""
+
+
+def test_threads_are_fixed_and_kernels_deterministic_without_loading_the_compiler():
+    printed = subprocess.run(
+        [sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True
+    ).stdout
+    assert printed.split() == ["2", "True", "True", "False", "False"]
