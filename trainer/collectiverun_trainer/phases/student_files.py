@@ -1,8 +1,8 @@
 """A student's files beside its control's: how phase `students` writes them and how others read them.
 
-In each task's folder: `policy.safetensors`, `critic.safetensors`, `policy.json` and `evaluation.json` (outcomes
-on the reported goals) of the student, the same with `control_` before their names, and `curves.json` (success
-of both on selection goals against env steps).
+In the folder of each task: `policy.safetensors`, `critic.safetensors`, `policy.json` and `evaluation.json`
+(outcomes on the reported goals) of the student, the same with `control_` before their names, `curves.json`
+(success of both on selection goals against env steps). Layout and reading live here together.
 """
 
 from __future__ import annotations
