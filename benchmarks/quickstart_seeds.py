@@ -2,8 +2,8 @@
 
     python benchmarks/quickstart_seeds.py --seeds 1 2 3 4 5 > docs/results/quickstart-table.md
 
-Runs `examples/01-quickstart.yaml` once per seed, one after the other, each in storage and cache of its own, and
-prints one Markdown table: success with Wilson 95 % intervals, wall and CPU seconds of every phase.
+Runs `examples/01-quickstart.yaml` once per seed, one after the other, each in storage and cache of its own,
+and prints one Markdown table: success with Wilson 95 % intervals, wall and CPU seconds of every phase.
 """
 
 from __future__ import annotations
