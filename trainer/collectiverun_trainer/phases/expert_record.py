@@ -53,7 +53,7 @@ class Expert:
         return {
             "goals": generator_state(self.goals),
             "selection": self.selection.state_dict(),
-            "episode_goals": self.episode_goals,
+            "episode_goals": list(self.episode_goals),
             "env_steps": self.env_steps,
             "training": self.training.to_tensors() if self.training else None,
         }
@@ -62,7 +62,7 @@ class Expert:
         """Restore `state_dict`."""
         restore_generator(self.goals, state["goals"])
         self.selection.load_state_dict(state["selection"])
-        self.episode_goals, self.env_steps = state["episode_goals"], state["env_steps"]
+        self.episode_goals, self.env_steps = list(state["episode_goals"]), state["env_steps"]
         self.training = Episodes.from_tensors(*state["training"]) if state["training"] else None
 
 

@@ -15,6 +15,7 @@ from collectiverun_trainer.config import Task
 from collectiverun_trainer.environments.vector import VectorEnvironment
 from collectiverun_trainer.policy import MemorylessPolicy, Policy, RandomPolicy, ScriptedPolicy
 from collectiverun_trainer.replay.episodes import Episodes
+from collectiverun_trainer.sac.agent import StackedSAC
 
 Array = npt.NDArray[Any]
 
@@ -49,6 +50,19 @@ class WanderingPolicy(MemorylessPolicy):
         """Actions (n, 4)."""
         mixed: Array = (1.0 - self.share) * self.script.act(obs) + self.share * self.random.act(obs)
         return mixed.astype(np.float32)
+
+
+class StackPolicy(MemorylessPolicy):
+    """The deterministic policies of a stack, for rows that lie task by task."""
+
+    def __init__(self, agent: StackedSAC) -> None:
+        self.agent = agent
+
+    def act(self, obs: Array) -> Array:
+        """Actions (n, 4), n / E rows for each expert."""
+        rows = torch.from_numpy(obs).to(self.agent.device).view(self.agent.experts, -1, obs.shape[-1])
+        action: Array = self.agent.act(rows, deterministic=True).flatten(0, 1).cpu().numpy()
+        return action
 
 
 def play(environment: VectorEnvironment, policy: Policy, goals: Array) -> Rollouts:

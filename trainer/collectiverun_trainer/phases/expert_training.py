@@ -16,11 +16,12 @@ from collectiverun_trainer.environments.vector import VectorEnvironment
 from collectiverun_trainer.evaluation import Outcomes, evaluate
 from collectiverun_trainer.order import Success
 from collectiverun_trainer.phases.expert_record import Expert, network_state
-from collectiverun_trainer.phases.expert_rollouts import play
-from collectiverun_trainer.policy import MemorylessPolicy, PolicyPerTask, ScriptedPolicy
+from collectiverun_trainer.phases.expert_rollouts import StackPolicy, play
+from collectiverun_trainer.policy import PolicyPerTask, ScriptedPolicy
 from collectiverun_trainer.replay.buffer import ReplayBuffer
 from collectiverun_trainer.replay.episodes import Episodes
 from collectiverun_trainer.sac.agent import StackedSAC
+from collectiverun_trainer.sac.networks import State
 from collectiverun_trainer.seeding import numpy_generator, torch_generator
 
 PHASE = "experts"
@@ -184,20 +185,20 @@ class ExpertTraining:
         ]
 
     def evaluate(self) -> dict[Task, Outcomes]:
-        """Evaluate every active expert on selection goals, keep what is best so far, retire who is done."""
+        """Evaluate every active expert on selection goals and keep what is best so far."""
         tasks = [expert.task for expert in self.active]
         seed, episodes = self.settings.goal_seed + 1, self.params.selection_episodes
-        outcomes = evaluate(_StackPolicy(self.agent), tasks, self.settings, seed, episodes)
+        outcomes = evaluate(StackPolicy(self.agent), tasks, self.settings, seed, episodes)
         for slot, expert in enumerate(self.active):
-            self._note(expert, slot, outcomes[expert.task])
-        self._retire()
+            success = outcomes[expert.task].success
+            expert.selection.offer(self.env_steps, success, self.networks_of(slot))
         return outcomes
 
-    def _note(self, expert: Expert, slot: int, outcome: Outcomes) -> None:
-        state = network_state(self.agent.actor_state(slot), self.agent.critics_state(slot))
-        expert.selection.offer(self.env_steps, outcome.success, state)
+    def networks_of(self, slot: int) -> State:
+        """A copy of the networks of the active expert in that slot, as `Expert.best` takes them apart."""
+        return network_state(self.agent.actor_state(slot), self.agent.critics_state(slot))
 
-    def _retire(self) -> None:
+    def retire(self) -> None:
         """Experts whose budget is spent, or that succeed often enough, stop and leave the stack."""
         spent = self.decisions >= self._decisions_to_do
         threshold, patience = self.params.stop_at_success, self.params.stop_patience
@@ -243,16 +244,3 @@ class ExpertTraining:
             self._build()
             self.agent.load_state_dict(state["agent"])
             self.replay.load_state_dict(state["replay"])
-
-
-class _StackPolicy(MemorylessPolicy):
-    """The deterministic policies of a stack, for rows that lie task by task."""
-
-    def __init__(self, agent: StackedSAC) -> None:
-        self.agent = agent
-
-    def act(self, obs: Array) -> Array:
-        """Actions (n, 4), n / E rows for each expert."""
-        rows = torch.from_numpy(obs).to(self.agent.device).view(self.agent.experts, -1, obs.shape[-1])
-        action: Array = self.agent.act(rows, deterministic=True).flatten(0, 1).cpu().numpy()
-        return action

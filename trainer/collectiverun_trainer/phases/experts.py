@@ -61,6 +61,7 @@ def _train(context: PhaseContext, params: ExpertsParams) -> ExpertTraining:
         _report_episode(context, training, training.run_episode())
         if training.evaluation_due:
             _report_evaluation(context, training, training.evaluate())
+            training.retire()
         context.checkpoint_or_stop(
             training.env_steps,
             lambda: {"training": training.state_dict(), "reporter": context.reporter.state_dict()},
@@ -123,7 +124,7 @@ def _policy_episodes(
 
 def _labelled(expert: StackedExperts, episodes: Episodes) -> Episodes:
     """Every row with the published expert's mu, log_std and q."""
-    rows = zip(episodes.obs.split(LABEL_ROWS), episodes.action.split(LABEL_ROWS), strict=True)
+    rows = zip(torch.split(episodes.obs, LABEL_ROWS), torch.split(episodes.action, LABEL_ROWS), strict=True)
     alone = [
         expert.label(np.zeros(len(obs), dtype=np.int64), obs.numpy(), action.numpy()) for obs, action in rows
     ]

@@ -1,0 +1,98 @@
+"""The experts phase goes on exactly where it was: stopped on request at several points, or killed."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from collectiverun_trainer.artifact import MANIFEST_NAME, Artifact
+from collectiverun_trainer.errors import Stopped
+from collectiverun_trainer.order import PhaseOrder, PhaseResult
+from collectiverun_trainer.phases import experts
+from phases.small_run import SmallRun, StopAfter
+
+PARAMS = {"demonstrations": 1, "totalEnvSteps": 160, "checkpointEveryEnvSteps": 40}
+WITHOUT = PARAMS | {"demonstrations": 0}
+
+
+def files(run: SmallRun, result: PhaseResult) -> dict[str, str]:
+    """Digest of every file of the published artifact."""
+    assert result.uri
+    artifact = Artifact.open(run.context("experts").storage, result.uri)
+    return {name: entry["sha256"] for name, entry in artifact.manifest["files"].items()}
+
+
+def run_with_stops(run: SmallRun, looks: list[int]) -> PhaseResult:
+    """Attempts stopped when they have looked at their flag so many times; then one to the end."""
+    for attempt, look in enumerate(looks, start=1):
+        with pytest.raises(Stopped, match="checkpoint at step"):
+            experts.run(run.context("experts", attempt, StopAfter(looks=look)))
+    return experts.run(run.context("experts", len(looks) + 1))
+
+
+@pytest.mark.parametrize("params", [PARAMS, WITHOUT], ids=["demonstrations", "no demonstrations"])
+@pytest.mark.parametrize("looks", [[1], [5], [3, 4], [2, 2, 2]])
+def test_a_stopped_phase_publishes_the_same_bits(params: dict[str, Any], looks: list[int]) -> None:
+    straight = SmallRun(params={"experts": params})
+    expected = files(straight, experts.run(straight.context("experts")))
+    interrupted = SmallRun(params={"experts": params})
+    assert files(interrupted, run_with_stops(interrupted, looks)) == expected
+
+
+def test_a_phase_whose_experts_have_stopped_early_resumes_exactly() -> None:
+    params = PARAMS | {"stopAtSuccess": 0.0, "stopPatience": 2, "evaluationEveryEnvSteps": 40}
+    straight = SmallRun(params={"experts": params})
+    expected = files(straight, experts.run(straight.context("experts")))
+    interrupted = SmallRun(params={"experts": params})
+    assert files(interrupted, run_with_stops(interrupted, [2])) == expected
+
+
+def phase_process(order: PhaseOrder, result_path: Path) -> subprocess.Popen[str]:
+    """The phase as a real process, its stdout readable line by line."""
+    environment = os.environ | {
+        "COLLECTIVERUN_PHASE_ORDER": order.model_dump_json(by_alias=True),
+        "COLLECTIVERUN_RESULT_PATH": str(result_path),
+        "PYTHONWARNINGS": "ignore",
+    }
+    command = [sys.executable, "-m", "collectiverun_trainer", "experts"]
+    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
+
+
+def order_in(folder: Path, attempt: int = 1) -> PhaseOrder:
+    run = replace(SmallRun(params={"experts": PARAMS}), root=folder.as_uri())
+    return run.order("experts", attempt)
+
+
+def test_a_killed_process_publishes_the_same_bits(tmp_path: Path) -> None:
+    """SIGKILL as soon as a checkpoint is committed, twice; then to the end."""
+    checkpoints = tmp_path / "killed" / "experts" / "all" / "checkpoints"
+    for attempt, wanted in ((1, 1), (2, 2)):
+        process = phase_process(order_in(tmp_path / "killed", attempt), tmp_path / "unused")
+        while (
+            process.poll() is None and len(list(checkpoints.glob(f"attempt-{attempt}-*/_SUCCESS"))) < wanted
+        ):
+            time.sleep(0.01)
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        assert process.returncode == -signal.SIGKILL
+    results = {}
+    for name, attempt in (("killed", 3), ("straight", 1)):
+        process = phase_process(order_in(tmp_path / name, attempt), tmp_path / f"{name}.json")
+        process.communicate()
+        assert process.returncode == 0
+        results[name] = PhaseResult.model_validate(json.loads((tmp_path / f"{name}.json").read_text()))
+    digests = [
+        json.loads((Path(result.uri.removeprefix("file://")) / MANIFEST_NAME).read_text())["files"]
+        for result in results.values()
+        if result.uri
+    ]
+    assert len(digests) == 2
+    assert digests[0] == digests[1]
