@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from phases.small_run import SmallRun, StopAfter
+
 from collectiverun_trainer.artifact import MANIFEST_NAME, Artifact
 from collectiverun_trainer.errors import Stopped
 from collectiverun_trainer.order import PhaseOrder, PhaseResult
 from collectiverun_trainer.phases import experts
-from phases.small_run import SmallRun, StopAfter
 
 PARAMS = {"demonstrations": 1, "totalEnvSteps": 160, "checkpointEveryEnvSteps": 40}
 WITHOUT = PARAMS | {"demonstrations": 0}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
+
 from collectiverun_trainer.config import SACParams
 from collectiverun_trainer.replay.buffer import ReplayBuffer
 from collectiverun_trainer.sac.agent import StackedSAC

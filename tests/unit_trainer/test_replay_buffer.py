@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 import torch
-from collectiverun_trainer.replay.buffer import ReplayBuffer
 from unit_trainer.random_transitions import filled_replay, generators
+
+from collectiverun_trainer.replay.buffer import ReplayBuffer
 
 
 def numbered(capacity: int, rows: int, demonstrations: int = 0) -> ReplayBuffer:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import torch
-from collectiverun_trainer.sac import losses
 from torch.distributions import Independent, Normal, TanhTransform, TransformedDistribution
+
+from collectiverun_trainer.sac import losses
 
 
 def test_log_density_is_that_of_a_squashed_gaussian() -> None:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch import Tensor, nn
+from unit_trainer.random_transitions import generators
+
 from collectiverun_trainer.sac.networks import (
     LOG_STD_MAX,
     LOG_STD_MIN,
@@ -13,8 +16,6 @@ from collectiverun_trainer.sac.networks import (
     stack,
     take,
 )
-from torch import Tensor, nn
-from unit_trainer.random_transitions import generators
 
 
 def plain(network: StackedMLP, slice_: int) -> nn.Sequential:

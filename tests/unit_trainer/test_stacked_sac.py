@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from unit_trainer.random_transitions import agent, filled_replay, generators, train
+
 from collectiverun_trainer.config import SACParams
 from collectiverun_trainer.environments.observation import scale_obs
 from collectiverun_trainer.sac.agent import Batch, StackedSAC
 from collectiverun_trainer.sac.networks import take
-from torch import Tensor, nn
-from torch.nn import functional
-from unit_trainer.random_transitions import agent, filled_replay, generators, train
 
 
 def flat(state: Any, path: str = "") -> dict[str, Tensor]:
