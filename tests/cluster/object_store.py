@@ -138,6 +138,14 @@ class ObjectStore:
                 os.killpg(self.pid, signal.SIGKILL)
             time.sleep(0.05)
         self.pid = None
+        self._remove_sockets()
+
+    def _remove_sockets(self) -> None:
+        """The server puts one socket per port in /tmp and leaves it there."""
+        for port in self.ports.values():
+            for own in (port, port + _GRPC_OFFSET):
+                for path in Path("/tmp").glob(f"seaweedfs-*-{own}.sock"):
+                    path.unlink(missing_ok=True)
 
 
 def _end_with_parent() -> None:
