@@ -43,7 +43,7 @@ class EncoderTraining:
         training, validation = episodes.training_part(), episodes.validation_part()
         encoder, objectives = initial_networks(params, Normaliser.fit(training), seed)
         self.encoder, self.objectives = encoder.to(device), objectives.to(device)
-        self._optimiser = torch.optim.AdamW(self._parameters(), lr=params.learning_rate)
+        self._optimiser = torch.optim.AdamW(self._parameters(), lr=params.learning_rate, fused=True)
         self._generators = {name: self._generator(name) for name in ("sampling", "hiding")}
         self._sampler = TripleSampler(_on(device, training), params, self._generators["sampling"])
         self._dropout_seed = self._generator("dropout").initial_seed()

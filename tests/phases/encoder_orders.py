@@ -1,0 +1,98 @@
+"""Orders of the trajectory transformer over a real, small experts' artifact, and how to run them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from collectiverun_trainer import phases
+from collectiverun_trainer.artifact import Artifact
+from collectiverun_trainer.config import EnvironmentSettings, Task
+from collectiverun_trainer.order import ArtifactReference, PhaseOrder, PhaseResult, RunIdentity
+from collectiverun_trainer.phases.context import prepare
+from collectiverun_trainer.progress import Reporter
+from collectiverun_trainer.stopping import StopFlag
+from collectiverun_trainer.storage import Storage
+
+TASKS = (Task(env="reach-v3"), Task(env="drawer-close-v3"), Task(env="handle-press-side-v3"))
+PARAMS = {
+    "modelSize": 16,
+    "heads": 1,
+    "feedforwardSize": 32,
+    "dropout": 0.1,
+    "window": 8,
+    "batchSize": 24,
+    "gradientSteps": 90,
+    "evaluationEveryGradientSteps": 20,
+    "checkpointEveryGradientSteps": 25,
+}
+
+
+class Never:
+    """Nobody asks to stop."""
+
+    requested = False
+
+
+class AfterLooks:
+    """Asks to stop from the k-th time on that the phase looks; it looks once or twice a step."""
+
+    def __init__(self, k: int) -> None:
+        self.left = k
+
+    @property
+    def requested(self) -> bool:
+        self.left -= 1
+        return self.left <= 0
+
+
+def run(order: PhaseOrder, stop: StopFlag | None = None) -> PhaseResult:
+    """Run the order's phase in this process."""
+    torch.set_num_threads(1)
+    return phases.load(order.phase)(prepare(order, Reporter(), stop or Never()))
+
+
+def scripted_experts(root: Path, tasks: tuple[Task, ...] = TASKS) -> ArtifactReference:
+    """Real episodes of the scripted policies, as the experts' phase publishes them."""
+    order = PhaseOrder(
+        run=RunIdentity(namespace="tests", name="encoder", uid="0"),
+        phase="experts",
+        member="group-0",
+        tasks=tasks,
+        environment=EnvironmentSettings(horizon_env_steps=60, goals=5),
+        params={"source": "scripted", "distillEpisodes": 10, "policyEpisodes": 5},
+        member_uri=f"{root.as_uri()}/experts/group-0",
+    )
+    return reference(order, run(order))
+
+
+def reference(order: PhaseOrder, result: PhaseResult) -> ArtifactReference:
+    assert result.uri is not None
+    return ArtifactReference(
+        member=order.member, uri=result.uri, manifest_sha256=result.manifest_sha256, tasks=order.tasks
+    )
+
+
+def encoder_order(root: Path, *experts: ArtifactReference, name: str = "all", **changes: Any) -> PhaseOrder:
+    """Order of the trajectory transformer; `name` keeps the tests' members apart."""
+    return PhaseOrder(
+        run=RunIdentity(namespace="tests", name="encoder", uid="0"),
+        phase="trajectoryTransformer",
+        member="all",
+        tasks=tuple(task for each in experts for task in each.tasks),
+        environment=EnvironmentSettings(horizon_env_steps=60, goals=5),
+        params=PARAMS | changes,
+        inputs={"experts": experts},
+        member_uri=f"{root.as_uri()}/trajectoryTransformer/{name}",
+    )
+
+
+def opened(order: PhaseOrder, result: PhaseResult) -> Artifact:
+    assert result.uri is not None
+    return Artifact.open(Storage(order.storage), result.uri, result.manifest_sha256)
+
+
+def contents(order: PhaseOrder, result: PhaseResult) -> dict[str, str]:
+    """Digest of each file of the published artifact."""
+    return {name: file["sha256"] for name, file in opened(order, result).manifest["files"].items()}
