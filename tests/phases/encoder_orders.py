@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+
 from collectiverun_trainer import phases
 from collectiverun_trainer.artifact import Artifact
 from collectiverun_trainer.config import EnvironmentSettings, Task

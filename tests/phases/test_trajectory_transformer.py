@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 import torch
+from phases.encoder_orders import TASKS, contents, encoder_order, opened, run, scripted_experts
+
 from collectiverun_trainer.errors import InputInvalid
 from collectiverun_trainer.order import ArtifactReference, PhaseOrder, PhaseResult
 from collectiverun_trainer.replay.episodes import concatenate
 from collectiverun_trainer.replay.shards import read_episodes
 from collectiverun_trainer.transformer.encoder import load_encoder
 from collectiverun_trainer.transformer.windows import windows
-from phases.encoder_orders import TASKS, contents, encoder_order, opened, run, scripted_experts
 
 CPU = torch.device("cpu")
 

@@ -10,9 +10,10 @@ import time
 from pathlib import Path
 
 import pytest
+from phases.encoder_orders import AfterLooks, contents, encoder_order, run, scripted_experts
+
 from collectiverun_trainer.errors import Stopped
 from collectiverun_trainer.order import ArtifactReference, PhaseOrder, PhaseResult
-from phases.encoder_orders import AfterLooks, contents, encoder_order, run, scripted_experts
 
 
 @pytest.fixture(scope="module")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
+
 from collectiverun_trainer.config import Task
 from collectiverun_trainer.replay.episodes import Episodes
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from unit_trainer.recorded_episodes import TASKS, recorded
+
 from collectiverun_trainer.config import Task, TrajectoryTransformerParams
 from collectiverun_trainer.transformer.encoder import TrajectoryEncoder
 from collectiverun_trainer.transformer.normaliser import Normaliser
@@ -15,7 +17,6 @@ from collectiverun_trainer.transformer.quality import (
     map_2d,
     report,
 )
-from unit_trainer.recorded_episodes import TASKS, recorded
 
 # Only one robot can be ordered for now; the figures must not depend on that.
 TWO_ROBOTS = (*TASKS[:2], *(Task.model_construct(env=task.env, robot="other") for task in TASKS[:2]))

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import torch
+from unit_trainer.recorded_episodes import recorded
+
 from collectiverun_trainer.config import TrajectoryTransformerParams
 from collectiverun_trainer.replay.episodes import Episodes
 from collectiverun_trainer.transformer.training import EncoderTraining
-from unit_trainer.recorded_episodes import recorded
 
 CPU = torch.device("cpu")
 PARAMS = TrajectoryTransformerParams(

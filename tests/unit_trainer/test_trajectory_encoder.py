@@ -6,6 +6,9 @@ from dataclasses import replace
 
 import pytest
 import torch
+from torch import nn
+from unit_trainer.recorded_episodes import recorded
+
 from collectiverun_trainer.artifact import Artifact, ArtifactWriter
 from collectiverun_trainer.config import TrajectoryTransformerParams
 from collectiverun_trainer.errors import InputInvalid
@@ -14,8 +17,6 @@ from collectiverun_trainer.storage import Storage
 from collectiverun_trainer.transformer.encoder import Block, TrajectoryEncoder, load_encoder, save_encoder
 from collectiverun_trainer.transformer.normaliser import LARGEST_VALUE, SMALLEST_SPREAD, Normaliser
 from collectiverun_trainer.transformer.windows import Windows, windows
-from torch import nn
-from unit_trainer.recorded_episodes import recorded
 
 PARAMS = TrajectoryTransformerParams(window=6, model_size=16, heads=2, feedforward_size=24, dropout=0.2)
 EPISODES = recorded([9, 12, 30], [0, 1, 2])

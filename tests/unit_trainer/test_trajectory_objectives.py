@@ -6,6 +6,9 @@ import math
 
 import pytest
 import torch
+from torch.nn import functional
+from unit_trainer.recorded_episodes import recorded
+
 from collectiverun_trainer.config import TrajectoryTransformerParams
 from collectiverun_trainer.transformer.encoder import TrajectoryEncoder
 from collectiverun_trainer.transformer.normaliser import Normaliser
@@ -18,8 +21,6 @@ from collectiverun_trainer.transformer.objectives import (
 )
 from collectiverun_trainer.transformer.sampling import Triples, TripleSampler
 from collectiverun_trainer.transformer.windows import windows
-from torch.nn import functional
-from unit_trainer.recorded_episodes import recorded
 
 EPISODES = recorded([30, 20, 30, 20], [0, 0, 1, 1])
 PARAMS = TrajectoryTransformerParams(window=5, model_size=16, heads=2, feedforward_size=16)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch import Tensor
+from unit_trainer.recorded_episodes import recorded
+
 from collectiverun_trainer.config import TrajectoryTransformerParams
 from collectiverun_trainer.errors import InputInvalid
 from collectiverun_trainer.transformer.sampling import TripleSampler
 from collectiverun_trainer.transformer.windows import Windows
-from torch import Tensor
-from unit_trainer.recorded_episodes import recorded
 
 T = 4
 PARAMS = TrajectoryTransformerParams(window=T)

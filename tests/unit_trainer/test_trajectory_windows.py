@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import torch
+from unit_trainer.recorded_episodes import recorded
+
 from collectiverun_trainer.environments.observation import compress
 from collectiverun_trainer.transformer.windows import History, Windows, windows
-from unit_trainer.recorded_episodes import recorded
 
 T = 5
 
