@@ -53,7 +53,7 @@ class Snapshot:
 
 
 def success_text(success: JSONObject | None) -> str:
-    """Both success rates as percentages, any env step and at the end: `98/93 %`; empty where there are none."""
+    """Both success rates, any env step and at the end: `98/93 %`; empty where there are none."""
     if not success:
         return ""
     return f"{percent(success['anyStep']).removesuffix(' %')}/{percent(success['atEnd'])}"

@@ -21,7 +21,7 @@ from collectiverun_operator.snapshot import (
 
 _BAR_WIDTH = 8
 _FIGURES = {"env steps": 9, "per s": 5, "any/end": 8, "left": 5}
-_STATE_WIDTH = 11
+_STATE_WIDTH = 10
 _MEMBER_ROWS = 16
 _STYLES = {
     "Succeeded": "green",

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 import yaml
-from collectiverun_operator.cli import app
 from typer.testing import CliRunner
+
+from collectiverun_operator.cli import app
 
 GOOD = {
     "apiVersion": "collectiverl.io/v1alpha1",

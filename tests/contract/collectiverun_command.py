@@ -1,0 +1,89 @@
+"""The command `collectiverun` as a person starts it: a process of its own, the real trainer, tiny budgets."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from collectiverun_operator.cluster.local_history import Event, read_history
+
+COMMAND = Path(sys.executable).parent / "collectiverun"
+WAIT_SECONDS = 240.0
+
+
+def tiny_run(folder: Path, **spec: Any) -> Path:
+    """A run file of one task with scripted experts; fields of `spec` replace those of the file."""
+    body = {
+        "apiVersion": "collectiverl.io/v1alpha1",
+        "kind": "CollectiveRun",
+        "metadata": {"name": "tiny"},
+        "spec": {
+            "tasks": [{"env": "reach-v3"}, {"env": "door-close-v3"}],
+            "storage": {"uri": f"file://{folder}/storage"},
+            "environment": {"horizonEnvSteps": 20, "goals": 2},
+            "phases": {
+                "experts": {"params": {"source": "scripted"}},
+                "evaluation": {"params": {"videos": False}},
+            },
+            **spec,
+        },
+    }
+    path = folder / "run.yaml"
+    path.write_text(yaml.safe_dump(body))
+    return path
+
+
+def start(path: Path, *arguments: str) -> subprocess.Popen[str]:
+    """Start `collectiverun run` on a run file, with its records beside it, in a session of its own."""
+    return subprocess.Popen(
+        [str(COMMAND), "run", "-f", str(path), "--smoke", "--cache", str(path.parent / "cache"), *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+
+
+def finish(process: subprocess.Popen[str]) -> tuple[int, str, str]:
+    """Wait for its end: exit code, stdout, stderr."""
+    stdout, stderr = process.communicate(timeout=WAIT_SECONDS)
+    return process.returncode, stdout, stderr
+
+
+def history(path: Path) -> list[Event]:
+    """The journal of the only run recorded beside a run file; empty before there is one."""
+    found = list((path.parent / "cache").glob("*/history.jsonl"))
+    return read_history(found[0]) if found else []
+
+
+def commits(path: Path) -> Iterator[Path]:
+    """Every artifact committed below the storage root, checkpoints left out."""
+    return (path.parent / "storage").glob("*/*/*/*/attempt-*/*/_SUCCESS")
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    """Wait for something to become true; AssertionError if it never does."""
+    end = time.monotonic() + WAIT_SECONDS
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def has_started(path: Path, phase: str) -> bool:
+    """Whether a Pod of the phase has started."""
+    return any(event["event"] == "podStarted" and event["phase"] == phase for event in history(path))
+
+
+def document(stdout: str) -> dict[str, Any]:
+    """The JSON document of `--json`."""
+    parsed: dict[str, Any] = json.loads(stdout)
+    return parsed

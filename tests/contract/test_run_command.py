@@ -1,0 +1,236 @@
+"""`collectiverun run` from a file to its end, with the real trainer: what it prints, keeps and refuses."""
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+from contract.collectiverun_command import (
+    COMMAND,
+    commits,
+    document,
+    finish,
+    has_started,
+    history,
+    start,
+    tiny_run,
+    wait_until,
+)
+
+from collectiverun_operator.cluster.local_history import violations
+
+pytestmark = pytest.mark.timeout(600)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A run that has gone through: its file, and what the command printed."""
+    path = tiny_run(tmp_path_factory.mktemp("finished"))
+    return path, finish(start(path, "--json"))
+
+
+def edit(path, change):
+    body = yaml.safe_load(path.read_text())
+    change(body["spec"])
+    edited = path.with_name("edited.yaml")
+    edited.write_text(yaml.safe_dump(body))
+    return edited
+
+
+def test_a_run_completes_and_prints_one_json_document(finished):
+    path, (code, stdout, stderr) = finished
+    assert code == 0, stderr
+    outcome = document(stdout)
+    assert outcome["state"] == "Complete"
+    assert outcome["root"].startswith(f"file://{path.parent}/storage/default/tiny-")
+    assert set(outcome["success"]) == {"experts", "collective"}
+    assert all(
+        0 <= rates[rate] <= 1 for rates in outcome["success"].values() for rate in ("anyStep", "atEnd")
+    )
+
+
+def test_every_phase_tells_its_members_and_its_time(finished):
+    outcome = document(finished[1][1])
+    phases = {phase["name"]: phase for phase in outcome["phases"]}
+    assert {name for name, phase in phases.items() if phase["state"] == "Skipped"} == {
+        "refinement",
+        "students",
+    }
+    for name in ("experts", "trajectoryTransformer", "onlineDistillation", "evaluation"):
+        assert phases[name]["state"] == "Succeeded"
+        assert phases[name]["wallSeconds"] > 0
+        assert phases[name]["cpuSeconds"] > 0
+    assert [member["name"] for member in phases["experts"]["members"]] == [
+        "reach-v3-sawyer",
+        "door-close-v3-sawyer",
+    ]
+    assert phases["onlineDistillation"]["envSteps"] > 0
+
+
+def test_the_report_is_where_the_document_says(finished):
+    report = document(finished[1][1])["report"]
+    assert report.startswith("file:///")
+    assert "<html" in Path(report.removeprefix("file://")).read_text()[:2000]
+
+
+def test_the_record_proves_that_nothing_ran_twice(finished):
+    path, _ = finished
+    events = history(path)
+    assert violations(events) == []
+    assert len(list(commits(path))) == 5
+    started = [event for event in events if event["event"] == "podStarted"]
+    assert all(event["processId"] and event["startTicks"] for event in started)
+
+
+def test_nothing_is_written_outside_storage_and_cache(finished):
+    path, _ = finished
+    assert sorted(entry.name for entry in path.parent.iterdir()) >= ["cache", "run.yaml", "storage"]
+    assert {entry.name for entry in path.parent.iterdir()} <= {"cache", "run.yaml", "storage", "edited.yaml"}
+
+
+def test_a_finished_run_prints_the_same_again_and_starts_nothing(finished):
+    path, (_, stdout, _) = finished
+    before = [event for event in history(path) if event["event"] == "podStarted"]
+    code, again, _ = finish(start(path, "--json"))
+    assert code == 0
+    assert document(again) == document(stdout)
+    assert [event for event in history(path) if event["event"] == "podStarted"] == before
+
+
+def test_a_person_gets_tables_and_the_place_of_the_report(finished):
+    path, (_, stdout, _) = finished
+    code, text, _ = finish(start(path))
+    assert code == 0
+    assert document(stdout)["report"].removeprefix("file://") in text
+    lines = [line.split() for line in text.splitlines()]
+    assert ["success", "any", "step", "at", "end"] in lines
+    assert any(line[:2] == ["all", "Complete"] for line in lines)
+
+
+def test_an_immutable_field_that_changed_is_named(finished):
+    path, _ = finished
+
+    def change(spec):
+        spec["seed"] = 7
+        spec["tasks"].reverse()
+
+    code, stdout, stderr = finish(start(edit(path, change)))
+    assert (code, stdout) == (3, "")
+    told = [line.split(":")[0] for line in stderr.splitlines()]
+    assert told == ["spec.seed", "spec.tasks"]
+    assert "metadata.name" in stderr
+
+
+def test_a_field_that_may_change_may(finished):
+    path, (_, stdout, _) = finished
+    edited = edit(path, lambda spec: spec.update({"runPolicy": {"retries": {"application": 5}}}))
+    code, again, stderr = finish(start(edited, "--json"))
+    assert code == 0, stderr
+    assert document(again) == document(stdout)
+
+
+def test_artifacts_that_somebody_removed_are_missed_at_once(finished):
+    path, _ = finished
+    storage = path.parent / "storage"
+    storage.rename(path.parent / "moved")
+    try:
+        code, stdout, stderr = finish(start(path))
+    finally:
+        (path.parent / "moved").rename(storage)
+    assert (code, stdout) == (2, "")
+    assert "what this run published is gone" in stderr
+    assert "Traceback" not in stderr
+
+
+def test_a_second_driver_is_refused_and_the_first_goes_on(tmp_path):
+    path = tiny_run(tmp_path)
+    first = start(path)
+    wait_until(lambda: has_started(path, "experts"))
+    code, stdout, stderr = finish(start(path))
+    assert (code, stdout) == (2, "")
+    assert f"already driven by process {first.pid}" in stderr
+    first.terminate()
+    assert finish(first)[0] == 130
+
+
+def test_a_member_that_fails_tells_why_where_its_log_is_and_what_to_do(tmp_path):
+    (tmp_path / "storage").write_text("a file where a folder should be")
+    path = tiny_run(tmp_path, runPolicy={"retries": {"application": 0, "infrastructure": 0}})
+    code, stdout, stderr = finish(start(path))
+    assert code == 1, stderr
+    told = {line.split()[0]: line.split(maxsplit=1)[1] for line in stdout.splitlines() if line.strip()}
+    assert told["failed"].startswith("experts/")
+    assert "storage" in told["failed"]
+    assert told["next"]
+    assert Path(told["log"]).read_text()
+
+
+def test_more_memory_than_the_limit_fails_and_says_which_field_to_raise(tmp_path):
+    path = tiny_run(
+        tmp_path,
+        runPolicy={"retries": {"application": 0}},
+        phases={"experts": {"params": {"source": "scripted"}, "resources": {"limits": {"memory": "40Mi"}}}},
+    )
+    code, stdout, _ = finish(start(path, "--json"))
+    assert code == 1
+    failure = document(stdout)["lastFailure"]
+    assert (failure["reason"], failure["exitCode"], failure["kind"]) == ("OOMKilled", 137, "application")
+
+
+def test_a_run_file_that_asks_to_be_suspended_runs_nothing(tmp_path):
+    path = tiny_run(tmp_path, suspend=True)
+    code, stdout, _ = finish(start(path, "--json"))
+    assert (code, document(stdout)["state"]) == (130, "Suspended")
+    assert not any(event["event"] == "jobCreated" for event in history(path))
+
+
+def test_standard_input_is_a_run_file_and_a_relative_folder_is_below_the_current_one(tmp_path):
+    body = yaml.safe_load(tiny_run(tmp_path).read_text())
+    body["spec"] |= {"suspend": True, "storage": {"uri": "file://./here"}}
+    done = subprocess.run(
+        [COMMAND, "run", "-f", "-", "--json", "--cache", tmp_path / "cache"],
+        input=json.dumps(body),
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+    )
+    assert done.returncode == 130, done.stderr
+    assert document(done.stdout)["root"].startswith(f"file://{tmp_path}/here/default/tiny-")
+
+
+def test_the_run_can_be_driven_from_another_folder_under_the_same_record(tmp_path):
+    body = yaml.safe_load(tiny_run(tmp_path, suspend=True).read_text())
+    runs = []
+    for folder, uri in (("a", "file://../storage"), ("b", f"file://{tmp_path}/storage")):
+        (tmp_path / folder).mkdir()
+        body["spec"]["storage"]["uri"] = uri
+        command = [COMMAND, "run", "-f", "-", "--json", "--cache", tmp_path / "cache"]
+        done = subprocess.run(
+            command, input=json.dumps(body), capture_output=True, text=True, cwd=tmp_path / folder
+        )
+        runs.append(document(done.stdout)["root"])
+    assert runs[0] == runs[1]
+    assert len(list((tmp_path / "cache").iterdir())) == 1
+
+
+def test_a_deadline_stands_still_while_no_driver_is_there(tmp_path):
+    path = tiny_run(tmp_path, runPolicy={"activeDeadlineSeconds": 100_000})
+    first = start(path)
+    wait_until(lambda: has_started(path, "experts"))
+    first.kill()
+    first.communicate()
+    # As if the driver had run for 50 s in 2020 and nobody had come back since.
+    (record,) = (path.parent / "cache").glob("*/run.json")
+    run = json.loads(record.read_text())
+    run["status"]["activeSince"] = "2020-01-01T00:00:00Z"
+    record.write_text(json.dumps(run))
+    sign_of_life = {"processId": first.pid, "heartbeatTime": 1_577_836_800.0 + 50}
+    record.with_name("driver.json").write_text(json.dumps(sign_of_life))
+    second = start(path)
+    wait_until(
+        lambda: any(event["event"] == "podStarted" and event["attempt"] == 2 for event in history(path))
+    )
+    second.terminate()
+    assert finish(second)[0] == 130
+    assert 50 <= json.loads(record.read_text())["status"]["activeSeconds"] < 1000
