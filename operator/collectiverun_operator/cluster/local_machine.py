@@ -82,10 +82,10 @@ class Machine:
 def usable_cores() -> int:
     """Whole cores this process may use, at least one."""
     affinity = len(os.sched_getaffinity(0))
-    return max(1, int(min(affinity, _quota(Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")))))
+    return max(1, int(min(affinity, group_cores(Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")))))
 
 
-def _quota(mount: Path, membership: Path) -> float:
+def group_cores(mount: Path, membership: Path) -> float:
     """Cores the control groups (v2, else v1) allow; infinite where they set no limit."""
     quota = float("inf")
     for line in membership.read_text().splitlines() if membership.exists() else ():
