@@ -13,6 +13,7 @@ from collectiverun_trainer.report.headline import findings, headline
 from collectiverun_trainer.report.page import Report, Video
 from collectiverun_trainer.report.panels import EmbeddingMap
 from collectiverun_trainer.report.summary import (
+    HistoryAccuracy,
     Machine,
     PhaseCost,
     QualityFigure,
@@ -76,10 +77,17 @@ def example_summary(tasks: Sequence[Task] = TASKS) -> Summary:
             student_gain(tasks[0], "shaping", *(c for c in example_curves(tasks) if c.series in STUDENTS)),
         ),
         embedding=(
-            QualityFigure(name="kNN task accuracy", value=0.992, chance=1 / len(tasks)),
-            QualityFigure(name="linear probe task accuracy", value=0.998, chance=1 / len(tasks)),
-            QualityFigure(name="retrieval@10", value=0.987, chance=1 / len(tasks)),
-            QualityFigure(name="silhouette", value=0.713, chance=0.0),
+            QualityFigure(name="kNN task accuracy", value=0.992, chance=1 / len(tasks), untrained=0.91),
+            QualityFigure(name="linear probe task accuracy", value=0.998, chance=1 / len(tasks), untrained=0.95),
+            QualityFigure(name="silhouette", value=0.713, chance=0.0, untrained=0.12),
+            QualityFigure(name="retrieval@10", value=0.987, chance=1 / len(tasks), untrained=0.88),
+            QualityFigure(name="distance within a task", value=0.21, chance=0.98, untrained=0.7),
+            QualityFigure(name="distance between tasks", value=1.39, chance=0.98, untrained=1.1),
+        ),
+        embedding_by_history=(
+            HistoryAccuracy(from_decisions=0, to_decisions=0, windows=7, accuracy=0.333),
+            HistoryAccuracy(from_decisions=1, to_decisions=4, windows=22, accuracy=0.909),
+            HistoryAccuracy(from_decisions=20, to_decisions=99, windows=471, accuracy=1.0),
         ),
         phases=tuple(
             PhaseCost(phase=name, members=3 if name == "experts" else 1, env_steps=60_000 * (6 - i),

@@ -32,6 +32,13 @@ def test_each_task_is_a_run_with_its_figures(tmp_path: Path) -> None:
     assert [(event.step, event.value) for event in shared.Scalars("losses/total")] == [(200, 3.0)]
 
 
+def test_phases_without_env_steps_count_gradient_steps(tmp_path: Path) -> None:
+    records = [{"envSteps": 0, "gradientSteps": n, "task": None, "values": {"loss": 1.0}} for n in (10, 20)]
+    (tmp_path / "events.out.tfevents.x").write_bytes(event_files("refinement", records).popitem()[1])
+    read = EventAccumulator(str(tmp_path)).Reload()
+    assert [event.step for event in read.Scalars("loss")] == [10, 20]
+
+
 def test_equal_metrics_give_equal_bytes() -> None:
     assert event_files("experts", RECORDS) == event_files("experts", RECORDS)
 

@@ -17,7 +17,10 @@ def headline(summary: Summary) -> str:
     experts, collective = summary.overall["experts"].any_step, summary.overall["collective"].any_step
     kept, tasks = summary.retention.any_step, len(summary.tasks)
     if kept is None:
-        return f"The {teachers} never succeed on these {tasks} tasks, so the collective had nothing to learn."
+        return (
+            f"The {teachers} never succeed on these {tasks} tasks; "
+            f"the collective does in {percent(collective.value)} of {collective.episodes} episodes."
+        )
     return (
         f"One network without any task id keeps {percent(kept)} of what its {tasks} {teachers} can do: "
         f"it succeeds in {percent(collective.value)} of {collective.episodes} episodes, "

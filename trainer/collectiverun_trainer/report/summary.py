@@ -15,6 +15,7 @@ from collectiverun_trainer.report.curves import Curve
 Network = Literal["experts", "collective", "students", "controls", "zero", "shuffled"]
 # Any-step success on selection goals from which a task counts as learnt.
 LEARNT = 0.8
+ExpertSource = Literal["sac", "scripted"]
 OutcomesByNetwork = Mapping[Network, Mapping[Task, Outcomes]]
 
 
@@ -64,7 +65,7 @@ class TaskScores(Model):
     """One row of the success table."""
 
     task: Task
-    expert_source: Literal["sac", "scripted"] = "sac"
+    expert_source: ExpertSource = "sac"
     scores: dict[Network, Score]
 
 
@@ -92,10 +93,17 @@ class QualityFigure(Model):
 
     name: str
     value: float
-    chance: float | None = Field(
-        None, description="What embeddings without information would get; None: no such level."
-    )
-    higher_is_better: bool | None = True
+    chance: float = Field(description="What embeddings without information would get.")
+    untrained: float | None = Field(None, description="What the encoder had before its first gradient step.")
+
+
+class HistoryAccuracy(Model):
+    """How well tasks are told apart, by kNN, from histories of some length."""
+
+    from_decisions: int
+    to_decisions: int
+    windows: int
+    accuracy: float
 
 
 class PhaseCost(Model):
@@ -133,6 +141,7 @@ class Summary(Model):
     holdout: tuple[TaskScores, ...] = ()
     students: tuple[StudentGain, ...] = ()
     embedding: tuple[QualityFigure, ...] = ()
+    embedding_by_history: tuple[HistoryAccuracy, ...] = ()
     phases: tuple[PhaseCost, ...] = ()
     notes: tuple[str, ...] = ()
     versions: dict[str, str] = Field(default_factory=dict)
@@ -144,7 +153,7 @@ class Summary(Model):
 
 
 def task_table(
-    outcomes: OutcomesByNetwork, tasks: Iterable[Task], sources: Mapping[Task, Literal["sac", "scripted"]]
+    outcomes: OutcomesByNetwork, tasks: Iterable[Task], sources: Mapping[Task, ExpertSource]
 ) -> tuple[TaskScores, ...]:
     """One row a task with the scores of every network that was evaluated on it."""
     return tuple(

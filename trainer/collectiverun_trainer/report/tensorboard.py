@@ -27,19 +27,22 @@ def event_files(phase: str, records: Iterable[Mapping[str, Any]]) -> dict[str, b
 
 
 def event_file(records: Iterable[Mapping[str, Any]]) -> bytes:
-    """Metrics records (`envSteps`, `values`) as one event file; the step of a point is env steps.
+    """Metrics records (`envSteps`, `gradientSteps`, `values`) as one event file.
 
-    Metrics carry no time, so that equal runs give equal bytes: every point has wall time 0.
+    The step of a point is env steps, or gradient steps where a phase takes no env steps. Metrics carry no
+    time, so that equal runs give equal bytes: every point has wall time 0.
     """
+    every = list(records)
+    unit = "envSteps" if any(record["envSteps"] for record in every) else "gradientSteps"
     target = BytesIO()
     writer = RecordWriter(target)
     writer.write(Event(file_version=FILE_VERSION).SerializeToString())
-    for record in records:
-        writer.write(_event(record).SerializeToString())
+    for record in every:
+        writer.write(_event(record, unit).SerializeToString())
     return target.getvalue()
 
 
-def _event(record: Mapping[str, Any]) -> Event:
+def _event(record: Mapping[str, Any], unit: str) -> Event:
     known = {tag: value for tag, value in record["values"].items() if value is not None}
     values = [Summary.Value(tag=tag, simple_value=float(value)) for tag, value in sorted(known.items())]
-    return Event(step=int(record["envSteps"]), summary=Summary(value=values))
+    return Event(step=int(record[unit]), summary=Summary(value=values))

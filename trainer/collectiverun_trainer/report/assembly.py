@@ -1,0 +1,118 @@
+"""From opened artifacts and measured outcomes to the summary of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any
+
+from collectiverun_trainer.artifact import Artifact
+from collectiverun_trainer.config import Task
+from collectiverun_trainer.order import Phase, PhaseOrder
+from collectiverun_trainer.report import reading
+from collectiverun_trainer.report.curves import Curve, curves
+from collectiverun_trainer.report.headline import findings, headline
+from collectiverun_trainer.report.panels import EmbeddingMap
+from collectiverun_trainer.report.summary import (
+    ExpertSource,
+    HistoryAccuracy,
+    Machine,
+    OutcomesByNetwork,
+    PhaseCost,
+    QualityFigure,
+    StudentGain,
+    Summary,
+    pooled,
+    retention,
+    student_gain,
+    task_table,
+)
+
+
+@dataclass(frozen=True)
+class Past:
+    """What earlier phases left for the report; read before anything is measured, so that damage shows at once."""
+
+    artifacts: tuple[Artifact, ...]
+    records: dict[Phase, list[dict[str, Any]]]
+    curves: tuple[Curve, ...]
+    costs: tuple[PhaseCost, ...]
+    expert_sources: dict[Task, ExpertSource]
+    quality: tuple[QualityFigure, ...]
+    accuracy_by_history: tuple[HistoryAccuracy, ...]
+    embedding_map: EmbeddingMap
+    student_mode: str
+
+    @classmethod
+    def read(cls, inputs: Mapping[Phase, Sequence[Artifact]]) -> Past:
+        """Read it from the artifacts of each phase. Raises InputInvalid for what is missing or damaged."""
+        records = {phase: reading.metrics(artifacts) for phase, artifacts in inputs.items()}
+        encoder = inputs["trajectoryTransformer"][0]
+        return cls(
+            artifacts=tuple(chain.from_iterable(inputs.values())),
+            records=records,
+            curves=_curves(records),
+            costs=tuple(reading.cost(phase, artifacts) for phase, artifacts in inputs.items()),
+            expert_sources=reading.expert_sources(inputs["experts"]),
+            quality=reading.quality(encoder),
+            accuracy_by_history=reading.accuracy_by_history(encoder),
+            embedding_map=reading.embedding_map(encoder),
+            student_mode=reading.student_mode(inputs.get("students", ())),
+        )
+
+
+def _curves(records: Mapping[Phase, list[dict[str, Any]]]) -> tuple[Curve, ...]:
+    """Success while learning: of each expert, of the collective, of students and their controls."""
+    students = records.get("students", [])
+    return (
+        *curves(records["experts"], "experts"),
+        *curves(records["onlineDistillation"], "collective"),
+        *curves(students, "students", prefix="student/"),
+        *curves(students, "controls", prefix="control/"),
+    )
+
+
+def summarise(
+    order: PhaseOrder,
+    past: Past,
+    outcomes: OutcomesByNetwork,
+    own_cost: PhaseCost,
+    versions: Mapping[str, str],
+    machine: Machine,
+) -> Summary:
+    """All figures of the report, with the sentences that follow from them."""
+    overall = pooled(outcomes, order.tasks)
+    summary = Summary(
+        run=order.run,
+        seed=order.seed,
+        environment=order.environment,
+        success={name: score.success for name, score in overall.items()},
+        overall=overall,
+        retention=retention(overall),
+        tasks=task_table(outcomes, order.tasks, past.expert_sources),
+        holdout=task_table(outcomes, order.holdout, {}),
+        students=_gains(past, order.tasks + order.holdout),
+        embedding=past.quality,
+        embedding_by_history=past.accuracy_by_history,
+        phases=(*past.costs, own_cost),
+        notes=(*reading.notes(past.artifacts), *reading.version_notes(versions, past.artifacts)),
+        versions=dict(versions),
+        machine=machine,
+        inputs={f"{a.manifest['phase']}/{a.manifest['member']}": a.manifest_sha256 for a in past.artifacts},
+        spec=order.spec,
+    )
+    return summary.model_copy(update={"headline": headline(summary), "findings": findings(summary)})
+
+
+def _gains(past: Past, tasks: Sequence[Task]) -> tuple[StudentGain, ...]:
+    """Each student beside its control, in the order of the run's tasks."""
+    students, controls = (
+        {curve.task: curve for curve in past.curves if curve.series == series}
+        for series in ("students", "controls")
+    )
+    return tuple(
+        student_gain(task, past.student_mode, students[task.name], controls[task.name])
+        for task in tasks
+        if task.name in students
+    )

@@ -1,0 +1,104 @@
+"""What a report takes from the artifacts of earlier phases: metrics, costs, notes, versions, embeddings."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from collectiverun_trainer.artifact import Artifact
+from collectiverun_trainer.config import Task
+from collectiverun_trainer.errors import InputInvalid
+from collectiverun_trainer.report.panels import EmbeddingMap
+from collectiverun_trainer.report.summary import ExpertSource, HistoryAccuracy, PhaseCost, QualityFigure
+
+METRICS_NAME = "metrics.jsonl"
+# A page draws every point: more would make it heavy and the map no clearer.
+MAP_POINTS_PER_TASK = 150
+
+
+def metrics(artifacts: Iterable[Artifact]) -> list[dict[str, Any]]:
+    """The metrics records of all members of a phase, in the order of the members."""
+    return [record for artifact in artifacts for record in _records(artifact)]
+
+
+def _records(artifact: Artifact) -> list[dict[str, Any]]:
+    try:
+        return [json.loads(line) for line in artifact.read(METRICS_NAME).splitlines()]
+    except ValueError as error:
+        raise InputInvalid(f"{METRICS_NAME} of {artifact.uri} is no JSON lines: {error}.") from error
+
+
+def cost(phase: str, artifacts: Sequence[Artifact]) -> PhaseCost:
+    """What a phase took, summed over its members."""
+    manifests = [artifact.manifest for artifact in artifacts]
+    return PhaseCost(
+        phase=phase,
+        members=len(manifests),
+        env_steps=sum(manifest["envSteps"] for manifest in manifests),
+        wall_seconds=sum(manifest["wallSeconds"] for manifest in manifests),
+        cpu_seconds=sum(manifest["cpuSeconds"] for manifest in manifests),
+    )
+
+
+def notes(artifacts: Iterable[Artifact]) -> list[str]:
+    """The sentences phases left for a person, such as that refinement did not help."""
+    return [note for artifact in artifacts if (note := artifact.manifest["result"].get("note"))]
+
+
+def version_notes(here: Mapping[str, str], artifacts: Iterable[Artifact]) -> list[str]:
+    """A sentence for each piece of software of which phases used different versions."""
+    found: dict[str, set[str]] = {name: {version} for name, version in here.items()}
+    for artifact in artifacts:
+        for name, version in artifact.manifest["versions"].items():
+            found.setdefault(name, set()).add(version)
+    return [
+        f"Phases of this run used different versions of {name}: {', '.join(sorted(versions))}."
+        for name, versions in sorted(found.items())
+        if len(versions) > 1
+    ]
+
+
+def expert_sources(artifacts: Iterable[Artifact]) -> dict[Task, ExpertSource]:
+    """Whether each task's expert was trained or is a scripted policy."""
+    return {
+        task: artifact.read_json(f"{task.name}/policy.json")["kind"]
+        for artifact in artifacts
+        for task in map(Task.model_validate, artifact.manifest["tasks"])
+    }
+
+
+def quality(artifact: Artifact) -> tuple[QualityFigure, ...]:
+    """How well the encoder's embeddings tell tasks apart, beside chance and an untrained encoder."""
+    document = artifact.read_json("quality.json")
+    untrained = {figure["name"]: figure["value"] for figure in document["untrained"]}
+    return tuple(
+        QualityFigure(**figure, untrained=untrained.get(figure["name"])) for figure in document["figures"]
+    )
+
+
+def accuracy_by_history(artifact: Artifact) -> tuple[HistoryAccuracy, ...]:
+    """How soon in an episode the embedding tells the task."""
+    return tuple(
+        HistoryAccuracy(
+            from_decisions=part["from"],
+            to_decisions=part["to"],
+            windows=part["windows"],
+            accuracy=part["accuracy"],
+        )
+        for part in artifact.read_json("quality.json")["byCompletedDecisions"]
+    )
+
+
+def embedding_map(artifact: Artifact) -> EmbeddingMap:
+    """The encoder's map of held-out windows, thinned evenly to what a page can show."""
+    tensors = artifact.read_tensors("embeddings.safetensors")
+    tasks = tuple(artifact.read_json("embeddings.json")["tasks"])
+    task_index = tensors["task"].numpy()
+    stride = -(-len(task_index) // (MAP_POINTS_PER_TASK * len(tasks)))
+    return EmbeddingMap(tensors["map2d"].numpy()[::stride], task_index[::stride], tasks)
+
+
+def student_mode(artifacts: Sequence[Artifact]) -> str:
+    """How the collective helped the students: 'shaping' or 'finetune', the same for all; '' without students."""
+    return str(artifacts[0].manifest["config"]["params"]["mode"]) if artifacts else ""
