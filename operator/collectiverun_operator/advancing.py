@@ -46,8 +46,10 @@ def _advance_phase(phase: PhaseStatus, scene: Scene, failures: list[LastFailure]
 def _advance_member(
     phase: str, member: MemberStatus, scene: Scene, failures: list[LastFailure]
 ) -> MemberStatus:
-    if member.state in ("Succeeded", "Failed") or not member.attempt:
+    if member.state in ("Succeeded", "Failed"):
         return member
+    if member.state == "Waiting":
+        member = _with_newest_attempt(phase, member, scene.observed)
     seen = scene.observed.attempt(phase, member.name, member.attempt)
     verdict = judge(member, seen, member_uri(scene.root, phase, member.name), scene.now)
     if isinstance(verdict, Won):
@@ -61,9 +63,16 @@ def _advance_member(
     return _going(member, verdict, seen.progress) if isinstance(verdict, Going) else member
 
 
+def _with_newest_attempt(phase: str, member: MemberStatus, observed: Observed) -> MemberStatus:
+    """A status that was lost or restored may know less than the cluster: numbers never go back."""
+    numbers = (seen.key.attempt for seen in observed.attempts_of(phase, member.name))
+    return member.but(attempt=max([member.attempt, *numbers]))
+
+
 def _succeeded(member: MemberStatus, result: Result, root: str) -> MemberStatus:
     return member.but(
         state="Succeeded",
+        job_uid="",  # its Job is no longer needed, and 64 members have to fit
         next_attempt_time=None,
         uri=relative_uri(root, result.uri),
         manifest_sha256=result.manifest_sha256,

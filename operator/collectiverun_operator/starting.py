@@ -30,7 +30,7 @@ def start_members(run: CollectiveRun, status: RunStatus, observed: Observed, now
     members = []
     for member in phase.members:
         if free > 0 and _may_start(phase.name, member, observed, now):
-            member = _begin(phase.name, member, observed)
+            member = _begin(member)
             free -= 1
         members.append(member)
     changed = phase.but(members=tuple(members))
@@ -70,9 +70,8 @@ def _may_start(phase: str, member: MemberStatus, observed: Observed, now: dateti
     return member.next_attempt_time is None or member.next_attempt_time <= now
 
 
-def _begin(phase: str, member: MemberStatus, observed: Observed) -> MemberStatus:
-    seen = (attempt.key.attempt for attempt in observed.attempts_of(phase, member.name))
-    number = max([member.attempt, *seen]) + 1
+def _begin(member: MemberStatus) -> MemberStatus:
+    number = member.attempt + 1
     return member.but(state="Pending", attempt=number, job_uid="", pod_uid="", next_attempt_time=None)
 
 

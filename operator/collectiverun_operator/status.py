@@ -1,6 +1,6 @@
 """The status of a run, typed: what is remembered between two plans. It outranks what the cluster shows.
 
-Bounded: at most 64 members a phase, relative URIs and short messages keep the whole document below 64 KiB.
+Bounded: at most 64 members a phase, relative URIs and short messages keep the whole below 64 KiB of JSON.
 """
 
 from __future__ import annotations

@@ -1,0 +1,206 @@
+"""What the operator orders, the trainer reads: for every phase, with its inputs, parameters and variables."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from unit_operator.builders import KUBERNETES, order_of, tasks, trainer_of
+from unit_operator.story import Story
+
+from collectiverun_operator import jobs, orders, outcomes
+from collectiverun_operator.phases import PHASES
+from collectiverun_trainer import order as seam
+from collectiverun_trainer import stopping
+from collectiverun_trainer.config import PARAMS, PHASE_NAMES, Task
+from collectiverun_trainer.order import PhaseOrder, PhaseResult, Success
+
+EVERYTHING = {
+    "tasks": [*tasks("reach", "push", "door-open"), {"env": "window-open-v3", "holdout": True}],
+    "environment": {"horizonEnvSteps": 200, "actionRepeat": 4, "goals": 10, "goalSeed": 3},
+    "seed": 7,
+    "phases": {
+        "experts": {"tasksPerJob": 2, "params": {"demonstrations": 5, "hiddenSizes": [64, 64]}},
+        "trajectoryTransformer": {"resources": {"requests": {"cpu": 2}}},
+        "refinement": {"enabled": True},
+        "students": {"enabled": True, "params": {"tasks": tasks("window-open")}},
+    },
+}
+
+
+def orders_of_a_run(**more):
+    """Every Job's phase order of a run that goes through all phases."""
+    story, found = Story(**(EVERYTHING | more)).settle(), {}
+    while story.status["state"] != "Complete":
+        for job in story.cluster.jobs.values():
+            found[job["metadata"]["name"]] = job
+        story.succeed()
+    return list(found.values())
+
+
+JOBS = orders_of_a_run()
+ORDERS = {f"{order_of(job)['phase']} {order_of(job)['member']}": job for job in JOBS}
+
+
+def parsed(job) -> PhaseOrder:
+    return PhaseOrder.model_validate_json(json.dumps(order_of(job)), strict=True)
+
+
+def by_phase(name):
+    return [parsed(job) for job in JOBS if order_of(job)["phase"] == name]
+
+
+def test_a_run_orders_every_phase():
+    assert {order_of(job)["phase"] for job in JOBS} == set(PHASE_NAMES) == {phase.name for phase in PHASES}
+
+
+@pytest.mark.parametrize("job", ORDERS.values(), ids=ORDERS.keys())
+def test_the_trainer_reads_the_order_and_its_parameters(job):
+    order = parsed(job)
+    PARAMS[order.phase].model_validate_json(json.dumps(order.params), strict=True)
+    assert order.environment.action_repeat == 4
+    assert order.seed == 7
+    assert order.member_uri == f"{root_of(job)}/{order.phase}/{order.member}"
+
+
+def root_of(job):
+    run = order_of(job)["run"]
+    return f"file:///data/runs/{run['namespace']}/{run['name']}-{run['uid'][:8]}"
+
+
+@pytest.mark.parametrize("job", ORDERS.values(), ids=ORDERS.keys())
+def test_the_command_and_the_order_name_the_same_phase(job):
+    assert trainer_of(job)["command"] == ["python", "-m", "collectiverun_trainer", order_of(job)["phase"]]
+
+
+def test_experts_are_packed_and_later_phases_see_all_training_tasks():
+    assert [[task.env for task in order.tasks] for order in by_phase("experts")] == [
+        ["reach-v3", "push-v3"],
+        ["door-open-v3"],
+    ]
+    for name in ("trajectoryTransformer", "onlineDistillation", "refinement", "evaluation"):
+        assert [task.env for task in by_phase(name)[0].tasks] == ["reach-v3", "push-v3", "door-open-v3"]
+
+
+def test_the_evaluation_alone_knows_the_holdout_and_the_spec():
+    held_out = (Task(env="window-open-v3"),)
+    assert {order.phase: order.holdout for job in JOBS for order in [parsed(job)] if order.holdout} == {
+        "evaluation": held_out
+    }
+    assert by_phase("evaluation")[0].spec["seed"] == 7
+
+
+def test_students_learn_the_named_task():
+    assert [order.tasks for order in by_phase("students")] == [(Task(env="window-open-v3"),)]
+
+
+@pytest.mark.parametrize(
+    ("phase", "inputs"),
+    [
+        ("experts", {}),
+        ("trajectoryTransformer", {"experts": 2}),
+        ("onlineDistillation", {"experts": 2, "trajectoryTransformer": 1}),
+        ("refinement", {"onlineDistillation": 1}),
+        ("students", {"refinement": 1}),
+        (
+            "evaluation",
+            {
+                "experts": 2,
+                "trajectoryTransformer": 1,
+                "onlineDistillation": 1,
+                "refinement": 1,
+                "students": 1,
+            },
+        ),
+    ],
+)
+def test_a_phase_is_given_the_artifacts_of_those_it_reads(phase, inputs):
+    order = by_phase(phase)[0]
+    assert {name: len(references) for name, references in order.inputs.items()} == inputs
+    for name, references in order.inputs.items():
+        for reference in references:
+            assert reference.uri.startswith(
+                f"{order.member_uri.split(f'/{phase}/')[0]}/{name}/{reference.member}/"
+            )
+            assert reference.manifest_sha256 is not None
+            assert reference.tasks
+
+
+def test_threads_follow_the_cores_asked_for():
+    threads = {order.phase: order.threads for job in JOBS for order in [parsed(job)]}
+    assert threads["trajectoryTransformer"] == 2
+    assert threads["experts"] == 1
+
+
+def test_storage_options_are_the_trainers():
+    storage = {
+        "uri": "s3://bucket/x",
+        "endpoint": "https://s3.example:9000",
+        "region": "eu-central-1",
+        "addressing": "Virtual",
+        "insecure": True,
+        "credentials": {"secretRef": {"name": "keys"}},
+        "caBundle": {"configMapName": "ca"},
+    }
+    story = Story(
+        platform=KUBERNETES, metadata={"uid": "u" * 36}, storage=storage, tasks=tasks("reach")
+    ).settle()
+    options = parsed(next(iter(story.cluster.jobs.values()))).storage
+    assert options.model_dump() == {
+        "endpoint": "https://s3.example:9000",
+        "region": "eu-central-1",
+        "addressing": "Virtual",
+        "insecure": True,
+        "ca_bundle_path": f"{orders.CA_DIRECTORY}/ca.crt",
+    }
+
+
+def test_both_halves_call_the_variables_the_same():
+    assert jobs.ORDER_VARIABLE == seam.ORDER_VARIABLE
+    assert jobs.POD_UID_VARIABLE == seam.POD_UID_VARIABLE
+    assert jobs.GRACE_VARIABLE == stopping.GRACE_SECONDS_VARIABLE
+
+
+def test_the_operator_reads_the_trainers_result():
+    line = PhaseResult(
+        exit_code=0,
+        reason="Succeeded",
+        uri="file:///root/experts/a/attempt-1/pod",
+        manifest_sha256="a" * 64,
+        env_steps=12,
+        success=Success(any_step=0.9, at_end=0.8),
+        experts=Success(any_step=1.0, at_end=0.5),
+        students=Success(any_step=0.3, at_end=0.2),
+        note="refinement did not help",
+    ).to_line()
+    terminated = {"exitCode": 0, "reason": "Completed", "message": line}
+    state = {"containerStatuses": [{"name": "trainer", "state": {"terminated": terminated}}]}
+    assert outcomes.pod_outcome({"status": {"phase": "Succeeded"} | state}) == outcomes.Succeeded(
+        outcomes.Result(
+            uri="file:///root/experts/a/attempt-1/pod",
+            manifest_sha256="a" * 64,
+            env_steps=12,
+            success=outcomes.Success(0.9, 0.8),
+            experts=outcomes.Success(1.0, 0.5),
+            students=outcomes.Success(0.3, 0.2),
+            note="refinement did not help",
+        )
+    )
+
+
+@pytest.mark.parametrize(
+    ("code", "reason", "kind"),
+    [
+        (3, "InvalidConfiguration", "fatal"),
+        (4, "InputInvalid", "fatal"),
+        (5, "StorageUnavailable", "infrastructure"),
+        (143, "Stopped", "infrastructure"),
+        (1, "Diverged", "application"),
+    ],
+)
+def test_the_operator_reads_the_trainers_failure(code, reason, kind):
+    line = PhaseResult(exit_code=code, reason=reason, message="why").to_line()
+    terminated = {"exitCode": code, "reason": "Error", "message": line}
+    state = {"containerStatuses": [{"name": "trainer", "state": {"terminated": terminated}}]}
+    found = outcomes.pod_outcome({"status": {"phase": "Failed"} | state})
+    assert (found.kind, found.reason, found.message) == (kind, reason, "why")

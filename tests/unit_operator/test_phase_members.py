@@ -1,0 +1,103 @@
+"""Which Jobs a run has, and which artifacts each phase reads."""
+
+import pytest
+from collectiverun_operator.phases import PHASES, inputs_of, is_enabled, members_of
+from unit_operator.builders import a_run, phase_named, tasks
+
+FOUR = tasks("reach", "push", "door-open", "window-open")
+HELD_OUT = [*tasks("reach", "push"), {"env": "window-open-v3", "holdout": True}]
+
+
+def members(phase, **spec):
+    run = a_run(**({"tasks": FOUR} | spec))
+    found = members_of(run.spec, phase_named(phase))
+    return {member.name: [task.env.removesuffix("-v3") for task in member.tasks] for member in found}
+
+
+def experts(size):
+    return {"phases": {"experts": {"tasksPerJob": size}}}
+
+
+def students(*names):
+    return {"phases": {"students": {"enabled": True, "params": {"tasks": tasks(*names)}}}}
+
+
+MEMBERS = {
+    "an expert a task": (
+        "experts",
+        {},
+        {
+            "reach-v3-sawyer": ["reach"],
+            "push-v3-sawyer": ["push"],
+            "door-open-v3-sawyer": ["door-open"],
+            "window-open-v3-sawyer": ["window-open"],
+        },
+    ),
+    "consecutive tasks in a group, the rest in the last": (
+        "experts",
+        experts(3),
+        {"group-0": ["reach", "push", "door-open"], "group-1": ["window-open"]},
+    ),
+    "a group of all": ("experts", experts(64), {"group-0": ["reach", "push", "door-open", "window-open"]}),
+    "no expert of a holdout": (
+        "experts",
+        {"tasks": HELD_OUT},
+        {"reach-v3-sawyer": ["reach"], "push-v3-sawyer": ["push"]},
+    ),
+    "one distillation of all": (
+        "onlineDistillation",
+        {},
+        {"all": ["reach", "push", "door-open", "window-open"]},
+    ),
+    "no holdout in the evaluation's tasks": ("evaluation", {"tasks": HELD_OUT}, {"all": ["reach", "push"]}),
+    "no students unless asked for": ("students", {}, {}),
+    "a student a named task, in the run's order": (
+        "students",
+        students("door-open", "reach"),
+        {"reach-v3-sawyer": ["reach"], "door-open-v3-sawyer": ["door-open"]},
+    ),
+    "a student of a holdout": (
+        "students",
+        {"tasks": HELD_OUT} | students("window-open"),
+        {"window-open-v3-sawyer": ["window-open"]},
+    ),
+    "students of all training tasks if none is named": (
+        "students",
+        {"tasks": HELD_OUT} | students(),
+        {"reach-v3-sawyer": ["reach"], "push-v3-sawyer": ["push"]},
+    ),
+}
+
+
+@pytest.mark.parametrize(("phase", "spec", "expected"), MEMBERS.values(), ids=MEMBERS.keys())
+def test_a_phase_has_these_members(phase, spec, expected):
+    assert members(phase, **spec) == expected
+
+
+ALL = {"refinement": {"enabled": True}, "students": {"enabled": True}}
+
+
+@pytest.mark.parametrize(
+    ("phases", "reader", "read"),
+    [
+        ({}, "experts", ()),
+        ({}, "trajectoryTransformer", ("experts",)),
+        ({}, "onlineDistillation", ("experts", "trajectoryTransformer")),
+        (ALL, "refinement", ("onlineDistillation",)),
+        (ALL, "students", ("refinement",)),
+        ({"students": {"enabled": True}}, "students", ("onlineDistillation",)),
+        ({}, "evaluation", ("experts", "trajectoryTransformer", "onlineDistillation")),
+        (
+            ALL,
+            "evaluation",
+            ("experts", "trajectoryTransformer", "onlineDistillation", "refinement", "students"),
+        ),
+    ],
+)
+def test_a_phase_reads_what_the_enabled_ones_before_it_made(phases, reader, read):
+    assert inputs_of(a_run(phases=phases).spec, phase_named(reader)) == read
+
+
+def test_only_refinement_and_students_can_be_left_out():
+    spec = a_run().spec
+    assert [phase.name for phase in PHASES if not is_enabled(spec, phase)] == ["refinement", "students"]

@@ -1,0 +1,99 @@
+"""What may change while a run goes on, and what happens if something else does."""
+
+import pytest
+from unit_operator.builders import KUBERNETES, a_run, tasks, trainer_of
+from unit_operator.story import Story
+
+from collectiverun_operator.immutability import changed_fields, spec_hash
+
+CREDENTIALS = {"credentials": {"secretRef": {"name": "keys"}}}
+
+MUTABLE = {
+    "suspend": {"suspend": True},
+    "retryToken": {"retryToken": "x"},
+    "image": {"image": "other:1"},
+    "runPolicy": {"runPolicy": {"retries": {"application": 9}}},
+    "podTemplate": {"podTemplate": {"spec": {"nodeSelector": {"a": "b"}}}},
+    "resources": {"phases": {"experts": {"resources": {"limits": {"cpu": 2}}}}},
+    "a phase's podTemplate": {"phases": {"evaluation": {"podTemplate": {"spec": {}}}}},
+    "parallelism": {"phases": {"experts": {"parallelism": 1}}},
+    "a default written out": {"seed": 1, "phases": {"experts": {"params": {"learningRate": 0.001}}}},
+}
+IMMUTABLE = {
+    "spec.seed": {"seed": 2},
+    "spec.tasks": {"tasks": tasks("push")},
+    "spec.storage.uri": {"storage": {"uri": "file:///other"}},
+    "spec.environment.goals": {"environment": {"goals": 5}},
+    "spec.phases.experts.tasksPerJob": {"phases": {"experts": {"tasksPerJob": 2}}},
+    "spec.phases.experts.params.learningRate": {"phases": {"experts": {"params": {"learningRate": 0.1}}}},
+    "spec.phases.students.enabled": {"phases": {"students": {"enabled": True}}},
+}
+
+
+@pytest.mark.parametrize("change", MUTABLE.values(), ids=MUTABLE.keys())
+def test_this_may_change(change):
+    before, after = a_run().spec, a_run(**change).spec
+    assert spec_hash(before) == spec_hash(after)
+    assert changed_fields(before, after) == []
+
+
+@pytest.mark.parametrize(("path", "change"), IMMUTABLE.items(), ids=IMMUTABLE.keys())
+def test_this_may_not_and_is_named(path, change):
+    before, after = a_run().spec, a_run(**change).spec
+    assert spec_hash(before) != spec_hash(after)
+    assert changed_fields(before, after) == [path]
+
+
+def test_after_a_forbidden_change_running_jobs_go_on_and_nothing_new_starts():
+    story = Story(tasks=tasks("reach", "push")).settle().start().change(seed=2)
+    assert story.condition("Accepted") == ("False", "SpecChanged")
+    assert len(story.pods("Running")) == 2
+    story.succeed()
+    assert [story.member(index)["state"] for index in (0, 1)] == ["Succeeded", "Succeeded"]
+    assert story.member(phase="trajectoryTransformer")["attempt"] == 0
+    assert story.wait(1000).status["state"] == "Rejected"
+
+
+def test_changing_it_back_goes_on():
+    story = Story().settle().start().change(seed=2).succeed().change(seed=1)
+    assert story.condition("Accepted") == ("True", "Validated")
+    assert story.finish().status["state"] == "Complete"
+
+
+def test_a_run_with_other_tasks_can_still_be_planned():
+    story = Story(tasks=tasks("reach", "push")).settle().start().change(tasks=tasks("door-open"))
+    assert story.status["state"] == "Rejected"
+    assert story.succeed().member()["state"] == "Succeeded"
+
+
+def on_kubernetes(**spec):
+    storage = {"uri": "s3://bucket/x"} | CREDENTIALS
+    return Story(platform=KUBERNETES, metadata={"uid": "u" * 36}, storage=storage, **spec).settle()
+
+
+def images(story):
+    return [trainer_of(job)["image"] for job in story.cluster.jobs.values()]
+
+
+def test_an_image_counts_for_attempts_created_later():
+    story = on_kubernetes(image="first:1")
+    story.change(image="second:1")
+    assert images(story) == ["first:1"]
+    assert images(story.succeed()) == ["second:1"]
+    assert story.status["resolved"]["image"] == "second:1"
+
+
+def test_the_default_image_is_that_of_the_runs_beginning():
+    story = on_kubernetes()
+    story.platform = type(KUBERNETES)(local=False, image="newer:2")
+    assert images(story.succeed()) == [KUBERNETES.image]
+
+
+def test_less_parallelism_counts_for_what_starts_later():
+    phases = {"experts": {"parallelism": 2}}
+    story = Story(tasks=tasks("reach", "push", "door-open"), phases=phases).settle()
+    story.change(phases={"experts": {"parallelism": 1}})
+    assert len(story.cluster.jobs) == 2
+    story.start()
+    story.cluster.succeed(story.pods("Running")[0])
+    assert len(story.settle().cluster.created) == 2
