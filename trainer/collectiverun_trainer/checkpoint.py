@@ -2,7 +2,7 @@
 
 Each lies at `<member>/checkpoints/attempt-<n>-step-<k>/` and is published like an artifact, so one that was
 cut short or damaged does not count and the one before it is taken. Finding them and earlier commits of the
-same member is the only listing of storage (docs/adr/0003).
+same member is the only listing of storage (docs/adr/002).
 """
 
 from __future__ import annotations

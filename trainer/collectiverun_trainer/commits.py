@@ -1,7 +1,7 @@
 """Earlier commits of a member: what an attempt reports again instead of working twice.
 
 A Pod may vanish after it committed and before anyone read its result. So an attempt first looks below its own
-member's `attempt-*/*/`; together with the checkpoints this is the only listing of storage (docs/adr/0003).
+member's `attempt-*/*/`; together with the checkpoints this is the only listing of storage (docs/adr/002).
 """
 
 from __future__ import annotations

@@ -47,6 +47,6 @@ def _figures(document: Mapping[str, Any]) -> str:
         parts.append(f"{document['envStepsPerSecond']:,.0f}/s")
     if document["success"]:
         parts.append(f"success {document['success']['anyStep']:.0%}")
-    if document["etaSeconds"] is not None:
+    if document["etaSeconds"]:
         parts.append(f"{timedelta(seconds=round(document['etaSeconds']))} left")
     return " · ".join(parts)

@@ -74,5 +74,7 @@ def _client_fault(error: BaseException, uri: str) -> PhaseError | None:
     if isinstance(error, exceptions.ParamValidationError | exceptions.NoRegionError):
         return InvalidConfiguration(f"The S3 client refuses {uri} ({error}); check storage.uri and region.")
     if isinstance(error, exceptions.SSLError) and "certificate" in str(error).lower():
-        return InvalidConfiguration(f"The certificate of the server of {uri} is not trusted ({error}).")
+        return InvalidConfiguration(
+            f"The certificate of the server of {uri} is not trusted ({error}); give its CA bundle."
+        )
     return None
