@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
+from pydantic import AfterValidator, Field
+
+from collectiverun_operator.quantities import check_quantity
+from collectiverun_operator.storage_specification import Storage
 from collectiverun_trainer.config import (
     EnvironmentSettings,
     EvaluationParams,
@@ -15,10 +19,6 @@ from collectiverun_trainer.config import (
     Task,
     TrajectoryTransformerParams,
 )
-from pydantic import AfterValidator, Field
-
-from collectiverun_operator.quantities import check_quantity
-from collectiverun_operator.storage_specification import Storage
 
 __all__ = ["EnvironmentSettings", "Model", "Phases", "RunPolicy", "RunTask", "Spec", "Storage", "Task"]
 

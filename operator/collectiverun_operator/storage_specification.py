@@ -6,8 +6,9 @@ import re
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from collectiverun_trainer.config import Model
 from pydantic import AfterValidator, Field, field_validator, model_validator
+
+from collectiverun_trainer.config import Model
 
 BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 OBJECT_NAME = r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"

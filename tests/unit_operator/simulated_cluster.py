@@ -10,10 +10,11 @@ import copy
 from datetime import datetime, timedelta
 from typing import Any
 
+from unit_operator.builders import a_pod, a_result, artifact_uri, ended, running
+
 from collectiverun_operator.observation import Observed, observe
 from collectiverun_operator.planning import Action, CreateJob, DeleteJob
 from collectiverun_operator.times import format_time
-from unit_operator.builders import a_pod, a_result, artifact_uri, ended, running
 
 JSONObject = dict[str, Any]
 

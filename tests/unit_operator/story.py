@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from collectiverun_operator.planning import CreateJob, DeleteJob, Plan, plan
-from collectiverun_operator.resource import Platform, parse_run
 from unit_operator.builders import HERE, NOON, a_body
 from unit_operator.simulated_cluster import SimulatedCluster
+
+from collectiverun_operator.planning import CreateJob, DeleteJob, Plan, plan
+from collectiverun_operator.resource import Platform, parse_run
 
 JSONObject = dict[str, Any]
 

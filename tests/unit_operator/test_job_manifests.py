@@ -3,8 +3,6 @@
 import json
 
 import pytest
-from collectiverun_operator.jobs import job_manifest, job_name
-from collectiverun_operator.phases import PHASES
 from unit_operator.builders import (
     KUBERNETES,
     a_manifest,
@@ -14,6 +12,9 @@ from unit_operator.builders import (
     phase_named,
     trainer_of,
 )
+
+from collectiverun_operator.jobs import job_manifest, job_name
+from collectiverun_operator.phases import PHASES
 
 S3 = {"uri": "s3://bucket/runs", "credentials": {"secretRef": {"name": "keys"}}}
 ON_KUBERNETES = {

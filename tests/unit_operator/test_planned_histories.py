@@ -7,14 +7,15 @@ import json
 from datetime import timedelta
 from typing import Any
 
-from collectiverun_operator.planning import CreateJob, Plan, plan
-from collectiverun_operator.resource import CollectiveRun, parse_run
-from collectiverun_operator.status import LIMIT_BYTES
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, event, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from unit_operator.builders import NOON, a_body, disrupted, ended, order_of, tasks
 from unit_operator.simulated_cluster import SimulatedCluster
+
+from collectiverun_operator.planning import CreateJob, Plan, plan
+from collectiverun_operator.resource import CollectiveRun, parse_run
+from collectiverun_operator.status import LIMIT_BYTES
 
 ENDINGS = {
     "application": ended(1),
@@ -71,6 +72,14 @@ class Histories(RuleBasedStateMachine):
             self.cluster.act(action, self.now)
 
     # What the world does.
+
+    @rule(turns=st.integers(1, 8))
+    def let_it_go_well(self, turns):
+        """A stretch without trouble, so that histories get far."""
+        for _ in range(turns):
+            self.reconcile(acts=99)
+            play_well(self.cluster, self.now)
+        event(f"reached {self.body['status']['currentPhase'] or 'the end'}")
 
     @rule(seconds=st.sampled_from([1, 15, 100, 700]))
     def wait(self, seconds):

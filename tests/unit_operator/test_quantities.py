@@ -3,6 +3,7 @@
 from decimal import Decimal
 
 import pytest
+
 from collectiverun_operator.quantities import check_quantity, parse_quantity
 
 

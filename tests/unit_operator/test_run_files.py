@@ -1,9 +1,10 @@
 """What makes a run file acceptable, and the one sentence each fault gets."""
 
 import pytest
+from unit_operator.builders import HERE, KUBERNETES, a_body, a_run, tasks
+
 from collectiverun_operator.errors import InvalidRun
 from collectiverun_operator.resource import Platform, local_uid, parse_run
-from unit_operator.builders import HERE, KUBERNETES, a_body, a_run, tasks
 
 S3 = {"uri": "s3://bucket/runs"}
 SECRET = {"secretRef": {"name": "keys"}}
