@@ -2,7 +2,7 @@
 
 For the tests, and for a person who wants to see a run on S3:
 
-    eval "$(python tests/cluster/object_store.py start /tmp/store)"   # prints AWS_* exports and the endpoint
+    eval "$(python tests/cluster/object_store.py start /tmp/store)"   # exports AWS_*, shows the endpoint
     collectiverun run -f run.yaml                                     # storage.uri: s3://collectiverun/…
     python tests/cluster/object_store.py stop /tmp/store
 """
@@ -183,7 +183,10 @@ def _start(folder: Path) -> None:
     state.write_text(json.dumps(asdict(store)))
     for name, value in store.environment.items():
         print(f"export {name}={shlex.quote(value)}")
-    print(f"# storage: {{uri: s3://{BUCKET}/runs, endpoint: {store.endpoint}, region: {REGION}}}")
+    # On stderr, so that a person sees it although the shell takes the rest.
+    print(
+        f"storage: {{uri: s3://{BUCKET}/runs, endpoint: {store.endpoint}, region: {REGION}}}", file=sys.stderr
+    )
 
 
 def _stop(folder: Path) -> None:

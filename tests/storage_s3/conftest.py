@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 from cluster.object_store import BUCKET, REGION, ObjectStore
+from storage_s3.throttled_proxy import ThrottledProxy
+
 from collectiverun_trainer.order import StorageOptions
 from collectiverun_trainer.storage import Storage
-from storage_s3.throttled_proxy import ThrottledProxy
 
 
 @pytest.fixture(scope="session")

@@ -2,10 +2,11 @@
 
 import pytest
 from cluster.object_store import BUCKET, ObjectStore
+from storage_s3.conftest import options
+
 from collectiverun_trainer.errors import InvalidConfiguration
 from collectiverun_trainer.order import StorageOptions
 from collectiverun_trainer.storage import Storage
-from storage_s3.conftest import options
 
 OPERATIONS = {
     "list": lambda storage, uri: storage.list(uri),

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 from cluster.object_store import BUCKET, REGION, ObjectStore
+from storage_s3.conftest import options
+
 from collectiverun_trainer.config import Task
 from collectiverun_trainer.order import PhaseOrder, PhaseResult, RunIdentity
 from collectiverun_trainer.phases.context import prepare
 from collectiverun_trainer.progress import Reporter
-from storage_s3.conftest import options
 
 
 class NeverStopped:

@@ -5,9 +5,10 @@ import threading
 import numpy as np
 import pytest
 from cluster.object_store import BUCKET, ObjectStore
+from storage_s3.conftest import options
+
 from collectiverun_trainer.errors import StorageUnavailable
 from collectiverun_trainer.storage import Storage
-from storage_s3.conftest import options
 
 URI = f"s3://{BUCKET}/run/object"
 

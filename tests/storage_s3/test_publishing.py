@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 import torch
+from storage_s3.conftest import options
+
 from collectiverun_trainer.artifact import COMMIT_NAME, Artifact, ArtifactWriter
 from collectiverun_trainer.checkpoint import CheckpointStore
 from collectiverun_trainer.errors import InputInvalid
 from collectiverun_trainer.storage import Storage, join
-from storage_s3.conftest import options
 
 
 def test_what_was_written_is_read_back(storage: Storage, uri: str):

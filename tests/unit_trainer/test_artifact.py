@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from unit_trainer.storage_places import SCHEMES, new_storage, place
+
 from collectiverun_trainer.artifact import (
     COMMIT_NAME,
     FORMAT,
@@ -18,7 +20,6 @@ from collectiverun_trainer.artifact import (
 )
 from collectiverun_trainer.errors import InputInvalid
 from collectiverun_trainer.storage import Storage, join
-from unit_trainer.storage_places import SCHEMES, new_storage, place
 
 STORAGE = new_storage()
 

@@ -7,15 +7,16 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from unit_trainer.storage_places import SCHEMES, new_storage, place
+
 from collectiverun_trainer.artifact import COMMIT_NAME, MANIFEST_NAME
 from collectiverun_trainer.checkpoint import TENSORS_NAME, TREE_NAME, CheckpointStore
 from collectiverun_trainer.errors import InputInvalid, InvalidConfiguration
 from collectiverun_trainer.state_tree import flatten, unflatten
 from collectiverun_trainer.storage import join
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from hypothesis.extra import numpy as hnp
-from unit_trainer.storage_places import SCHEMES, new_storage, place
 
 STORAGE = new_storage()
 

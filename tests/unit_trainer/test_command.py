@@ -8,9 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from collectiverun_trainer.order import PhaseOrder, PhaseResult
 from unit_trainer.storage_places import new_order
 from unit_trainer.test_phase_context import publish
+
+from collectiverun_trainer.order import PhaseOrder, PhaseResult
 
 COMMAND = [sys.executable, "-m", "collectiverun_trainer"]
 # Nobody listens on port 1, so storage there is away for as long as one likes.

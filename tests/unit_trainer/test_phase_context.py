@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 import torch
+from unit_trainer.storage_places import REACH, SCHEMES, new_order, new_storage, place
+
 from collectiverun_trainer import commits
 from collectiverun_trainer.artifact import MANIFEST_NAME, Artifact
 from collectiverun_trainer.checkpoint import CheckpointStore
@@ -15,7 +17,6 @@ from collectiverun_trainer.order import POD_UID_VARIABLE, ArtifactReference, Pha
 from collectiverun_trainer.phases.context import PhaseContext, configuration
 from collectiverun_trainer.progress import Reporter
 from collectiverun_trainer.storage import join
-from unit_trainer.storage_places import REACH, SCHEMES, new_order, new_storage, place
 
 STORAGE = new_storage()
 

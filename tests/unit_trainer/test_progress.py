@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import torch
+
 from collectiverun_trainer.config import Task
 from collectiverun_trainer.order import Success
 from collectiverun_trainer.progress import Reporter

@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 import pytest
 import torch
+
 from collectiverun_trainer.config import Task
 from collectiverun_trainer.seeding import (
     generator_state,
