@@ -5,6 +5,7 @@ Exit codes: 0 Complete, 1 Failed, 2 usage or unreadable, 3 a fault in the spec, 
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from importlib.metadata import version
@@ -36,7 +37,8 @@ Smoke = Annotated[bool, typer.Option("--smoke", help="Shrink every budget to sec
 
 def main() -> None:
     """Entry point."""
-    signal.signal(signal.SIGINT, lambda *_: sys.exit(STOPPED))
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+        signal.signal(signal.SIGINT, lambda *_: sys.exit(STOPPED))
     app()
 
 
@@ -75,6 +77,9 @@ def run(
         _stop(INVALID, str(error))
     except CollectiveRunError as error:
         _stop(UNREADABLE, str(error))
+    except BrokenPipeError:  # whoever read the output went away: as if they had pressed Ctrl-C twice
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise typer.Exit(STOPPED) from None
     except OSError as error:
         where = f" {error.filename!r}" if error.filename else ""
         _stop(UNREADABLE, f"the run's record can't be kept:{where} {error.strerror}; mend that and run again")

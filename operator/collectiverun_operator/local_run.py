@@ -58,12 +58,14 @@ class LocalRun:
     async def drive(self) -> JSONObject:
         """Turn until the run is Complete, Failed or Suspended; its last status. A second stop ends it now."""
         loop = asyncio.get_running_loop()
-        for number in STOP_SIGNALS:
+        # What the caller had us ignore (nohup, a script's background job) stays ignored.
+        heard = [number for number in STOP_SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+        for number in heard:
             loop.add_signal_handler(number, self._stop)
         try:
             await self._turn_until_still()
         finally:
-            for number in STOP_SIGNALS:
+            for number in heard:
                 loop.remove_signal_handler(number)
         return self.status
 

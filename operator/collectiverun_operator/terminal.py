@@ -94,17 +94,15 @@ def run_table(snapshot: Snapshot, title: str) -> RenderableType:
 def _add_phase(table: Table, snapshot: Snapshot, phase: JSONObject) -> None:
     members = phase.get("members") or []
     running = [snapshot.member_progress(phase, member) for member in members]
-    steps = phase.get("envSteps") or sum(progress.get("envSteps", 0) for progress in running)
-    left = [progress["etaSeconds"] for progress in running if progress.get("etaSeconds") is not None]
     state = str(phase.get("state") or "")
     table.add_row(
         Text(phase["name"], style="bold"),
         Text(state, style=_style(state)),
         _bar(state, snapshot.phase_fraction(phase)),
-        count_text(steps) if steps else "",
+        count_text(phase.get("envSteps") or None),
         count_text(sum(progress.get("envStepsPerSecond") or 0 for progress in running) or None),
         success_text(phase.get("success")),
-        duration_text(max(left) if left else phase.get("etaSeconds")) if state == "Running" else "",
+        duration_text(phase.get("etaSeconds")) if state == "Running" else "",
     )
     if state != "Succeeded" and len(members) > 1:
         _add_members(table, snapshot, phase)
@@ -138,7 +136,7 @@ def _add_member(table: Table, snapshot: Snapshot, phase: JSONObject, member: JSO
 
 
 def _bar(state: str, fraction: float) -> RenderableType:
-    if state in ("Skipped", "Waiting"):
+    if state in ("Skipped", "Waiting", "Pending"):
         return ""
     return ProgressBar(1.0, fraction, width=_BAR_WIDTH, complete_style="cyan", finished_style="green")
 

@@ -35,6 +35,7 @@ def status(state="Running", reach="Succeeded", close="Running", **fields):
                 "state": "Running",
                 "envSteps": 12_000,
                 "success": {"anyStep": 0.98, "atEnd": 0.9},
+                "etaSeconds": 75,
                 "members": [
                     {"name": REACH, "state": reach, "attempt": 1, "success": {"anyStep": 0.98, "atEnd": 0.9}},
                     {"name": CLOSE, "state": close, "attempt": 2},
@@ -108,7 +109,7 @@ def test_the_table_shows_phases_members_bars_rates_and_the_time_left():
     text = drawn(run_table(snapshot(status()), "default/a"))
     rows = {line.split()[0]: line for line in text.splitlines() if line.strip()}
     assert "Running" in rows["default/a"]
-    assert all(part in rows["experts"] for part in ("12,000", "350", "98/90 %", "1:01"))
+    assert all(part in rows["experts"] for part in ("12,000", "350", "98/90 %", "1:15"))
     assert all(part in rows[CLOSE] for part in ("Running #2", "3,000", "350", "50/25 %", "1:01"))
     assert "100 %" not in rows[REACH]
     assert "Skipped" in rows["refinement"]
