@@ -6,7 +6,7 @@ STAMP := $(VENV)/installed
 RUN   ?= examples/01-quickstart.yaml
 
 .DEFAULT_GOAL := help
-.PHONY: help system install demo test lint format types imports check unit object-store constraints clean
+.PHONY: help system install demo test lint format types imports check unit object-store object-store-stop constraints clean
 
 help: ## List the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,7 +45,10 @@ unit: $(STAMP) ## Tests alone; ARGS picks some: make unit ARGS=tests/unit_traine
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist worksteal $(ARGS)
 
 object-store: $(STAMP) ## Leave a local S3 server running and print how to reach it
-	@$(BIN)/python tests/cluster/object_store.py
+	@$(BIN)/python tests/cluster/object_store.py start .cache/object-store
+
+object-store-stop: $(STAMP) ## Stop it
+	@$(BIN)/python tests/cluster/object_store.py stop .cache/object-store
 
 constraints: $(STAMP) ## Write constraints.txt anew from .venv
 	@{ head -2 constraints.txt; $(BIN)/pip freeze --exclude-editable | sed 's/+cpu//'; } > constraints.new && mv constraints.new constraints.txt
