@@ -146,7 +146,7 @@ class StudentTraining:
             set_slice(self.agent, 2 * index, actor, critics)
 
     def _learn(self) -> list[dict[str, Tensor]]:
-        if self.decisions < self.timetable.decisions_before_learning:
+        if self.decisions <= self.timetable.decisions_before_learning:
             return []
         weights = self.guidance.weights(self.env_steps)
         both = torch.stack([weights, torch.zeros_like(weights)], 1).flatten().to(self.device)
