@@ -154,6 +154,16 @@ def test_a_second_driver_is_refused_and_the_first_goes_on(tmp_path):
     assert finish(first)[0] == 130
 
 
+def test_a_reader_that_goes_away_stops_the_run_without_a_traceback(tmp_path):
+    path = tiny_run(tmp_path)
+    process = start(path)
+    process.stdout.readline()
+    process.stdout.close()
+    assert process.wait(timeout=240) == 130
+    assert process.stderr.read() == ""
+    process.stderr.close()
+
+
 def test_a_member_that_fails_tells_why_where_its_log_is_and_what_to_do(tmp_path):
     (tmp_path / "storage").write_text("a file where a folder should be")
     path = tiny_run(tmp_path, runPolicy={"retries": {"application": 0, "infrastructure": 0}})

@@ -19,10 +19,9 @@ from collectiverun_operator.cluster.local_container import (
 )
 from collectiverun_operator.cluster.local_machine import Request
 from collectiverun_operator.cluster.local_pod import (
-    INVALID_CODE,
     KILLED_CODE,
-    START_ERROR_CODE,
     Ending,
+    cannot_start,
     grace_seconds,
     has_ended,
     is_deleted,
@@ -110,11 +109,8 @@ class LocalAttempt:
         """Start its process; a command that can't be started ends the Pod."""
         try:
             self._child = self._spawn(gpus)
-        except OSError as error:
-            self._end(Ending(START_ERROR_CODE, "StartError", str(error)), time.time())
-            return
-        except ValueError as error:
-            self._end(Ending(INVALID_CODE, "InvalidConfiguration", str(error)), time.time())
+        except (OSError, ValueError) as error:
+            self._end(cannot_start(error), time.time())
             return
         identity, now = self._child.identity, time.time()
         self._process_document = {

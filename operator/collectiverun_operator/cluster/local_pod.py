@@ -29,6 +29,13 @@ class Ending:
     disruption: tuple[str, str] | None = None
 
 
+def cannot_start(error: OSError | ValueError) -> Ending:
+    """The ending of a container that can't be started here, or (ValueError) is not meant for this machine."""
+    if isinstance(error, ValueError):
+        return Ending(INVALID_CODE, "InvalidConfiguration", str(error))
+    return Ending(START_ERROR_CODE, "StartError", str(error))
+
+
 def timestamp(time: float) -> str:
     """Unix seconds as Kubernetes writes a moment (UTC, whole seconds)."""
     return datetime.fromtimestamp(time, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
