@@ -155,7 +155,7 @@ class TrajectoryTransformerParams(Model):
     dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = Field(0.0, description="Dropout while training.")
     mask_probability: Fraction = Field(0.15, description="Chance that a token is masked and must be reconstructed.")
     contrastive_weight: Weight = Field(1.0, description="Weight of the InfoNCE loss; 0 turns it off.")
-    reconstruction_weight: Weight = Field(1.0, description="Weight of the masked-reconstruction loss; 0 turns it off.")
+    reconstruction_weight: Weight = Field(0.25, description="Weight of the masked-reconstruction loss; 0 turns it off.")
     temporal_weight: Weight = Field(0.25, description="Weight of the temporal-consistency loss; 0 turns it off.")
     contrastive_temperature: Positive = Field(0.1, description="Temperature of the InfoNCE softmax.")
     positives: Literal["sameTask", "selfSupervised"] = Field(

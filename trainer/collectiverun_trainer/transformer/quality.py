@@ -28,6 +28,7 @@ LARGEST_SAMPLE = 3000
 """Windows of each sample; figures need all their distances."""
 WINDOWS_PER_TASK = 200
 PERPLEXITY = 30.0
+MAP_ITERATIONS = 500
 
 
 @dataclass(frozen=True)
@@ -129,7 +130,7 @@ def map_2d(z: Floats) -> Floats:
     """t-SNE (van der Maaten and Hinton 2008) of (n, Z) into (n, 2); starts from the principal components, so
     the same z give the same map."""
     perplexity = min(PERPLEXITY, (len(z) - 1) / 3)
-    projection = TSNE(perplexity=perplexity, init="pca", random_state=0, metric="euclidean")
+    projection = TSNE(perplexity=perplexity, max_iter=MAP_ITERATIONS, init="pca", random_state=0)
     return np.asarray(projection.fit_transform(z), np.float32)
 
 
