@@ -12,13 +12,13 @@ help: ## List the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 system: ## Install the system libraries headless rendering needs (Debian)
-	@bash .ci/system-packages
+	@bash .ci/system-packages >&2
 
 install: $(STAMP) ## Make .venv with everything in it
 
 $(STAMP): pyproject.toml constraints.txt .ci/system-packages
-	@bash .ci/system-packages
-	@echo "Installing into $(VENV) (a minute or two; about 1.5 GB on disk)"
+	@bash .ci/system-packages >&2
+	@echo >&2 "Installing into $(VENV) (a minute or two; about 1.5 GB on disk)"
 	@test -x $(BIN)/python || python3 -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
 	@$(BIN)/python -m pip install --quiet -c constraints.txt --group test --group lint -e '.[operator,trainer]'
