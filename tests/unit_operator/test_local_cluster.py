@@ -7,9 +7,6 @@ import signal
 import sys
 
 import pytest
-from collectiverun_operator.cluster.local import LocalCluster
-from collectiverun_operator.cluster.local_history import read_history
-from collectiverun_operator.cluster.local_machine import Machine
 from unit_operator.local_jobs import (
     SLEEP,
     advance_to_end,
@@ -23,6 +20,10 @@ from unit_operator.local_jobs import (
     phases,
     pods,
 )
+
+from collectiverun_operator.cluster.local import LocalCluster
+from collectiverun_operator.cluster.local_history import read_history
+from collectiverun_operator.cluster.local_machine import Machine
 
 
 @pytest.fixture

@@ -11,10 +11,6 @@ from pathlib import Path
 
 import psutil
 import pytest
-from collectiverun_operator.cluster.local import LocalCluster
-from collectiverun_operator.cluster.local_history import read_history, violations
-from collectiverun_operator.cluster.local_machine import Machine
-from collectiverun_operator.cluster.local_record import AlreadyDrivenError, RunRecord
 from unit_operator.local_jobs import (
     COMMIT,
     SLEEP,
@@ -29,6 +25,11 @@ from unit_operator.local_jobs import (
     phases,
     pods,
 )
+
+from collectiverun_operator.cluster.local import LocalCluster
+from collectiverun_operator.cluster.local_history import read_history, violations
+from collectiverun_operator.cluster.local_machine import Machine
+from collectiverun_operator.cluster.local_record import AlreadyDrivenError, RunRecord
 
 TESTS = Path(__file__).parents[1]
 # Makes members one after the other, attempt after attempt, as a plan would: in a process of its own.
