@@ -6,6 +6,7 @@ import torch
 from unit_trainer.recorded_episodes import recorded
 
 from collectiverun_trainer.environments.observation import compress
+from collectiverun_trainer.replay.episodes import Episodes
 from collectiverun_trainer.transformer.windows import History, Windows, windows
 
 T = 5
@@ -26,7 +27,7 @@ def test_windows_of_records_equal_the_history_during_play() -> None:
             history.append(*(values[row : row + 1].numpy() for values in _seen(episodes)))
 
 
-def _seen(episodes):  # type: ignore[no-untyped-def]
+def _seen(episodes: Episodes) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     return episodes.obs, episodes.action, episodes.reward
 
 
