@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+
 from collectiverun_trainer.config import EnvironmentSettings, Task
 from collectiverun_trainer.evaluation import Outcomes
 from collectiverun_trainer.order import RunIdentity
@@ -78,12 +79,13 @@ def example_summary(tasks: Sequence[Task] = TASKS) -> Summary:
         ),
         embedding=(
             QualityFigure(name="kNN task accuracy", value=0.992, chance=1 / len(tasks), untrained=0.91),
-            QualityFigure(name="linear probe task accuracy", value=0.998, chance=1 / len(tasks), untrained=0.95),
+            QualityFigure(name="linear probe", value=0.998, chance=1 / len(tasks), untrained=0.95),
             QualityFigure(name="silhouette", value=0.713, chance=0.0, untrained=0.12),
             QualityFigure(name="retrieval@10", value=0.987, chance=1 / len(tasks), untrained=0.88),
             QualityFigure(name="distance within a task", value=0.21, chance=0.98, untrained=0.7),
             QualityFigure(name="distance between tasks", value=1.39, chance=0.98, untrained=1.1),
         ),
+        embedding_positives="sameTask",
         embedding_by_history=(
             HistoryAccuracy(from_decisions=0, to_decisions=0, windows=7, accuracy=0.333),
             HistoryAccuracy(from_decisions=1, to_decisions=4, windows=22, accuracy=0.909),

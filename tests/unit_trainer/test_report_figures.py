@@ -7,6 +7,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+
 from collectiverun_trainer.report import figures
 from collectiverun_trainer.report.curves import Curve
 from collectiverun_trainer.report.summary import Rate

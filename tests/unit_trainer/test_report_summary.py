@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 
 import pytest
+from unit_trainer.example_report import TASKS, example_outcomes, example_summary, outcomes
+
 from collectiverun_trainer.report.curves import Curve, curves
 from collectiverun_trainer.report.headline import (
     ablation_sentence,
@@ -22,7 +24,6 @@ from collectiverun_trainer.report.summary import (
     student_gain,
     task_table,
 )
-from unit_trainer.example_report import TASKS, example_outcomes, example_summary, outcomes
 
 
 def curve(series: str, *any_step: float) -> Curve:

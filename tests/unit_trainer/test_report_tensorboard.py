@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from collectiverun_trainer.report.tensorboard import event_files
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from collectiverun_trainer.report.tensorboard import event_files
 
 RECORDS = [
     {"envSteps": 100, "gradientSteps": 50, "task": "reach-v3-sawyer", "values": {"losses/critic": 2.0}},

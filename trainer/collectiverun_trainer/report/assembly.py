@@ -32,7 +32,7 @@ from collectiverun_trainer.report.summary import (
 
 @dataclass(frozen=True)
 class Past:
-    """What earlier phases left for the report; read before anything is measured, so that damage shows at once."""
+    """What earlier phases left for the report. Read first of all, so that a damaged file ends it at once."""
 
     artifacts: tuple[Artifact, ...]
     records: dict[Phase, list[dict[str, Any]]]
@@ -42,6 +42,7 @@ class Past:
     quality: tuple[QualityFigure, ...]
     accuracy_by_history: tuple[HistoryAccuracy, ...]
     embedding_map: EmbeddingMap
+    positives: str
     student_mode: str
 
     @classmethod
@@ -58,7 +59,8 @@ class Past:
             quality=reading.quality(encoder),
             accuracy_by_history=reading.accuracy_by_history(encoder),
             embedding_map=reading.embedding_map(encoder),
-            student_mode=reading.student_mode(inputs.get("students", ())),
+            positives=reading.parameter(inputs["trajectoryTransformer"], "positives"),
+            student_mode=reading.parameter(inputs.get("students", ()), "mode"),
         )
 
 
@@ -94,6 +96,7 @@ def summarise(
         holdout=task_table(outcomes, order.holdout, {}),
         students=_gains(past, order.tasks + order.holdout),
         embedding=past.quality,
+        embedding_positives=past.positives,
         embedding_by_history=past.accuracy_by_history,
         phases=(*past.costs, own_cost),
         notes=(*reading.notes(past.artifacts), *reading.version_notes(versions, past.artifacts)),

@@ -91,18 +91,15 @@ def _draw_intervals(axes: Axes, rows: Sequence[IntervalRow]) -> None:
     for row in rows:
         ticks.append(position + (len(row.rates) - 1) * _LINE / 2)
         for name, rate in row.rates.items():
-            axes.plot([rate.low, rate.high], [position] * 2, color=colour(name), linewidth=2.4, alpha=0.45)
+            shade = colour(name)
             axes.plot(
-                [rate.value],
-                [position],
-                "o",
-                color=colour(name),
-                markersize=6.5,
-                markeredgecolor=colour("surface"),
+                [rate.low, rate.high], [position] * 2, color=shade, linewidth=2.4, alpha=0.45, clip_on=False
             )
+            dot: dict[str, Any] = {"markersize": 7.0, "markeredgecolor": colour("surface"), "clip_on": False}
+            axes.plot([rate.value], [position], "o", color=shade, **dot)
             position += _LINE
         position += _GAP
-    axes.set(xlim=(-0.01, 1.01), ylim=(position - _LINE, -_GAP), yticks=ticks)
+    axes.set(xlim=(0.0, 1.0), ylim=(position - _LINE, -_GAP), yticks=ticks)
     axes.set_yticklabels([row.label for row in rows], color=colour("ink"))
     axes.xaxis.set_major_formatter(PercentFormatter(1.0, 0, symbol="\u202f%"))
     axes.set_xticks([0.0, 0.25, 0.5, 0.75, 1.0])

@@ -44,7 +44,7 @@ def students_sentence(students: Sequence[StudentGain]) -> str:
         fmean(one.control_mean for one in students),
     )
     verdict = _verdict(student - control)
-    how = "started from its weights" if students[0].mode == "finetune" else "shaped by it"
+    how = "started from the collective" if students[0].mode == "finetune" else "shaped by the collective"
     who = f"A student {how} learns" if len(students) == 1 else f"Students {how} learn"
     figures = f"mean success while learning {percent(student)} against {percent(control)}, one seed"
     return f"{who} {verdict} without it ({figures})."

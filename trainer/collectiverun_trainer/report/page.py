@@ -74,6 +74,7 @@ def render(report: Report) -> str:
         robots=sorted({row.task.robot for row in (*summary.tasks, *summary.holdout)}),
         rows=_shown(summary.overall),
         unseen_rows=_shown({name for row in summary.holdout for name in row.scores}),
+        unseen=[row.task for row in summary.holdout],
         task_counts={name: sum(name in row.scores for row in summary.tasks) for name in SHOWN},
         figures=_figures(report, labels),
         videos=[(video, _data_uri(video.content), _data_uri(video.poster)) for video in report.videos],
@@ -134,10 +135,8 @@ def _count(number: int) -> str:
     return f"{number:,}".replace(",", "\u202f")
 
 
-def _duration(seconds: float | None) -> str:
-    """Seconds as a person reads them: `4.2 s`, `42 s`, `3 min 07 s`, `2 h 05 min`; a dash for None."""
-    if seconds is None:
-        return "–"
+def _duration(seconds: float) -> str:
+    """Seconds as a person reads them: `4.2 s`, `42 s`, `3 min 07 s`, `2 h 05 min`."""
     whole = round(seconds)
     if whole < 60:
         return f"{seconds:.1f} s" if seconds < 9.95 else f"{whole} s"

@@ -99,6 +99,6 @@ def embedding_map(artifact: Artifact) -> EmbeddingMap:
     return EmbeddingMap(tensors["map2d"].numpy()[::stride], task_index[::stride], tasks)
 
 
-def student_mode(artifacts: Sequence[Artifact]) -> str:
-    """How the collective helped the students: 'shaping' or 'finetune', the same for all; '' without students."""
-    return str(artifacts[0].manifest["config"]["params"]["mode"]) if artifacts else ""
+def parameter(artifacts: Sequence[Artifact], name: str) -> str:
+    """A parameter of a phase, alike for all its members; '' where the run has no such phase."""
+    return str(artifacts[0].manifest["config"]["params"][name]) if artifacts else ""

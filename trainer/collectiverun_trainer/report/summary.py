@@ -112,9 +112,8 @@ class PhaseCost(Model):
     phase: str
     members: int
     env_steps: int
-    wall_seconds: float | None = None
-    cpu_seconds: float | None = None
-    note: str = ""
+    wall_seconds: float
+    cpu_seconds: float
 
 
 class Machine(Model):
@@ -141,6 +140,7 @@ class Summary(Model):
     holdout: tuple[TaskScores, ...] = ()
     students: tuple[StudentGain, ...] = ()
     embedding: tuple[QualityFigure, ...] = ()
+    embedding_positives: str = Field("", description="'sameTask' or 'selfSupervised'; '' where unknown.")
     embedding_by_history: tuple[HistoryAccuracy, ...] = ()
     phases: tuple[PhaseCost, ...] = ()
     notes: tuple[str, ...] = ()
