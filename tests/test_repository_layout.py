@@ -30,7 +30,9 @@ def test_typed_parameters_load_without_anything_heavy():
         "import sys, collectiverun_trainer.config, collectiverun_trainer.order;"
         "print(sorted({'torch', 'numpy', 'metaworld', 'fsspec'} & set(sys.modules)))"
     )
-    printed = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    printed = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    ).stdout
     assert printed.strip() == "[]"
 
 

@@ -1,7 +1,7 @@
 """The smoke overlay: the same run with budgets of seconds, to see that everything fits together. Pure.
 
-Only budgets change, never a choice: tasks, losses, modes and storage stay. A budget the file leaves out is written
-with its smoke value; one that is smaller already stays. `examples/` are tested through it.
+Only budgets change, never a choice: tasks, losses, modes and storage stay. A budget the file leaves out is
+written with its smoke value; one that is smaller already stays. `examples/` are tested through it.
 """
 
 from __future__ import annotations
@@ -48,13 +48,17 @@ _PARAMS: dict[str, dict[str, int]] = {
 
 
 def with_smoke_budgets(body: dict[str, Any]) -> dict[str, Any]:
-    """The run's body with budgets that end within a minute or two; under another name, so that it has its own record.
+    """The run's body with budgets that end within a minute or two, under another name: its own record.
 
     A body too malformed to carry budgets is returned unchanged: its faults are the parser's to tell.
     """
     smoke = deepcopy(body)
     metadata, spec = smoke.get("metadata"), smoke.get("spec")
-    if not isinstance(metadata, dict) or not isinstance(spec, dict) or not isinstance(metadata.get("name"), str):
+    if (
+        not isinstance(metadata, dict)
+        or not isinstance(spec, dict)
+        or not isinstance(metadata.get("name"), str)
+    ):
         return smoke
     metadata["name"] = f"{metadata['name'][:34]}-smoke"
     _shrink(spec, "environment", _ENVIRONMENT)

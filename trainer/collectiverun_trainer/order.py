@@ -16,7 +16,9 @@ RESULT_PATH_VARIABLE = "COLLECTIVERUN_RESULT_PATH"
 DEFAULT_RESULT_PATH = "/dev/termination-log"
 RESULT_LIMIT_BYTES = 4096
 
-Phase = Literal["experts", "trajectoryTransformer", "onlineDistillation", "refinement", "students", "evaluation"]
+Phase = Literal[
+    "experts", "trajectoryTransformer", "onlineDistillation", "refinement", "students", "evaluation"
+]
 Uri = Annotated[str, Field(min_length=1, max_length=1024)]
 
 
@@ -29,11 +31,13 @@ class RunIdentity(Model):
 
 
 class StorageOptions(Model):
-    """How storage is reached. Credentials never stand here: they come from the process environment (AWS_*)."""
+    """How storage is reached. Credentials never stand here: they come from the environment (AWS_*)."""
 
     endpoint: str | None = Field(None, description="URL of an S3 server other than AWS.")
     region: str | None = Field(None, description="Region, such as eu-central-1.")
-    addressing: Literal["Path", "Virtual"] = Field("Path", description="Bucket in the path or in the host name.")
+    addressing: Literal["Path", "Virtual"] = Field(
+        "Path", description="Bucket in the path or in the host name."
+    )
     insecure: bool = Field(False, description="Do not verify the server's certificate.")
     ca_bundle_path: str | None = Field(None, description="File with certificates to trust.")
 
@@ -43,7 +47,9 @@ class ArtifactReference(Model):
 
     member: str
     uri: Uri
-    manifest_sha256: str | None = Field(None, description="Digest the operator recorded; unset: trust _SUCCESS.")
+    manifest_sha256: str | None = Field(
+        None, description="Digest the operator recorded; unset: trust _SUCCESS."
+    )
     tasks: tuple[Task, ...]
 
 
@@ -59,7 +65,9 @@ class PhaseOrder(Model):
     tasks: tuple[Task, ...] = Field(description="Tasks this member works on.")
     holdout: tuple[Task, ...] = Field((), description="Tasks no phase trains on; evaluation tries them.")
     environment: EnvironmentSettings = EnvironmentSettings()
-    params: dict[str, Any] = Field(default_factory=dict, description="Parameters of the phase, see config.py.")
+    params: dict[str, Any] = Field(
+        default_factory=dict, description="Parameters of the phase, see config.py."
+    )
     storage: StorageOptions = StorageOptions()
     inputs: dict[Phase, tuple[ArtifactReference, ...]] = Field(default_factory=dict)
     spec: dict[str, Any] = Field(default_factory=dict, description="The run's spec, for the report only.")
@@ -77,7 +85,9 @@ class PhaseResult(Model):
     """What an attempt reports back, in at most RESULT_LIMIT_BYTES of JSON."""
 
     exit_code: int
-    reason: str = Field(description="CamelCase: Succeeded, InvalidConfiguration, InputInvalid, StorageUnavailable, …")
+    reason: str = Field(
+        description="CamelCase: Succeeded, InvalidConfiguration, InputInvalid, StorageUnavailable, …"
+    )
     message: str = ""
     uri: str | None = None
     manifest_sha256: str | None = None
@@ -100,7 +110,9 @@ class PhaseResult(Model):
                 document[field] = _cut(document[field], len(json.dumps(document[field])) - excess_bytes)
         line = json.dumps(document)
         if len(line) > RESULT_LIMIT_BYTES:
-            raise ValueError(f"The result takes {len(line)} of {RESULT_LIMIT_BYTES} bytes; shorten storage.uri.")
+            raise ValueError(
+                f"The result takes {len(line)} of {RESULT_LIMIT_BYTES} bytes; shorten storage.uri."
+            )
         return line
 
 
