@@ -148,7 +148,8 @@ class EnvironmentSettings(Model):
     def _whole_decisions(self) -> Self:
         if self.horizon_env_steps % self.action_repeat:
             raise ValueError(
-                f"horizonEnvSteps {self.horizon_env_steps} is no multiple of {self.action_repeat}"
+                f"horizonEnvSteps {self.horizon_env_steps} is not a multiple of"
+                f" actionRepeat {self.action_repeat}"
             )
         return self
 
