@@ -87,14 +87,16 @@ def _measure(context: PhaseContext, pieces: list[Piece], measurements: Measureme
     for piece in pieces:
         if piece.name in measurements.done:
             continue
-        context.reporter.progress(measurements.env_steps, total, activity=f"evaluating {piece.name}")
+        success = measurements.success_of_collective(context.order.tasks)
+        context.reporter.progress(measurements.env_steps, total, success, f"evaluating {piece.name}")
         piece.add_to(measurements)
         context.checkpoint_or_stop(
             len(measurements.done),
             lambda: {"measurements": measurements.state_dict(), "reporter": context.reporter.state_dict()},
             every=1,
         )
-    context.reporter.progress(total, total, activity="writing the report")
+    success = measurements.success_of_collective(context.order.tasks)
+    context.reporter.progress(total, total, success, "writing the report")
 
 
 def _publish(context: PhaseContext, past: Past, measurements: Measurements) -> PhaseResult:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,10 +10,12 @@ import torch
 
 from collectiverun_trainer.config import EnvironmentSettings, EvaluationParams, Task
 from collectiverun_trainer.evaluation import Outcomes, evaluate, record_video
+from collectiverun_trainer.order import Success
 from collectiverun_trainer.policy import Policy
 from collectiverun_trainer.report.page import Video
 from collectiverun_trainer.report.summary import Network
 from collectiverun_trainer.report.video import animation
+from collectiverun_trainer.selection import mean_success
 
 # Longer episodes are shown faster rather than made heavier: a page holds a video of every task.
 VIDEO_FRAMES = 150
@@ -36,6 +38,11 @@ class Measurements:
     films: dict[Task, Film] = field(default_factory=dict)
     done: list[str] = field(default_factory=list)
     env_steps: int = 0
+
+    def success_of_collective(self, tasks: Iterable[Task]) -> Success | None:
+        """Mean success of the collective over tasks; None while it is not measured."""
+        played = self.outcomes.get("collective", {})
+        return mean_success(played[task] for task in tasks) if played else None
 
     def videos(self) -> list[Video]:
         """The films with how the same goal ended in the collective's evaluation."""

@@ -55,17 +55,3 @@ def curves(records: Iterable[Mapping[str, Any]], series: str, prefix: str = "") 
 def _curve(series: str, task: str | None, points: list[tuple[int, float, float]]) -> Curve:
     env_steps, any_step, at_end = zip(*sorted(points), strict=True)
     return Curve(series=series, task=task, env_steps=env_steps, any_step=any_step, at_end=at_end)
-
-
-def average(several: Iterable[Curve], series: str) -> Curve | None:
-    """The mean of curves that were measured at the same env steps; None where they were not."""
-    every = list(several)
-    if not every or len({curve.env_steps for curve in every}) != 1:
-        return None
-    return Curve(
-        series=series,
-        task=None,
-        env_steps=every[0].env_steps,
-        any_step=tuple(fmean(values) for values in zip(*(c.any_step for c in every), strict=True)),
-        at_end=tuple(fmean(values) for values in zip(*(c.at_end for c in every), strict=True)),
-    )
