@@ -35,7 +35,15 @@ def advance(status: RunStatus, scene: Scene) -> RunStatus:
     """The status after everything that happened since it was written."""
     failures: list[LastFailure] = []
     phases = tuple(_advance_phase(phase, scene, failures) for phase in status.phases)
-    return status.but(phases=phases, last_failure=failures[-1] if failures else status.last_failure)
+    changed = status.but(phases=phases)
+    return changed.but(last_failure=_most_telling(failures, changed) or status.last_failure)
+
+
+def _most_telling(failures: list[LastFailure], status: RunStatus) -> LastFailure | None:
+    """Of failures seen at once the one that fails the run, else the last."""
+    final = {(phase, member.name) for phase, member in status.members() if member.state == "Failed"}
+    ranked = sorted(failures, key=lambda failure: (failure.phase, failure.member) in final)
+    return ranked[-1] if ranked else None
 
 
 def _advance_phase(phase: PhaseStatus, scene: Scene, failures: list[LastFailure]) -> PhaseStatus:

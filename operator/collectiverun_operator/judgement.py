@@ -92,8 +92,10 @@ def _missing(member: MemberStatus, seen: ObservedAttempt, job: ObservedJob) -> L
         return _vanished("JobGone", "its Job was deleted and another made under its name", seen)
     if job.is_terminating:
         return _vanished("JobDeleted", "its Job is being deleted", seen)
-    if any(pod.is_terminating for pod in seen.pods):
-        return _vanished("PodDeleted", "its Pod is being deleted", seen)
+    for pod in seen.pods:
+        if pod.is_terminating:
+            disruption = pod.outcome.disruption if isinstance(pod.outcome, Active) else ""
+            return _vanished(disruption or "PodDeleted", "its Pod is being deleted", seen)
     if member.pod_uid and member.pod_uid not in {pod.uid for pod in seen.pods}:
         return _vanished("PodGone", "its Pod is gone", seen)
     if len(seen.pods) > 1:

@@ -88,16 +88,19 @@ class ObservedAttempt:
 
     @property
     def is_over(self) -> bool:
-        """Whether its Job will make no further Pod and none of its Pods does anything: nothing to delete."""
+        """Whether it ended by itself, so that nothing has to be deleted."""
         if self.job is not None and self.job.is_finished:
             return True
         return bool(self.pods) and all(pod.has_ended and not pod.is_terminating for pod in self.pods)
 
     def occupies(self, now: datetime) -> bool:
-        """Whether the next attempt of the member has to wait for it."""
+        """Whether the next attempt of the member has to wait for it.
+
+        An ended Pod is not enough: until its controller calls the Job finished it may make another one.
+        """
         if any(pod.occupies(now) for pod in self.pods):
             return True
-        if self.job is None or self.is_over:
+        if self.job is None or self.job.is_finished:
             return False
         return self.job.gone_time is None or now < self.job.gone_time
 

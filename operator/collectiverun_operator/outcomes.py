@@ -57,10 +57,11 @@ class Result:
 
 @dataclass(frozen=True)
 class Active:
-    """Not ended. `waiting`: why its container has not started, if it says."""
+    """Not ended. `waiting`: why its container has not started. `disruption`: why it is being taken away."""
 
     stage: Stage
     waiting: str = ""
+    disruption: str = ""
 
 
 @dataclass(frozen=True)
@@ -135,11 +136,12 @@ def _container_state(status: JSONObject) -> JSONObject:
 
 
 def _active(status: JSONObject, state: JSONObject) -> Active:
+    disruption = _disruption(status) or ""
     if "running" in state:
-        return Active("Running")
+        return Active("Running", disruption=disruption)
     waiting = state.get("waiting") or _unscheduled(status)
     words = (waiting.get("reason"), waiting.get("message"))
-    return Active("Pending", ": ".join(word for word in words if word)[:MESSAGE_LIMIT])
+    return Active("Pending", ": ".join(word for word in words if word)[:MESSAGE_LIMIT], disruption)
 
 
 def _unscheduled(status: JSONObject) -> JSONObject:

@@ -148,7 +148,9 @@ def _with_deadline(run: CollectiveRun, status: RunStatus, now: datetime) -> RunS
     """The active deadline noted as the last failure, once."""
     phase = completion.current_phase(status)
     known = status.last_failure
-    if phase is None or (known is not None and known.reason == deadlines.ACTIVE):
+    if phase is None or completion.failed_member(status) is not None:
+        return status  # done, or failed already for another reason
+    if known is not None and known.reason == deadlines.ACTIVE:
         return status
     if not deadlines.is_active_deadline_passed(status, run.spec.run_policy, now):
         return status

@@ -44,9 +44,12 @@ class Story:
 
     def settle(self) -> Story:
         """Rounds until nothing changes any more without time or events."""
-        while self.round().status != self.plan().status or self.plan().actions:
-            pass
-        return self
+        for _ in range(50):
+            written = self.round().status
+            after = self.plan()
+            if after.status == written and not after.actions:
+                return self
+        raise AssertionError(f"still restless after 50 rounds: {self.plan()}")
 
     def wait(self, seconds: float) -> Story:
         """Let time pass, then settle."""
@@ -81,9 +84,11 @@ class Story:
 
     def finish(self) -> Story:
         """Everything succeeds until the run ends."""
-        while self.status["state"] not in ("Complete", "Failed"):
+        for _ in range(50):
+            if self.status["state"] in ("Complete", "Failed"):
+                return self
             self.succeed()
-        return self
+        raise AssertionError(f"not finished after 50 times success: {self.status}")
 
     def pods(self, phase: str) -> list[str]:
         """UIDs of the Pods in a phase, oldest first."""

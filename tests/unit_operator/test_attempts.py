@@ -1,8 +1,12 @@
 """How attempts begin, go on and end: recorded first, created once, never two at a time."""
 
 import pytest
-from unit_operator.builders import ended, order_of, tasks
+from unit_operator.builders import disrupted, ended, order_of, tasks
 from unit_operator.story import Story, created, deleted
+
+from collectiverun_operator.resource import parse_run
+from collectiverun_operator.starting import expected_jobs
+from collectiverun_operator.status import read_status
 
 
 def three(**spec):
@@ -107,6 +111,45 @@ def test_what_is_lost_without_us_costs_an_infrastructure_retry(lose, reason):
     story.round()
     assert (story.member()["state"], story.member()["infrastructureRetries"]) == ("Waiting", 1)
     assert story.status["lastFailure"]["reason"] == reason
+
+
+def test_a_pod_that_is_being_preempted_says_so():
+    story = Story().settle().start()
+    uid = story.pods("Running")[0]
+    story.cluster.pods[uid]["status"] |= disrupted("PreemptionByScheduler")
+    story.cluster.delete_pod(uid, story.now)
+    story.round()
+    assert story.status["lastFailure"]["reason"] == "PreemptionByScheduler"
+
+
+def test_only_jobs_of_live_attempts_are_expected_to_be_there():
+    story = three().settle()
+    status = read_status(story.status)
+    assert list(expected_jobs(parse_run(story.body), status)) == story.cluster.created
+    story.succeed()
+    status = read_status(story.status)
+    assert list(expected_jobs(parse_run(story.body), status)) == story.cluster.created[3:]
+
+
+def test_a_job_made_anew_under_its_name_is_not_the_one_remembered():
+    story = Story().settle()
+    story.cluster.jobs[story.cluster.created[0]]["metadata"]["uid"] = "another"
+    planned = story.plan()
+    assert [action.uid for action in planned.actions] == ["another"]
+    assert planned.status["lastFailure"]["reason"] == "JobGone"
+
+
+def test_a_result_that_went_with_its_pod_before_it_was_read_is_fetched_by_the_next_attempt():
+    story = Story().settle()
+    uid = story.pods("Pending")[0]
+    story.body["status"]["phases"][0]["members"][0].pop("podUid")  # the Pod was never seen
+    story.cluster.start(uid)
+    story.cluster.succeed(uid)
+    story.cluster.control(story.now)
+    story.cluster.lose(uid)
+    story.settle()
+    assert story.status["lastFailure"]["reason"] == "PodGone"
+    assert story.wait(10).member()["attempt"] == 2
 
 
 def test_a_second_pod_ends_the_attempt():

@@ -131,6 +131,10 @@ ACTIVE = {
         Active("Pending"),
     ),
     "it runs": (running(), Active("Running")),
+    "it runs and is preempted": (
+        running() | disrupted("PreemptionByScheduler"),
+        Active("Running", disruption="PreemptionByScheduler"),
+    ),
 }
 
 

@@ -119,6 +119,26 @@ def test_when_a_member_fails_for_good_its_siblings_are_stopped_and_the_rest_neve
     assert (story.member(1)["state"], spent(story, 1)) == ("Waiting", (0, 0))
 
 
+def test_the_failure_that_ends_the_run_is_the_one_told():
+    story = story_with(("reach", "push")).start()
+    first, second = story.pods("Running")
+    story.cluster.end(first, ended(3, "bad value"))
+    story.cluster.end(second, ended(1, "crash"))
+    story.settle()
+    told = next(found for found in story.status["conditions"] if found["type"] == "Failed")
+    assert told["message"] == (
+        "phase experts, member reach-v3-sawyer, attempt 1: InvalidConfiguration: bad value"
+    )
+
+
+def test_a_deadline_that_passes_while_others_are_stopped_is_not_the_reason():
+    policy = {"activeDeadlineSeconds": 100}
+    story = Story(tasks=tasks("reach", "push"), runPolicy=policy).settle().fail(ended(3)).wait(200)
+    story.cluster.end(story.pods("Running")[0], ended(143))
+    story.cluster.control(story.now)
+    assert story.settle().condition("Failed") == ("True", "MemberFailed")
+
+
 def test_a_sibling_that_finishes_while_it_is_stopped_has_finished():
     story = story_with(("reach", "push")).fail(ended(3))
     story.cluster.succeed(story.pods("Running")[0])

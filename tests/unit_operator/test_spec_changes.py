@@ -54,6 +54,13 @@ def test_after_a_forbidden_change_running_jobs_go_on_and_nothing_new_starts():
     assert story.wait(1000).status["state"] == "Rejected"
 
 
+@pytest.mark.parametrize("change", [{"seed": 2}, {"tasks": tasks("push")}], ids=["seed", "tasks"])
+def test_an_attempt_recorded_before_a_forbidden_change_is_not_made(change):
+    story = Story()
+    story.body["status"] = story.plan().status  # and then the operator died
+    assert story.change(**change).cluster.created == []
+
+
 def test_changing_it_back_goes_on():
     story = Story().settle().start().change(seed=2).succeed().change(seed=1)
     assert story.condition("Accepted") == ("True", "Validated")
