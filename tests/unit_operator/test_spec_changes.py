@@ -1,5 +1,8 @@
 """What may change while a run goes on, and what happens if something else does."""
 
+import hashlib
+import json
+
 import pytest
 from unit_operator.builders import KUBERNETES, a_run, tasks, trainer_of
 from unit_operator.story import Story
@@ -42,6 +45,11 @@ def test_this_may_not_and_is_named(path, change):
     before, after = a_run().spec, a_run(**change).spec
     assert spec_hash(before) != spec_hash(after)
     assert changed_fields(before, after) == [path]
+
+
+def test_fields_a_new_version_adds_do_not_change_the_digest_of_an_old_spec():
+    said = {"phases": {}, "storage": {"uri": "file:///data/runs"}, "tasks": [{"env": "reach-v3"}]}
+    assert spec_hash(a_run().spec) == hashlib.sha256(json.dumps(said).encode()).hexdigest()[:16]
 
 
 def test_after_a_forbidden_change_running_jobs_go_on_and_nothing_new_starts():
