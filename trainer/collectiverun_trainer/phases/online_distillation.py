@@ -60,7 +60,8 @@ def _evaluate(context: PhaseContext, training: OnlineTraining) -> None:
 
 def _publish(context: PhaseContext, training: OnlineTraining) -> PhaseResult:
     """The best network with its success on the reported goals, and every episode played."""
-    context.reporter.progress(training.env_steps, training.total_env_steps, activity="evaluating")
+    total, best = training.total_env_steps, training.selection.best
+    context.reporter.progress(total, total, best, "evaluating")
     writer = context.writer()
     success = add_collective(context, writer, training.best())
     write_episodes(writer, "online_buffer", training.buffer.episodes())

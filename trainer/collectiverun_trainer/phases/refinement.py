@@ -68,9 +68,8 @@ def _evaluate(context: PhaseContext, refining: Refining) -> None:
 def _publish(context: PhaseContext, refining: Refining, source: Artifact) -> PhaseResult:
     """The refined collective if it helped, else a copy of the given one and a note that says so."""
     writer = context.writer()
-    context.reporter.progress(
-        refining.params.gradient_steps, refining.params.gradient_steps, activity="evaluating"
-    )
+    budget = refining.params.gradient_steps
+    context.reporter.progress(budget, budget, refining.selection.best, "evaluating")
     note = ""
     if refining.helped:
         success = add_collective(context, writer, refining.refined())

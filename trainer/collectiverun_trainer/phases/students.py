@@ -69,7 +69,7 @@ def _check_sizes(params: StudentsParams, collective: Collective) -> None:
 def _publish(context: PhaseContext, training: StudentTraining) -> PhaseResult:
     """Best policies with their success on the reported goals, and the curves."""
     total = training.total_env_steps
-    context.reporter.progress(total, total, activity="evaluating")
+    context.reporter.progress(total, total, training.success, "evaluating")
     writer = context.writer()
     learners = training.learners()
     for learner in learners:
