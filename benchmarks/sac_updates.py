@@ -4,8 +4,8 @@
 
 A gradient step is drawing a batch and updating critics, actor, temperature and target critics of one expert.
 Both ways run the same code and take turns, block by block in one run, so that whatever else the machine does
-touches both. Figures are per second of this process's CPU time; about four minutes. The last table is the whole
-loop of phase `experts`.
+touches both. Figures are per second of this process's CPU time; about four minutes. The last table is the
+whole loop of phase `experts`.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Learner:
         self.agent = StackedSAC(params, [torch.Generator().manual_seed(seed) for seed in seeds])
         self.replay = ReplayBuffer(REPLAY_ROWS, [torch.Generator().manual_seed(seed) for seed in seeds])
         for _ in range(REPLAY_ROWS):
-            obs, next_obs, action, reward = torch.rand(len(seeds), 83).split([39, 39, 4, 1], -1)
+            obs, next_obs, action, reward = torch.split(torch.rand(len(seeds), 83), [39, 39, 4, 1], -1)
             self.replay.add(obs, action, reward.squeeze(-1), next_obs)
 
     def learn(self, steps: int) -> None:
@@ -60,7 +60,7 @@ def measure(experts: int, params: SACParams) -> tuple[list[float], list[float]]:
     stacked, looped = [], []
     for block in range(BLOCKS + 1):
         one = cpu_seconds(lambda: together.learn(steps))
-        other = cpu_seconds(lambda: [learner.learn(steps) for learner in alone])
+        other = sum(cpu_seconds(lambda learner=learner: learner.learn(steps)) for learner in alone)
         if block:  # the first is for warming up
             stacked.append(steps * experts / one)
             looped.append(steps * experts / other)
