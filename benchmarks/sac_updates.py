@@ -53,6 +53,11 @@ class Learner:
             self.agent.update(self.replay.sample(self.agent.params.batch_size))
 
 
+def learn_in_turn(learners: Sequence[Learner], steps: int) -> None:
+    for learner in learners:
+        learner.learn(steps)
+
+
 def measure(experts: int, params: SACParams) -> tuple[list[float], list[float]]:
     """Gradient steps of an expert per CPU second in each block: stacked, and in a loop over experts."""
     together, alone = Learner(range(experts), params), [Learner([e], params) for e in range(experts)]
@@ -60,7 +65,7 @@ def measure(experts: int, params: SACParams) -> tuple[list[float], list[float]]:
     stacked, looped = [], []
     for block in range(BLOCKS + 1):
         one = cpu_seconds(lambda: together.learn(steps))
-        other = sum(cpu_seconds(lambda learner=learner: learner.learn(steps)) for learner in alone)
+        other = cpu_seconds(lambda: learn_in_turn(alone, steps))
         if block:  # the first is for warming up
             stacked.append(steps * experts / one)
             looped.append(steps * experts / other)
