@@ -18,6 +18,10 @@ from typing import Any
 
 import numpy as np
 import torch
+from metaworld.env_dict import ALL_V3_ENVIRONMENTS
+from rich.console import Console
+from rich.table import Table
+
 from collectiverun_trainer.collective import CollectiveNetwork, CollectivePolicy
 from collectiverun_trainer.config import EnvironmentSettings, Task, TrajectoryTransformerParams
 from collectiverun_trainer.environments.factory import begin_episode, make_environment, scripted_action
@@ -27,9 +31,6 @@ from collectiverun_trainer.policy import ExpertPolicy, Policy
 from collectiverun_trainer.sac.networks import StackedMLP
 from collectiverun_trainer.transformer.encoder import TrajectoryEncoder
 from collectiverun_trainer.transformer.normaliser import Normaliser
-from metaworld.env_dict import ALL_V3_ENVIRONMENTS
-from rich.console import Console
-from rich.table import Table
 
 TASKS = (
     "reach",

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import torch
-from unit_trainer.test_stacked_sac import assert_equal
+from unit_trainer.exact_states import assert_equal
 
 from collectiverun_trainer.config import EnvironmentSettings, ExpertsParams, Task
 from collectiverun_trainer.order import Success

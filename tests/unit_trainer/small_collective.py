@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+
 from collectiverun_trainer.collective import Collective, CollectiveNetwork
 from collectiverun_trainer.config import Task, TrajectoryTransformerParams
 from collectiverun_trainer.distillation.losses import QScale

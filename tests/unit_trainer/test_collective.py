@@ -8,6 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from unit_trainer.small_collective import TASKS, small_collective
+from unit_trainer.storage_places import new_storage
+
 from collectiverun_trainer.artifact import Artifact, ArtifactWriter
 from collectiverun_trainer.collective import (
     FILES,
@@ -20,8 +23,6 @@ from collectiverun_trainer.collective import (
 from collectiverun_trainer.environments.observation import Array
 from collectiverun_trainer.errors import InputInvalid
 from collectiverun_trainer.storage import join
-from unit_trainer.small_collective import TASKS, small_collective
-from unit_trainer.storage_places import new_storage
 
 ROWS = 6
 CPU = torch.device("cpu")

@@ -6,6 +6,8 @@ from dataclasses import astuple, replace
 
 import pytest
 import torch
+from unit_trainer.recorded_episodes import recorded
+
 from collectiverun_trainer.distillation.rows import (
     Q_COLUMN,
     BalancedRows,
@@ -13,7 +15,6 @@ from collectiverun_trainer.distillation.rows import (
     pack_episodes,
     row_width,
 )
-from unit_trainer.recorded_episodes import recorded
 
 
 def labelled(rows: int, embedding_size: int) -> Labelled:

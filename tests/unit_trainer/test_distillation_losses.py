@@ -6,6 +6,10 @@ import math
 
 import pytest
 import torch
+from torch import Tensor
+from torch.distributions import Independent, Normal
+from torch.distributions.kl import kl_divergence as kl_of_torch
+
 from collectiverun_trainer.distillation.losses import (
     SIGMA_FLOOR,
     QScale,
@@ -13,9 +17,6 @@ from collectiverun_trainer.distillation.losses import (
     kl_divergence,
     weighted_squared_error,
 )
-from torch import Tensor
-from torch.distributions import Independent, Normal
-from torch.distributions.kl import kl_divergence as kl_of_torch
 
 
 def gaussians(seed: int) -> tuple[Tensor, Tensor]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from collectiverun_trainer.config import EnvironmentSettings, OnlineDistillationParams
-from collectiverun_trainer.distillation.schedule import Schedule
 from hypothesis import given
 from hypothesis import strategies as st
+
+from collectiverun_trainer.config import EnvironmentSettings, OnlineDistillationParams
+from collectiverun_trainer.distillation.schedule import Schedule
 
 SCHEDULES = st.builds(
     Schedule,

@@ -8,6 +8,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+
 from collectiverun_trainer.config import EnvironmentSettings, Task
 from collectiverun_trainer.environments.goals import goal_vectors
 from collectiverun_trainer.environments.observation import Array

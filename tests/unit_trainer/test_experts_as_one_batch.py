@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 import torch
+
 from collectiverun_trainer.artifact import Artifact, ArtifactWriter
 from collectiverun_trainer.config import Task
 from collectiverun_trainer.environments.factory import scripted_action

@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 import pytest
+from unit_trainer.stock_meta_world import stock_environment
+
 from collectiverun_trainer.config import TASK_NAMES, Task
 from collectiverun_trainer.environments.factory import begin_episode, make_environment, scripted_action
 from collectiverun_trainer.environments.goals import goal_vectors
-from unit_trainer.stock_meta_world import stock_environment
 
 STEPS = 100
 STRETCH = 20  # env steps of scripted actions, then as many of random ones, and so on

@@ -5,8 +5,9 @@ from __future__ import annotations
 import metaworld
 import numpy as np
 import pytest
-from collectiverun_trainer.environments.goals import goal_vectors
 from unit_trainer.stock_meta_world import stock_environment
+
+from collectiverun_trainer.environments.goals import goal_vectors
 
 
 @pytest.mark.parametrize("name", ["reach-v3", "button-press-v3", "basketball-v3"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+
 from collectiverun_trainer.config import EnvironmentSettings, Task
 from collectiverun_trainer.environments.observation import (
     COMPRESSED_SIZE,

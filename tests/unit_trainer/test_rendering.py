@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from collectiverun_trainer.config import EnvironmentSettings, Task
 from collectiverun_trainer.environments.rendering import RenderingError, first_working, rendering_platform
 from collectiverun_trainer.environments.vector import VectorEnvironment

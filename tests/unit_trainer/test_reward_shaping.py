@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 
 import torch
-from collectiverun_trainer.shaping import PRE_SQUASH_LIMIT, BonusSchedule, bonus, log_bonus
 from hypothesis import given
 from hypothesis import strategies as st
 from torch.distributions import Independent, Normal
+
+from collectiverun_trainer.shaping import PRE_SQUASH_LIMIT, BonusSchedule, bonus, log_bonus
 
 
 def test_bonus_is_the_density_over_its_peak() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+
 from collectiverun_trainer.order import Success
 from collectiverun_trainer.selection import Selection
 

@@ -10,28 +10,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from unit_trainer.exact_states import assert_equal
 from unit_trainer.random_transitions import agent, filled_replay, generators, train
 
 from collectiverun_trainer.config import SACParams
 from collectiverun_trainer.environments.observation import scale_obs
 from collectiverun_trainer.sac.agent import Batch, StackedSAC
 from collectiverun_trainer.sac.networks import take
-
-
-def flat(state: Any, path: str = "") -> dict[str, Tensor]:
-    """All tensors of a nested state by path."""
-    if isinstance(state, Tensor):
-        return {path: state}
-    items = state.items() if isinstance(state, dict) else enumerate(state)
-    return {name: tensor for key, value in items for name, tensor in flat(value, f"{path}/{key}").items()}
-
-
-def assert_equal(one: Any, other: Any) -> None:
-    """Bit for bit."""
-    first, second = flat(one), flat(other)
-    assert first.keys() == second.keys()
-    different = [name for name in first if not torch.equal(first[name], second[name])]
-    assert not different
 
 
 def test_grouped_experts_learn_what_each_learns_alone() -> None:

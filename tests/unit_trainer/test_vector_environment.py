@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from collectiverun_trainer.config import EnvironmentSettings, Task
 from collectiverun_trainer.environments.factory import begin_episode, make_environment, scripted_action
 from collectiverun_trainer.environments.goals import goal_vectors
