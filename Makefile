@@ -9,7 +9,7 @@ RUN   ?= examples/01-quickstart.yaml
 .PHONY: help system install demo test lint format types imports check unit object-store object-store-stop constraints clean
 
 help: ## List the targets
-	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 system: ## Install the system libraries headless rendering needs (Debian)
 	@bash .ci/system-packages >&2

@@ -55,7 +55,7 @@ def _folded(state: State, z: Tensor) -> State:
     )
     weight, bias = state[f"{first}weight"], state[f"{first}bias"]
     of_z, rest = weight[:, : len(z)], weight[:, len(z) :]
-    folded = {f"{first}weight": rest.clone(), f"{first}bias": bias + (z @ of_z).unsqueeze(1)}
+    folded = {f"{first}weight": rest.clone(), f"{first}bias": bias + (z.to(bias.device) @ of_z).unsqueeze(1)}
     return {name: value.clone() for name, value in state.items()} | folded
 
 
