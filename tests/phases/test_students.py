@@ -110,7 +110,8 @@ def test_a_student_that_succeeds_loses_its_bonus(run: SmallRun) -> None:
     students = training(run)
     students.run_episode()
     before = students.guidance.weights(students.env_steps)
-    students.guidance.schedules[0].record_success(1.0)
+    for _ in range(3):
+        students.guidance.schedules[0].record_success(1.0)
     after = students.guidance.weights(students.env_steps)
     assert before[0] > 0
     assert after.tolist() == [0.0, before[1].item()]

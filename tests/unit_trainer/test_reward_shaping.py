@@ -54,10 +54,11 @@ def test_weight_only_falls_and_ends_at_zero(steps: list[int], success: list[floa
     assert schedule.weight(20_000) == 0.0
 
 
-def test_success_halves_then_ends_the_bonus() -> None:
-    schedule = BonusSchedule(start_weight=0.5, decay_env_steps=1000)
-    assert math.isclose(schedule.weight(500), 0.25)
-    schedule.record_success(0.5)
-    assert math.isclose(schedule.weight(500), 0.125)
-    schedule.record_success(0.9)
-    assert schedule.weight(0) == 0.0
+def test_lasting_success_ends_the_bonus_and_a_lucky_evaluation_does_not() -> None:
+    schedule = BonusSchedule(start_weight=0.6, decay_env_steps=1000)
+    assert math.isclose(schedule.weight(500), 0.3)
+    for success, left in ((1.0, 2 / 3), (0.0, 2 / 3), (0.5, 1 / 2), (1.0, 1 / 2), (1.0, 1 / 6), (1.0, 0.0)):
+        schedule.record_success(success)
+        assert math.isclose(schedule.weight(500), 0.3 * left, abs_tol=1e-12)
+    schedule.record_success(0.0)
+    assert schedule.weight(0) < 1e-12

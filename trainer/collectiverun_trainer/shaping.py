@@ -23,8 +23,8 @@ SIGMA_FLOOR = 1e-2
 LOG_BONUS_FLOOR = -80.0
 """exp of it is still a normal float32, so that ρ stays in (0, 1]."""
 
-HALVING_SUCCESS = 0.5
-ENDING_SUCCESS = 0.9
+RECENT = 3
+"""Evaluations of a student that count as recent; those not yet made count as failures."""
 
 
 def pre_squash(action: Tensor) -> Tensor:
@@ -48,13 +48,15 @@ def bonus(action: Tensor, mu: Tensor, log_std: Tensor) -> Tensor:
 class BonusSchedule:
     """w(t): linear from `start_weight` to 0 over `decay_env_steps`, and sooner once the student succeeds.
 
-    `factor` only ever falls: it is halved by each evaluation with half of the episodes solved, and set to 0
-    by one with `ENDING_SUCCESS`. From then on the student learns from the task's own reward alone.
+    `factor` is 1 minus the mean success of the last RECENT evaluations, but only ever falls: a student that
+    solves half of its episodes keeps half of the bonus, one that solves all has none. A single lucky
+    evaluation of a student that learns unsteadily does not end it.
     """
 
     start_weight: float
     decay_env_steps: int
     factor: float = 1.0
+    recent: tuple[float, ...] = ()
 
     def weight(self, env_steps: int) -> float:
         """w after `env_steps` env steps of one student, in units of the scaled reward."""
@@ -62,7 +64,5 @@ class BonusSchedule:
 
     def record_success(self, any_step: float) -> None:
         """Take in the any-step success rate of one evaluation on selection goals."""
-        if any_step >= ENDING_SUCCESS:
-            self.factor = 0.0
-        elif any_step >= HALVING_SUCCESS:
-            self.factor *= 0.5
+        self.recent = (*self.recent, any_step)[-RECENT:]
+        self.factor = min(self.factor, 1.0 - sum(self.recent) / RECENT)

@@ -74,15 +74,15 @@ class Guidance:
     def state_dict(self) -> dict[str, Any]:
         """Everything, between episodes."""
         return {
-            "factors": [schedule.factor for schedule in self.schedules],
+            "schedules": [[schedule.factor, list(schedule.recent)] for schedule in self.schedules],
             "embeddings": self._embeddings,
             "embedded": self._embedded,
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restore `state_dict`."""
-        for schedule, factor in zip(self.schedules, state["factors"], strict=True):
-            schedule.factor = factor
+        for schedule, (factor, recent) in zip(self.schedules, state["schedules"], strict=True):
+            schedule.factor, schedule.recent = factor, tuple(recent)
         self._embeddings, self._embedded = state["embeddings"].clone(), state["embedded"]
 
 
