@@ -79,8 +79,8 @@ def test_refinement_that_helps_publishes_a_collective_with_a_lower_loss(run: Sma
 
 
 def test_refinement_that_does_not_help_passes_its_input_on_and_says_so(run: SmallRun) -> None:
-    """A step size that wrecks the network."""
-    result, given, published = refine(run, "wrecks", learningRate=100.0, patience=2)
+    """A step size below what a weight can hold: nothing changes, so nothing can have become better."""
+    result, given, published = refine(run, "idle", learningRate=1e-30, patience=2)
     assert not published.manifest["extra"]["helped"]
     assert result.note == published.manifest["result"]["note"]
     assert "did not help" in result.note
@@ -91,7 +91,7 @@ def test_refinement_that_does_not_help_passes_its_input_on_and_says_so(run: Smal
 
 
 def test_patience_ends_refinement_before_its_budget(run: SmallRun) -> None:
-    _, _, published = refine(run, "impatient", learningRate=100.0, patience=1, gradientSteps=1000)
+    _, _, published = refine(run, "impatient", learningRate=1e-30, patience=1, gradientSteps=1000)
     assert published.manifest["extra"]["gradientSteps"] == 20
 
 

@@ -15,7 +15,7 @@ from typing import Any, Final, NamedTuple, TypeAlias, cast
 import numpy as np
 import safetensors
 import safetensors.numpy
-import safetensors.torch
+from safetensors.torch import load as tensors_from_bytes
 from torch import Tensor
 
 from collectiverun_trainer.errors import InputInvalid
@@ -141,7 +141,7 @@ class Artifact:
     def read_tensors(self, name: str) -> dict[str, Tensor]:
         """Tensors of one safetensors file, on the CPU."""
         try:
-            return safetensors.torch.load(self.read(name))
+            return tensors_from_bytes(self.read(name))
         except safetensors.SafetensorError as error:
             raise InputInvalid(f"{join(self.uri, name)} is no safetensors file: {error}.") from error
 
