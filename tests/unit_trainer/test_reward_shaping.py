@@ -11,6 +11,8 @@ from torch.distributions import Independent, Normal
 
 from collectiverun_trainer.shaping import PRE_SQUASH_LIMIT, BonusSchedule, bonus, log_bonus
 
+MIN_STD = 1e-2
+
 
 def test_bonus_is_the_density_over_its_peak() -> None:
     generator = torch.Generator().manual_seed(0)
@@ -21,12 +23,21 @@ def test_bonus_is_the_density_over_its_peak() -> None:
     mu = mu.clamp(-PRE_SQUASH_LIMIT, PRE_SQUASH_LIMIT)
     density = Independent(Normal(mu, log_std.exp()), 1)
     expected = density.log_prob(u) - density.log_prob(mu)
-    torch.testing.assert_close(log_bonus(torch.tanh(u), mu, log_std), expected, rtol=1e-3, atol=1e-3)
+    torch.testing.assert_close(log_bonus(torch.tanh(u), mu, log_std, MIN_STD), expected, rtol=1e-3, atol=1e-3)
 
 
 def test_bonus_is_one_at_the_mean_even_where_tanh_is_flat() -> None:
     mu = torch.tensor([[0.0, 0.5, -12.0, 40.0]])
-    assert math.isclose(bonus(torch.tanh(mu), mu, torch.full((1, 4), -4.0)).item(), 1.0, abs_tol=1e-5)
+    assert math.isclose(
+        bonus(torch.tanh(mu), mu, torch.full((1, 4), -4.0), MIN_STD).item(), 1.0, abs_tol=1e-5
+    )
+
+
+def test_a_surer_collective_does_not_make_the_bonus_narrower_than_its_floor() -> None:
+    action, mu = torch.tensor([[0.3, 0.0, -0.2, 0.1]]), torch.zeros(1, 4)
+    sure, at_floor = torch.full((1, 4), -4.0), torch.zeros(1, 4)
+    assert bonus(action, mu, sure, 1.0) == bonus(action, mu, at_floor, 1.0)
+    assert bonus(action, mu, sure, 1.0) > 0.9 > bonus(action, mu, sure, MIN_STD)
 
 
 @given(
@@ -35,7 +46,7 @@ def test_bonus_is_one_at_the_mean_even_where_tanh_is_flat() -> None:
     log_std=st.lists(st.floats(-1e30, 1e30), min_size=4, max_size=4),
 )
 def test_bonus_stays_within_zero_and_one(action: list[float], mu: list[float], log_std: list[float]) -> None:
-    rho = bonus(torch.tensor(action), torch.tensor(mu), torch.tensor(log_std)).item()
+    rho = bonus(torch.tensor(action), torch.tensor(mu), torch.tensor(log_std), MIN_STD).item()
     assert 0.0 < rho <= 1.0
 
 

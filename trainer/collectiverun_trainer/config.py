@@ -338,7 +338,10 @@ class StudentsParams(SACParams):
         description="'shaping' adds a bonus to the reward; 'finetune' starts from the collective's weights.",
     )
     start_weight: Weight = Field(
-        0.5, description="Weight of the bonus at the start, in units of the scaled reward."
+        1.0, description="Weight of the bonus at the start, in units of the scaled reward."
+    )
+    bonus_min_std: Positive = Field(
+        1.0, description="Least spread, before squashing, the collective's Gaussian counts with in the bonus."
     )
     decay_env_steps: EnvSteps = Field(20_000, description="Env steps over which the bonus fades to 0.")
     total_env_steps: EnvSteps = Field(40_000, description="Env steps student and control each learn for.")

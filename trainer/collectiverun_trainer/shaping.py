@@ -19,7 +19,6 @@ ACTION_LIMIT = 0.999
 """Actions nearer to ±1 than this count as equal: tanh is flat there and atanh would tell noise apart."""
 
 PRE_SQUASH_LIMIT = math.atanh(ACTION_LIMIT)
-SIGMA_FLOOR = 1e-2
 LOG_BONUS_FLOOR = -80.0
 """exp of it is still a normal float32, so that ρ stays in (0, 1]."""
 
@@ -32,16 +31,20 @@ def pre_squash(action: Tensor) -> Tensor:
     return torch.atanh(action.clamp(-ACTION_LIMIT, ACTION_LIMIT))
 
 
-def log_bonus(action: Tensor, mu: Tensor, log_std: Tensor) -> Tensor:
-    """log ρ (…,) ≤ 0 of `action` (…, 4) in (−1, 1) under the Gaussian `mu`, `log_std` (…, 4) before tanh."""
-    inverse_std = torch.exp(-log_std.clamp(min=math.log(SIGMA_FLOOR)))
+def log_bonus(action: Tensor, mu: Tensor, log_std: Tensor, min_std: float) -> Tensor:
+    """log ρ (…,) ≤ 0 of `action` (…, 4) in (−1, 1) under the Gaussian `mu`, `log_std` (…, 4) before tanh.
+
+    σ counts as at least `min_std`: the collective is so sure of itself that under its own σ almost every
+    action of a beginner earns nothing, and nothing tells it which way is better.
+    """
+    inverse_std = torch.exp(-log_std.clamp(min=math.log(min_std)))
     distance = (pre_squash(action) - mu.clamp(-PRE_SQUASH_LIMIT, PRE_SQUASH_LIMIT)) * inverse_std
     return (-0.5 * distance.square().sum(-1)).clamp(min=LOG_BONUS_FLOOR)
 
 
-def bonus(action: Tensor, mu: Tensor, log_std: Tensor) -> Tensor:
+def bonus(action: Tensor, mu: Tensor, log_std: Tensor, min_std: float) -> Tensor:
     """ρ (…,) in (0, 1] of `action` (…, 4); see `log_bonus`."""
-    return log_bonus(action, mu, log_std).exp()
+    return log_bonus(action, mu, log_std, min_std).exp()
 
 
 @dataclass

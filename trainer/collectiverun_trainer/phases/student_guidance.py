@@ -31,6 +31,7 @@ class Guidance:
         self.collective = collective
         self.policy = collective.policy()
         self.tasks, self.seed = tuple(tasks), seed
+        self._min_std = params.bonus_min_std
         start_weight = params.start_weight if params.mode == "shaping" else 0.0
         self.schedules = [BonusSchedule(start_weight, params.decay_env_steps) for _ in tasks]
         self._embeddings = torch.zeros(len(tasks), collective.network.embedding_size)
@@ -54,7 +55,7 @@ class Guidance:
     def bonus(self, obs: Array, action: Array) -> Tensor:
         """ρ (T,) in (0, 1] of the students' actions (T, 4) at raw obs (T, 39)."""
         mu, log_std = self.policy.gaussian(obs, self.policy.embed())
-        return bonus(torch.from_numpy(action).to(mu.device), mu, log_std).cpu()
+        return bonus(torch.from_numpy(action).to(mu.device), mu, log_std, self._min_std).cpu()
 
     def act(self, obs: Array) -> Array:
         """The collective's own actions (T, 4), sampled; the embeddings it acts on are remembered."""
