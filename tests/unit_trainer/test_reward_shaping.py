@@ -17,20 +17,13 @@ MIN_STD = 1e-2
 def test_bonus_is_the_density_over_its_peak() -> None:
     generator = torch.Generator().manual_seed(0)
     mu = torch.randn(64, 4, generator=generator)
-    log_std = torch.rand(64, 4, generator=generator)
+    log_std = torch.rand(64, 4, generator=generator) * 2 - 2
     u = mu + log_std.exp() * torch.randn(64, 4, generator=generator)
     u = u.clamp(-PRE_SQUASH_LIMIT, PRE_SQUASH_LIMIT)
     mu = mu.clamp(-PRE_SQUASH_LIMIT, PRE_SQUASH_LIMIT)
     density = Independent(Normal(mu, log_std.exp()), 1)
     expected = density.log_prob(u) - density.log_prob(mu)
     torch.testing.assert_close(log_bonus(torch.tanh(u), mu, log_std, MIN_STD), expected, rtol=1e-3, atol=1e-3)
-
-
-def test_a_narrow_gaussian_is_as_tolerant_as_an_exploring_student() -> None:
-    action, mu = torch.full((1, 4), 0.5), torch.zeros(1, 4)
-    narrow, floor = (bonus(action, mu, torch.full((1, 4), log_std)) for log_std in (-4.0, 0.0))
-    assert torch.equal(narrow, floor)
-    assert narrow.item() > 0.5
 
 
 def test_bonus_is_one_at_the_mean_even_where_tanh_is_flat() -> None:
