@@ -101,9 +101,10 @@ class PhaseContext:
         """
         last = self.checkpoints.last_step
         due = every is not None and step // every > (last or 0) // every
-        if (due or self.stop.requested) and step != last:
+        stop = self.stop.requested  # read once: a signal may come while the checkpoint is written
+        if (due or stop) and step != last:
             self.checkpoints.save(step, state())
-        if self.stop.requested:
+        if stop:
             raise Stopped(f"Stopped on request; the checkpoint at step {step} is saved.")
 
     def publish(
