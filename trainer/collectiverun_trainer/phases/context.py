@@ -101,10 +101,10 @@ class PhaseContext:
         """
         last = self.checkpoints.last_step
         due = every is not None and step // every > (last or 0) // every
-        stop = self.stop.requested  # read once: a signal may come while the checkpoint is written
-        if (due or stop) and step != last:
+        if (due or self.stop.requested) and step != last:
             self.checkpoints.save(step, state())
-        if stop:
+        # A signal that came between the two looks at it has no checkpoint yet: the next call makes one.
+        if self.stop.requested and self.checkpoints.last_step == step:
             raise Stopped(f"Stopped on request; the checkpoint at step {step} is saved.")
 
     def publish(
