@@ -11,8 +11,3 @@ ATTEMPT = f"{GROUP}/attempt"
 
 # Copied from the run to its Jobs, and nothing else of it: they are Kueue's.
 KUEUE = ("kueue.x-k8s.io/queue-name", "kueue.x-k8s.io/priority-class")
-
-
-def run_selector(uid: str) -> str:
-    """Label selector of everything that belongs to a run."""
-    return f"{RUN_UID}={uid}"
