@@ -20,6 +20,7 @@ NAME_LIMIT = 63
 # What is left of the grace period for the process to end after its last write.
 GRACE_MARGIN_SECONDS = 5
 GROUP_ID = 10001
+SCRATCH = "scratch"
 
 JSONObject = dict[str, Any]
 
@@ -92,6 +93,8 @@ def _our_pod(run: CollectiveRun, phase: Phase, order: JSONObject, image: str) ->
             "seccompProfile": {"type": "RuntimeDefault"},
         },
         "containers": [_our_container(run, phase, order, image)],
+        # The only place of its own a Pod may write to, beside the volumes a user mounts.
+        "volumes": [{"name": SCRATCH, "emptyDir": {}}],
     }
 
 
@@ -102,7 +105,12 @@ def _our_container(run: CollectiveRun, phase: Phase, order: JSONObject, image: s
         "command": ["python", "-m", "collectiverun_trainer", phase.name],
         "env": _environment(run, phase, order),
         "resources": resources_of(run, phase),
-        "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "capabilities": {"drop": ["ALL"]},
+            "readOnlyRootFilesystem": True,
+        },
+        "volumeMounts": [{"name": SCRATCH, "mountPath": "/tmp"}],
         "terminationMessagePath": "/dev/termination-log",
         "terminationMessagePolicy": "FallbackToLogsOnError",
     }

@@ -105,6 +105,7 @@ def test_the_pod_is_restricted_and_has_no_token():
     assert trainer["securityContext"] == {
         "allowPrivilegeEscalation": False,
         "capabilities": {"drop": ["ALL"]},
+        "readOnlyRootFilesystem": True,
     }
 
 
@@ -175,8 +176,8 @@ def test_a_cloud_identity_is_the_pods_service_account():
 def test_certificates_are_mounted_where_the_order_says():
     storage = S3 | {"caBundle": {"configMapName": "ca", "key": "root.pem"}}
     manifest = a_manifest(a_run(**(ON_KUBERNETES | {"storage": storage})), "experts")
-    assert pod_of(manifest)["volumes"] == [{"name": "ca-bundle", "configMap": {"name": "ca"}}]
-    mount = trainer_of(manifest)["volumeMounts"][0]
+    assert {"name": "ca-bundle", "configMap": {"name": "ca"}} in pod_of(manifest)["volumes"]
+    mount = next(mount for mount in trainer_of(manifest)["volumeMounts"] if mount["name"] == "ca-bundle")
     assert order_of(manifest)["storage"]["caBundlePath"] == f"{mount['mountPath']}/root.pem"
 
 
@@ -208,7 +209,7 @@ def test_mounts_merge_by_path_and_containers_beside_stay():
     run = {"spec": {"containers": [side, {"name": "trainer", "volumeMounts": mounts[:1]}]}}
     phase = {"spec": {"containers": [{"name": "trainer", "volumeMounts": mounts[1:]}]}}
     manifest = a_manifest(a_run(**templates(run, phase)), "experts")
-    assert trainer_of(manifest)["volumeMounts"] == mounts
+    assert trainer_of(manifest)["volumeMounts"] == [*mounts, {"name": "scratch", "mountPath": "/tmp"}]
     assert side in pod_of(manifest)["containers"]
 
 
