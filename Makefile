@@ -4,9 +4,11 @@ VENV  := .venv
 BIN   := $(VENV)/bin
 STAMP := $(VENV)/installed
 RUN   ?= examples/01-quickstart.yaml
+CLUSTER ?= .cache/cluster
 
 .DEFAULT_GOAL := help
-.PHONY: help system install demo test lint format types imports check unit object-store object-store-stop constraints clean
+.PHONY: help system install demo test lint format types imports manifests manifests-check control-plane unit e2e \
+	cluster cluster-stop cluster-demo object-store object-store-stop constraints clean
 
 help: ## List the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,7 +29,7 @@ $(STAMP): pyproject.toml constraints.txt .ci/system-packages
 demo: $(STAMP) ## Run examples/01-quickstart.yaml through all phases on this machine
 	@$(BIN)/collectiverun run -f $(RUN)
 
-test: lint types imports unit ## Everything that can run without a GPU
+test: lint types imports manifests-check unit ## Everything that can run without a GPU, on a real API server too
 
 lint: $(STAMP)
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
@@ -41,8 +43,31 @@ types: $(STAMP)
 imports: $(STAMP)
 	@$(BIN)/lint-imports --no-cache
 
-unit: $(STAMP) ## Tests alone; ARGS picks some: make unit ARGS=tests/unit_trainer
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist worksteal $(ARGS)
+manifests: $(STAMP) ## Write the CRD, the chart's copy of it and the API reference anew from the typed models
+	@$(BIN)/python -m collectiverun_operator.manifests
+
+manifests-check: $(STAMP)
+	@$(BIN)/python -m collectiverun_operator.manifests --check
+
+control-plane: $(STAMP) ## Find, or build once and keep, etcd, kube-apiserver and the like; kubectl and helm
+	@$(BIN)/python tests/cluster/binaries.py >&2
+	@$(BIN)/python tests/cluster/client_tools.py >&2
+
+unit: control-plane ## Tests alone; ARGS picks some: make unit ARGS=tests/unit_trainer
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist worksteal --ignore=tests/e2e $(ARGS)
+
+e2e: control-plane ## Both images, built and run in a real node with containerd (root, Debian)
+	@bash tests/e2e/prepare
+	@$(BIN)/python -m pytest -q tests/e2e
+
+cluster: control-plane ## Leave a cluster running on this machine and print how to reach it
+	@$(BIN)/python tests/cluster/small_cluster.py up $(CLUSTER)
+
+cluster-stop: $(STAMP) ## Stop it
+	@$(BIN)/python tests/cluster/small_cluster.py down $(CLUSTER)
+
+cluster-demo: control-plane ## Chart, quickstart and S3 on that cluster, watched until Complete
+	@$(BIN)/python tests/cluster/small_cluster.py demo $(CLUSTER)
 
 object-store: $(STAMP) ## Leave a local S3 server running and print how to reach it
 	@$(BIN)/python tests/cluster/object_store.py start .cache/object-store
