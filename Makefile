@@ -11,7 +11,7 @@ CLUSTER ?= .cache/cluster
 	cluster cluster-stop cluster-demo object-store object-store-stop constraints clean
 
 help: ## List the targets
-	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 system: ## Install the system libraries headless rendering needs (Debian)
 	@bash .ci/system-packages >&2
