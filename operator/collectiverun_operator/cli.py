@@ -10,16 +10,20 @@ import signal
 import sys
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
+from uuid import uuid4
 
 import typer
 
 from collectiverun_operator.errors import CollectiveRunError, InvalidRun
 from collectiverun_operator.local_command import ChangedRunError, run_here
-from collectiverun_operator.resource import CollectiveRun, parse_run
+from collectiverun_operator.resource import CollectiveRun, Platform, parse_run
 from collectiverun_operator.run_file import read_run_file, with_absolute_storage
 from collectiverun_operator.smoke import with_smoke_budgets
 
+HERE = Platform()
+# The image and the uid are the installation's and the API server's to give.
+ON_A_CLUSTER = Platform(local=False, image="default")
 FAILED, UNREADABLE, INVALID, STOPPED = 1, 2, 3, 130
 
 app = typer.Typer(
@@ -86,23 +90,37 @@ def run(
 
 
 @app.command()
-def validate(file: RunFile, smoke: Smoke = False) -> None:
+def validate(
+    file: RunFile,
+    smoke: Smoke = False,
+    kubernetes: Annotated[
+        bool, typer.Option("--kubernetes", help="By the rules of a cluster, not of this machine.")
+    ] = False,
+) -> None:
     """Only check a run file; every fault is told with its field."""
-    _, parsed = _load(file, smoke)
+    _, parsed = _load(file, smoke, ON_A_CLUSTER if kubernetes else HERE)
     typer.echo(f"{parsed.namespace}/{parsed.name} is valid: {len(parsed.spec.tasks)} tasks")
 
 
-def _load(source: str, smoke: bool) -> tuple[dict[str, object], CollectiveRun]:
+def _load(source: str, smoke: bool, platform: Platform = HERE) -> tuple[dict[str, object], CollectiveRun]:
     """The run file's document and the run it describes; every fault ends the command."""
     try:
-        document = with_absolute_storage(read_run_file(source), Path.cwd())
+        document = read_run_file(source)
+        document = with_absolute_storage(document, Path.cwd()) if platform.local else _as_applied(document)
         document = with_smoke_budgets(document) if smoke else document
-        return document, parse_run(document)
+        return document, parse_run(document, platform)
     except InvalidRun as error:
         count = f"{len(error.faults)} faults" if len(error.faults) > 1 else "one fault"
         _stop(INVALID, f"{source} has {count}:\n{error}")
     except CollectiveRunError as error:
         _stop(UNREADABLE, str(error))
+
+
+def _as_applied(document: Any) -> Any:
+    """The document as the API server hands it out: with a uid."""
+    if not isinstance(document, dict) or not isinstance(document.get("metadata"), dict):
+        return document
+    return {**document, "metadata": {"uid": str(uuid4()), **document["metadata"]}}
 
 
 def _stop(code: int, message: str) -> NoReturn:

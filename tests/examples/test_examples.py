@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+ON_KUBERNETES = "05-on-kubernetes.yaml"  # its storage and resources are a cluster's
 EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("*.yaml"))
 COLLECTIVERUN = Path(sys.executable).parent / "collectiverun"
 
@@ -25,8 +26,17 @@ def test_there_are_examples():
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
 def test_an_example_is_valid(path, tmp_path):
-    done = _collectiverun("validate", "-f", str(path), cache=tmp_path)
+    rules = ("--kubernetes",) if path.name == ON_KUBERNETES else ()
+    done = _collectiverun("validate", *rules, "-f", str(path), cache=tmp_path)
     assert done.returncode == 0, done.stderr
+
+
+def test_a_clusters_example_is_told_what_this_machine_does_instead(tmp_path):
+    path = next(path for path in EXAMPLES if path.name == ON_KUBERNETES)
+    done = _collectiverun("validate", "-f", str(path), cache=tmp_path)
+    assert done.returncode == 3
+    assert "spec.storage.credentials" in done.stderr
+    assert "AWS_" in done.stderr
 
 
 @pytest.mark.timeout(900)
