@@ -1,0 +1,31 @@
+{{- /* What the operator may do where it serves runs. tests/chart compares it with what the API server saw. */ -}}
+{{- define "operator.rules" -}}
+- apiGroups: [collectiverl.io]
+  resources: [collectiveruns]
+  verbs: [get, list, watch, delete]      # delete: spec.runPolicy.ttlSecondsAfterFinished
+- apiGroups: [collectiverl.io]
+  resources: [collectiveruns/status]
+  verbs: [get, patch]
+- apiGroups: [batch]
+  resources: [jobs]
+  verbs: [get, list, watch, create, delete]
+- apiGroups: [""]
+  resources: [pods]
+  verbs: [get, list, watch]
+- apiGroups: [""]
+  resources: [pods/log]                  # progress lines
+  verbs: [get]
+- apiGroups: [""]
+  resources: [events]
+  verbs: [create]
+- apiGroups: [coordination.k8s.io]
+  resources: [leases]                    # the canary: seen wherever the operator watches, renewed in one place
+  resourceNames: [{{ include "operator.fullname" . }}]
+  verbs: [list, watch]
+{{- end }}
+
+{{- define "operator.subjects" -}}
+- kind: ServiceAccount
+  name: {{ include "operator.serviceAccountName" . }}
+  namespace: {{ .Release.Namespace }}
+{{- end }}
