@@ -26,3 +26,29 @@ class InvalidRun(CollectiveRunError):  # noqa: N818  (the name a reader of a tra
     def __init__(self, faults: list[Fault]) -> None:
         super().__init__("\n".join(str(fault) for fault in faults))
         self.faults = tuple(faults)
+
+
+class ClusterError(CollectiveRunError):
+    """The API server refused a request.
+
+    `code` is the HTTP status, `reason` Kubernetes' word for it, `sentence` the server's own; 0 and empty
+    where it said nothing.
+    """
+
+    def __init__(self, message: str, *, code: int = 0, reason: str = "", sentence: str = "") -> None:
+        super().__init__(message)
+        self.code = code
+        self.reason = reason
+        self.sentence = sentence
+
+
+class ClusterUnreachableError(ClusterError):
+    """The API server did not answer, or it can't be found out where it is."""
+
+
+class ConflictError(ClusterError):
+    """Somebody else changed or removed the object first: read it again, then decide again."""
+
+
+class NameTakenError(ClusterError):
+    """A Job of another owner has the name that a Job of this run needs."""

@@ -22,6 +22,9 @@ class Cluster(Protocol):
     async def pods(self, run_uid: str) -> list[JSONObject]:
         """Every Pod of the run, finished and terminating ones too."""
 
+    async def job(self, namespace: str, name: str, run_uid: str) -> JSONObject | None:
+        """The run's Job of that name, asked for anew where `jobs` may be late; None if there is none."""
+
     async def create_job(self, manifest: JSONObject) -> JSONObject:
         """The Job as created. One that is already there under the same name and run is returned as it is."""
 
@@ -33,6 +36,9 @@ class Cluster(Protocol):
 
     async def write_status(self, run: JSONObject, status: JSONObject) -> JSONObject:
         """Keep the run's new status durably, before any action; returns the run with it."""
+
+    async def trial(self, manifest: JSONObject) -> str | None:
+        """Why this Job would be refused as invalid; None if it would not. Nothing is made."""
 
     async def delete_run(self, run: JSONObject) -> None:
         """Forget the run (its time to live is over). Its storage stays."""

@@ -75,6 +75,11 @@ class LocalCluster:
         """See `Cluster.pods`."""
         return [deepcopy(attempt.pod) for attempt in self._attempts.values()]
 
+    async def job(self, namespace: str, name: str, run_uid: str) -> JSONObject | None:
+        """See `Cluster.job`."""
+        attempt = self._attempts.get(name)
+        return None if attempt is None else deepcopy(attempt.job)
+
     async def create_job(self, manifest: JSONObject) -> JSONObject:
         """See `Cluster.create_job`."""
         name = manifest["metadata"]["name"]
@@ -102,6 +107,10 @@ class LocalCluster:
         if _summary(before) != _summary(status):
             self._record.history.append("statusChanged", **_summary(status))
         return after
+
+    async def trial(self, manifest: JSONObject) -> str | None:
+        """See `Cluster.trial`. A Pod template means nothing here, so none is refused."""
+        return None
 
     async def delete_run(self, run: JSONObject) -> None:
         """Nothing: here the run is the user's file, and its record answers the next call at once."""

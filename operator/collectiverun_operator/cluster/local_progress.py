@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
+
+from collectiverun_operator.cluster.progress_lines import newest_progress
 
 _READ_LIMIT_BYTES = 1 << 20
 
@@ -20,10 +21,7 @@ class ProgressTail:
 
     def newest(self) -> dict[str, Any] | None:
         """Read on to the file's end and return the newest progress, None where there is none yet."""
-        for line in self._new_lines():
-            record = _record(line)
-            if record.get("kind") == "progress":
-                self._newest = record
+        self._newest = newest_progress(self._new_lines()) or self._newest
         return self._newest
 
     def _new_lines(self) -> list[bytes]:
@@ -37,11 +35,3 @@ class ProgressTail:
                 lines += whole
             self._offset = file.tell()
         return lines
-
-
-def _record(line: bytes) -> dict[str, Any]:
-    try:
-        record = json.loads(line)
-    except ValueError:
-        return {}
-    return record if isinstance(record, dict) else {}

@@ -1,0 +1,194 @@
+"""Kubernetes as a cluster: the verbs of `Cluster`, and what the service needs beside them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+from kubernetes.aio.client import ApiClient
+
+from collectiverun_operator.cluster import kubernetes_paths as paths
+from collectiverun_operator.cluster.kubernetes_jobs import KubernetesJobs
+from collectiverun_operator.cluster.kubernetes_progress import PodProgress
+from collectiverun_operator.cluster.kubernetes_requests import (
+    JSON_PATCH,
+    MERGE_PATCH,
+    KubernetesRequests,
+    OnRequest,
+)
+from collectiverun_operator.cluster.object_cache import ObjectCache
+from collectiverun_operator.errors import ClusterError, ConflictError
+from collectiverun_operator.resource import API_VERSION, KIND
+from collectiverun_operator.times import format_time
+
+JSONObject = dict[str, Any]
+
+COMPONENT = "collectiverun-operator"
+PAGE_LIMIT = 100
+EVENT_MESSAGE_LIMIT = 1024
+_DENIED = "denied the request"  # how the API server words the verdict of an admission webhook
+
+_log = logging.getLogger(__name__)
+
+
+class KubernetesCluster:
+    """The verbs of a cluster over one API client.
+
+    Every request may raise ClusterError, and ClusterUnreachableError when no answer came.
+    """
+
+    def __init__(
+        self,
+        api: ApiClient,
+        cache: ObjectCache,
+        *,
+        figures_seconds: float = 30.0,
+        on_request: OnRequest | None = None,
+    ) -> None:
+        self._requests = KubernetesRequests(api, on_request)
+        self._jobs = KubernetesJobs(self._requests, cache)
+        self._cache = cache
+        self._progress = PodProgress(self._requests, figures_seconds)
+
+    async def close(self) -> None:
+        """End what still reads logs. The API client is its owner's to close."""
+        await self._progress.close()
+
+    async def jobs(self, run_uid: str) -> list[JSONObject]:
+        """See `Cluster.jobs`; from the cache."""
+        return self._jobs.jobs(run_uid)
+
+    async def job(self, namespace: str, name: str, run_uid: str) -> JSONObject | None:
+        """See `Cluster.job`."""
+        return await self._jobs.job(namespace, name, run_uid)
+
+    async def pods(self, run_uid: str) -> list[JSONObject]:
+        """See `Cluster.pods`; from the cache where that can't mislead."""
+        return await self._jobs.pods(run_uid)
+
+    async def create_job(self, manifest: JSONObject) -> JSONObject:
+        """See `Cluster.create_job`. Raises NameTakenError if the name is another owner's."""
+        return await self._jobs.create(manifest)
+
+    async def delete_job(self, namespace: str, name: str, uid: str) -> None:
+        """See `Cluster.delete_job`."""
+        await self._jobs.delete(namespace, name, uid)
+
+    async def progress(self, run_uid: str) -> Mapping[str, JSONObject]:
+        """See `Cluster.progress`; read at most every `figures_seconds`, and no node is waited for long."""
+        return await self._progress.newest(run_uid, self._cache.pods(run_uid))
+
+    async def trial(self, manifest: JSONObject) -> str | None:
+        """See `Cluster.trial`."""
+        path = paths.jobs(manifest["metadata"]["namespace"])
+        try:
+            await self._requests.send("create", path, query={"dryRun": "All"}, body=manifest)
+        except ClusterError as error:
+            if error.code in (400, 422) or (error.code == 403 and _DENIED in error.sentence):
+                return error.sentence
+            if error.code not in (403, 409):
+                raise
+            # Rights and quota are not the template's fault; making the real Job will tell.
+        return None
+
+    async def write_status(self, run: JSONObject, status: JSONObject) -> JSONObject:
+        """See `Cluster.write_status`. Raises ConflictError if the run was changed or deleted meanwhile."""
+        metadata = run["metadata"]
+        patch = [
+            # Taken for the precondition that it is: the server refuses to write any other version.
+            {"op": "replace", "path": "/metadata/resourceVersion", "value": metadata["resourceVersion"]},
+            {"op": "add", "path": "/status", "value": status},
+        ]
+        path = paths.run_status(metadata["namespace"], metadata["name"])
+        try:
+            return await self._requests.send("patch", path, body=patch, content_type=JSON_PATCH)
+        except ClusterError as error:
+            if error.code == 404:
+                raise ConflictError(str(error), code=404, sentence=error.sentence) from error
+            raise
+
+    async def delete_run(self, run: JSONObject) -> None:
+        """See `Cluster.delete_run`; another run of that name is left alone."""
+        metadata = run["metadata"]
+        path = paths.run(metadata["namespace"], metadata["name"])
+        body = {"propagationPolicy": "Background", "preconditions": {"uid": metadata["uid"]}}
+        try:
+            await self._requests.send("delete", path, body=body)
+        except ClusterError as error:
+            if error.code not in (404, 409):
+                raise
+
+    async def run(self, namespace: str, name: str) -> JSONObject | None:
+        """The run as it is now; None if there is none."""
+        return await self._requests.find(paths.run(namespace, name))
+
+    async def runs(self, namespaces: Iterable[str] = ()) -> AsyncIterator[JSONObject]:
+        """Every run in these namespaces, in all if none is named; read page by page."""
+        for path in [paths.runs(namespace) for namespace in namespaces] or [paths.runs()]:
+            query: dict[str, Any] = {"limit": PAGE_LIMIT, "continue": ""}
+            while query["continue"] is not None:
+                page = await self._requests.send("list", path, query=query)
+                query["continue"] = page["metadata"].get("continue") or None
+                for item in page["items"]:
+                    yield {"apiVersion": API_VERSION, "kind": KIND} | item
+
+    async def refresh(self, run: JSONObject) -> None:
+        """Ask for everything that bears the run's label; the cache holds that instead of what it held."""
+        await self._jobs.refresh(run["metadata"]["namespace"], run["metadata"]["uid"])
+
+    def forget(self, run_uid: str) -> None:
+        """The run is gone: so is all that is known of it."""
+        self._jobs.forget(run_uid)
+        self._progress.forget(run_uid)
+
+    async def post_event(self, run: JSONObject, type_: str, reason: str, message: str) -> None:
+        """Tell people what happened to the run. One that can't be posted is logged, and nothing else."""
+        body = _event(run, type_, reason, message)
+        try:
+            await self._requests.send("create", paths.events(run["metadata"]["namespace"]), body=body)
+        except ClusterError as error:
+            _log.warning("an Event could not be posted (%s: %s): %s", reason, message, error)
+
+    async def renew_lease(self, namespace: str, name: str, holder: str = COMPONENT) -> None:
+        """Write the present time into the Lease. Raises ClusterError; the chart makes the Lease."""
+        renewed = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        body = {"spec": {"holderIdentity": holder, "renewTime": renewed}}
+        path = paths.lease(namespace, name)
+        try:
+            await self._requests.send("patch", path, body=body, content_type=MERGE_PATCH)
+        except ClusterError as error:
+            if error.code != 404:
+                raise
+            text = (
+                f"Lease {namespace}/{name} does not exist; the chart makes it: install or upgrade the chart"
+            )
+            raise ClusterError(text, code=404, sentence=error.sentence) from error
+
+
+def _event(run: JSONObject, type_: str, reason: str, message: str) -> JSONObject:
+    metadata, now = run["metadata"], format_time(datetime.now(UTC))
+    return {
+        "apiVersion": "v1",
+        "kind": "Event",
+        "metadata": {"name": f"{metadata['name']}.{uuid4().hex[:16]}", "namespace": metadata["namespace"]},
+        "involvedObject": {
+            "apiVersion": API_VERSION,
+            "kind": KIND,
+            "namespace": metadata["namespace"],
+            "name": metadata["name"],
+            "uid": metadata["uid"],
+            "resourceVersion": metadata.get("resourceVersion", ""),
+        },
+        "type": type_,
+        "reason": reason,
+        "message": message[:EVENT_MESSAGE_LIMIT],
+        "firstTimestamp": now,
+        "lastTimestamp": now,
+        "count": 1,
+        "source": {"component": COMPONENT},
+        "reportingComponent": COMPONENT,
+        "reportingInstance": COMPONENT,
+    }

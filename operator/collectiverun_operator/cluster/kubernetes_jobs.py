@@ -1,0 +1,129 @@
+"""The Jobs and Pods of runs on Kubernetes, seen through the cache; what an absence would decide is asked for.
+
+Doing anything twice is harmless: a Job has one name for ever, and only the Job of a known UID is deleted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from collectiverun_operator import labels
+from collectiverun_operator.cluster import kubernetes_paths as paths
+from collectiverun_operator.cluster.kubernetes_requests import KubernetesRequests
+from collectiverun_operator.cluster.object_cache import Kind, ObjectCache
+from collectiverun_operator.errors import ClusterError, ConflictError, NameTakenError
+from collectiverun_operator.outcomes import Active, pod_outcome
+
+JSONObject = dict[str, Any]
+
+
+class KubernetesJobs:
+    """Jobs and Pods by run, and the Jobs' making and deleting."""
+
+    def __init__(self, requests: KubernetesRequests, cache: ObjectCache) -> None:
+        self._requests = requests
+        self._cache = cache
+        # Finished Jobs, by run, whose Pods were asked for after they finished.
+        self._explained: dict[str, set[str]] = {}
+
+    def jobs(self, run_uid: str) -> list[JSONObject]:
+        """What the cache shows."""
+        return self._cache.jobs(run_uid)
+
+    async def job(self, namespace: str, name: str, run_uid: str) -> JSONObject | None:
+        """The Job as the server has it; None if there is none or it is not this run's."""
+        job = await self._requests.find(paths.job(namespace, name))
+        if job is None or controller_uid(job) != run_uid:
+            return None
+        self._cache.put("Job", job)
+        return job
+
+    async def pods(self, run_uid: str) -> list[JSONObject]:
+        """What the cache shows, but how a finished Job ended is asked for if the cache does not know.
+
+        Jobs and Pods are watched apart: that a Job has ended may be heard of before how its Pod did.
+        """
+        unexplained = self._unexplained(run_uid)
+        if unexplained:
+            await self._list_pods(unexplained[0]["metadata"]["namespace"], run_uid)
+        return self._cache.pods(run_uid)
+
+    async def refresh(self, namespace: str, run_uid: str) -> None:
+        """Ask for everything that bears the run's label; the cache holds that instead of what it held."""
+        await self._list("Job", paths.jobs(namespace), run_uid)
+        await self._list_pods(namespace, run_uid)
+
+    async def create(self, manifest: JSONObject) -> JSONObject:
+        """The Job as made, or as it is there already. Raises NameTakenError if it is another owner's."""
+        try:
+            job = await self._requests.send(
+                "create", paths.jobs(manifest["metadata"]["namespace"]), body=manifest
+            )
+        except ConflictError as error:
+            job = await self._existing(manifest, error)
+        self._cache.put("Job", job)
+        return job
+
+    async def delete(self, namespace: str, name: str, uid: str) -> None:
+        """Delete the Job of this UID, its Pods first. One that is not there is success."""
+        body = {"propagationPolicy": "Foreground", "preconditions": {"uid": uid}}
+        try:
+            left = await self._requests.send("delete", paths.job(namespace, name), body=body)
+        except ClusterError as error:
+            if error.code not in (404, 409):
+                raise
+            self._cache.discard_uid("Job", uid)
+        else:
+            if left.get("kind") == "Job":
+                self._cache.put("Job", left)
+
+    def forget(self, run_uid: str) -> None:
+        """The run is gone."""
+        self._cache.forget(run_uid)
+        self._explained.pop(run_uid, None)
+
+    async def _existing(self, manifest: JSONObject, error: ConflictError) -> JSONObject:
+        """The Job that is there already, if it is this run's."""
+        namespace, name = manifest["metadata"]["namespace"], manifest["metadata"]["name"]
+        job = await self._requests.find(paths.job(namespace, name))
+        if job is None:
+            raise error  # it went meanwhile: the next round makes it
+        if controller_uid(job) != controller_uid(manifest):
+            text = (
+                f"Job {namespace}/{name} is needed for a run, but there is one already that is not this run's"
+            )
+            raise NameTakenError(f"{text}; delete it, or give the run another name", code=409)
+        return job
+
+    async def _list_pods(self, namespace: str, run_uid: str) -> None:
+        finished = {job["metadata"]["uid"] for job in self._cache.jobs(run_uid) if _is_finished(job)}
+        await self._list("Pod", paths.pods(namespace), run_uid)
+        self._explained[run_uid] = finished
+
+    async def _list(self, kind: Kind, path: str, run_uid: str) -> None:
+        query = {"labelSelector": f"{labels.RUN_UID}={run_uid}"}
+        found = await self._requests.send("list", path, query=query)
+        self._cache.replace(kind, run_uid, found["items"], found["metadata"].get("resourceVersion", ""))
+
+    def _unexplained(self, run_uid: str) -> list[JSONObject]:
+        """Finished Jobs of which no ended Pod is known, though nobody has asked since."""
+        ended = {controller_uid(pod) for pod in self._cache.pods(run_uid) if _has_ended(pod)}
+        settled = ended | self._explained.get(run_uid, set())
+        finished = (job for job in self._cache.jobs(run_uid) if _is_finished(job))
+        return [job for job in finished if job["metadata"]["uid"] not in settled]
+
+
+def controller_uid(body: Mapping[str, Any]) -> str:
+    """UID of a Job's run, or of a Pod's Job; empty if nothing controls it."""
+    owners = body["metadata"].get("ownerReferences") or []
+    return next((str(owner.get("uid")) for owner in owners if owner.get("controller")), "")
+
+
+def _is_finished(job: JSONObject) -> bool:
+    conditions = job["status"].get("conditions") or []
+    return any(found["type"] in ("Complete", "Failed") and found["status"] == "True" for found in conditions)
+
+
+def _has_ended(pod: JSONObject) -> bool:
+    return not isinstance(pod_outcome(pod), Active)

@@ -1,0 +1,53 @@
+"""Where things lie in the Kubernetes API."""
+
+from __future__ import annotations
+
+from collectiverun_operator.resource import API_VERSION
+
+PLURAL = "collectiveruns"
+
+
+def jobs(namespace: str) -> str:
+    """The Jobs of a namespace."""
+    return f"/apis/batch/v1/namespaces/{namespace}/jobs"
+
+
+def job(namespace: str, name: str) -> str:
+    """One Job."""
+    return f"{jobs(namespace)}/{name}"
+
+
+def pods(namespace: str) -> str:
+    """The Pods of a namespace."""
+    return f"/api/v1/namespaces/{namespace}/pods"
+
+
+def pod_log(namespace: str, name: str) -> str:
+    """What a Pod's container writes."""
+    return f"{pods(namespace)}/{name}/log"
+
+
+def events(namespace: str) -> str:
+    """The Events of a namespace."""
+    return f"/api/v1/namespaces/{namespace}/events"
+
+
+def lease(namespace: str, name: str) -> str:
+    """One Lease."""
+    return f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases/{name}"
+
+
+def runs(namespace: str = "") -> str:
+    """The runs of a namespace, or all."""
+    place = f"/namespaces/{namespace}" if namespace else ""
+    return f"/apis/{API_VERSION}{place}/{PLURAL}"
+
+
+def run(namespace: str, name: str) -> str:
+    """One run."""
+    return f"{runs(namespace)}/{name}"
+
+
+def run_status(namespace: str, name: str) -> str:
+    """The status of one run."""
+    return f"{run(namespace, name)}/status"

@@ -1,0 +1,128 @@
+"""Requests to the API server: plain JSON in and out, over the official client's connection.
+
+The generated API classes are left aside: they would turn every document into typed models and back, lose
+the fields this client's version does not know, refuse a user's Pod template before the server can say what
+is wrong with it, and take 30 MiB.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import aiohttp
+from kubernetes.aio.client import ApiClient
+
+from collectiverun_operator.errors import ClusterError, ClusterUnreachableError, ConflictError
+
+JSONObject = dict[str, Any]
+# Told of every request: Kubernetes' verb, and the HTTP status of the answer or 0 if there was none.
+OnRequest = Callable[[str, int], None]
+
+METHODS = {"get": "GET", "list": "GET", "create": "POST", "patch": "PATCH", "delete": "DELETE"}
+TIMEOUT_SECONDS = 30.0
+JSON = "application/json"
+JSON_PATCH = "application/json-patch+json"
+MERGE_PATCH = "application/merge-patch+json"
+
+
+class KubernetesRequests:
+    """Sends requests; what the server refuses becomes an error with its sentence."""
+
+    def __init__(self, api: ApiClient, on_request: OnRequest | None = None) -> None:
+        self._api = api
+        self._on_request = on_request
+
+    async def send(
+        self,
+        verb: str,
+        path: str,
+        *,
+        query: Mapping[str, Any] | None = None,
+        body: object = None,
+        content_type: str = JSON,
+        timeout_seconds: float = TIMEOUT_SECONDS,
+    ) -> JSONObject:
+        """The answer as JSON.
+
+        Raises ConflictError (409), ClusterError (any other refusal) or ClusterUnreachableError (no answer).
+        """
+        content = await self.read(
+            verb, path, query=query, body=body, content_type=content_type, timeout_seconds=timeout_seconds
+        )
+        try:
+            document: JSONObject = json.loads(content)
+        except ValueError as error:
+            raise ClusterError(f"{verb} {path}: the answer is no JSON: {content[:200]!r}") from error
+        return document
+
+    async def find(self, path: str) -> JSONObject | None:
+        """What lies at a path; None if nothing does. Raises as `send`."""
+        try:
+            return await self.send("get", path)
+        except ClusterError as error:
+            if error.code == 404:
+                return None
+            raise
+
+    async def read(
+        self,
+        verb: str,
+        path: str,
+        *,
+        query: Mapping[str, Any] | None = None,
+        body: object = None,
+        content_type: str = JSON,
+        timeout_seconds: float = TIMEOUT_SECONDS,
+    ) -> bytes:
+        """The answer as it came. Raises as `send`."""
+        code = 0
+        try:
+            code, content = await self._exchange(verb, path, query, body, content_type, timeout_seconds)
+        except (aiohttp.ClientError, OSError, TimeoutError) as error:
+            why = str(error) or type(error).__name__
+            text = f"the API server at {self._api.configuration.host} does not answer ({verb} {path}): {why}"
+            raise ClusterUnreachableError(text) from error
+        finally:
+            if self._on_request is not None:
+                self._on_request(verb, code)
+        if not 200 <= code <= 299:
+            raise _refusal(f"{verb} {path}", code, content)
+        return content
+
+    async def _exchange(
+        self,
+        verb: str,
+        path: str,
+        query: Mapping[str, Any] | None,
+        body: object,
+        content_type: str,
+        timeout_seconds: float,
+    ) -> tuple[int, bytes]:
+        request = await self._api.param_serialize(
+            METHODS[verb],
+            path,
+            query_params=list((query or {}).items()),
+            header_params={"Accept": JSON, "Content-Type": content_type},
+            body=body,
+            auth_settings=["BearerToken"],
+        )
+        timeout = aiohttp.ClientTimeout(total=timeout_seconds)
+        response = await self._api.call_api(*request, _request_timeout=timeout, _preload_content=False)
+        content: bytes = await response.read()  # type: ignore[no-untyped-call]
+        return int(response.status), content
+
+
+def _refusal(what: str, code: int, content: bytes) -> ClusterError:
+    """The error of an answer that is none of success, with the server's own sentence."""
+    try:
+        status = json.loads(content)
+    except ValueError:
+        status = {}
+    if not isinstance(status, dict) or status.get("kind") != "Status":
+        status = {"message": content[:500].decode(errors="replace").strip()}
+    sentence = str(status.get("message") or "no reason given")
+    kind = ConflictError if code == 409 else ClusterError
+    reason = str(status.get("reason") or "")
+    return kind(f"{what}: {code}: {sentence}", code=code, reason=reason, sentence=sentence)
