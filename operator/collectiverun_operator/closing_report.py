@@ -12,6 +12,7 @@ from rich.text import Text
 
 from collectiverun_operator.artifacts import absolute_uri
 from collectiverun_operator.cluster.local_history import PhaseTime
+from collectiverun_operator.readable import percent
 from collectiverun_operator.snapshot import (
     Snapshot,
     count_text,
@@ -19,7 +20,6 @@ from collectiverun_operator.snapshot import (
     failure_log,
     failure_sentence,
     member_name,
-    percent,
 )
 
 JSONObject = dict[str, Any]

@@ -9,6 +9,7 @@ from typing import Any
 from collectiverun_operator.observation import Observed
 from collectiverun_operator.outcomes import read_count, read_success
 from collectiverun_operator.phases import PHASES, members_of, parallelism_of
+from collectiverun_operator.readable import percent, time_left
 from collectiverun_operator.specification import Spec
 from collectiverun_operator.status import MemberStatus, NetworkSuccess, PhaseStatus, Rates, RunStatus
 
@@ -30,14 +31,18 @@ def with_figures(status: RunStatus, spec: Spec, observed: Observed) -> RunStatus
     phases = tuple(_with_phase_figures(phase, spec, observed) for phase in status.phases)
     members = [member for phase in phases for member in phase.members]
     success = _network_success({phase.name: phase for phase in phases})
+    best = _best(success)
+    eta_seconds = next((phase.eta_seconds for phase in phases if phase.eta_seconds is not None), None)
     done = sum(member.state == "Succeeded" for member in members)
     return status.but(
         phases=phases,
         progress=f"{done}/{len(members)}",
         retries=sum(member.application_retries + member.infrastructure_retries for member in members),
         success=success,
-        best_success=_best(success),
-        eta_seconds=next((phase.eta_seconds for phase in phases if phase.eta_seconds is not None), None),
+        best_success=best,
+        success_rate=percent(best.any_step) if best is not None else "",
+        eta_seconds=eta_seconds,
+        eta=time_left(eta_seconds),
     )
 
 

@@ -30,6 +30,7 @@ INFRASTRUCTURE_POD_REASONS = frozenset(
 )
 DRIVER_LOST = "DriverLost"
 MESSAGE_LIMIT = 1024
+MAX_COUNT = 2**53 - 1
 
 JSONObject = Mapping[str, Any]
 
@@ -116,10 +117,10 @@ def read_success(value: object) -> Success | None:
 
 
 def read_count(value: object) -> int:
-    """A count, or 0 if it is anything else."""
+    """A count, or 0 if it is anything else; at most what every reader of JSON takes for a whole number."""
     if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value):
         return 0
-    return max(0, int(value))
+    return max(0, min(int(value), MAX_COUNT))
 
 
 def _rate(value: object) -> float | None:

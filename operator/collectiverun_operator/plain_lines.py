@@ -6,6 +6,7 @@ import sys
 import time
 from typing import IO, Any
 
+from collectiverun_operator.readable import percent
 from collectiverun_operator.snapshot import (
     JSONObject,
     Snapshot,
@@ -14,7 +15,6 @@ from collectiverun_operator.snapshot import (
     failure_log,
     failure_sentence,
     member_name,
-    percent,
     retry_text,
     success_words,
 )

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from collectiverun_operator.readable import percent
+
 JSONObject = Mapping[str, Any]
 MemberKey = tuple[str, str]
 
@@ -67,11 +69,6 @@ def success_words(success: JSONObject) -> str:
 def member_name(phase: str, member: str) -> str:
     """`experts/reach-v3-sawyer`; the phase alone where its only member is called `all`."""
     return phase if member == "all" else f"{phase}/{member}"
-
-
-def percent(rate: float) -> str:
-    """0.973 → `97 %`; never rounded up to 100 %."""
-    return f"{int(rate * 100 + 1e-9) if rate > 0.99 else round(rate * 100)} %"
 
 
 def duration_text(seconds: float | None) -> str:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, WithJsonSchema
 
-from collectiverun_operator.quantities import check_quantity
+from collectiverun_operator.quantities import QUANTITY_SCHEMA, check_quantity
 from collectiverun_operator.storage_specification import Storage
 from collectiverun_trainer.config import (
     EnvironmentSettings,
@@ -24,7 +24,7 @@ __all__ = ["EnvironmentSettings", "Model", "Phases", "RunPolicy", "RunTask", "Sp
 
 Seconds = Annotated[int, Field(ge=1, le=10 * 365 * 86_400)]
 Budget = Annotated[int, Field(ge=0, le=1000)]
-Quantity = Annotated[Any, AfterValidator(check_quantity)]
+Quantity = Annotated[Any, AfterValidator(check_quantity), WithJsonSchema(QUANTITY_SCHEMA)]
 ResourceList = Annotated[dict[str, Quantity], Field(max_length=16)]
 
 
@@ -88,8 +88,15 @@ class Resources(Model):
 class PodTemplate(Model):
     """Opaque parts of a Pod: merged below what the operator sets itself."""
 
-    metadata: dict[str, Any] = Field(default_factory=dict, description="Labels and annotations.")
-    spec: dict[str, Any] = Field(default_factory=dict, description="Any field of a Pod's spec.")
+    metadata: dict[str, Any] = Field(
+        default_factory=dict, max_length=16, description="Labels and annotations of the Pods."
+    )
+    spec: dict[str, Any] = Field(
+        default_factory=dict,
+        max_length=64,
+        description="Any field of a Pod's spec, such as nodeSelector, tolerations, volumes or priorityClassName;"
+        " the entry of containers named trainer is the phase's own container.",
+    )
 
 
 class PhaseSettings(Model):

@@ -9,7 +9,8 @@ from rich.console import Console
 from collectiverun_operator.closing_report import outcome_document, outcome_parts, what_next
 from collectiverun_operator.cluster.local_history import PhaseTime
 from collectiverun_operator.plain_lines import PlainLines
-from collectiverun_operator.snapshot import Snapshot, duration_text, failure_sentence, percent
+from collectiverun_operator.readable import percent
+from collectiverun_operator.snapshot import Snapshot, duration_text, failure_sentence
 from collectiverun_operator.terminal import LiveTable, run_table
 
 REACH, CLOSE = "reach-v3-sawyer", "door-close-v3-sawyer"

@@ -1,0 +1,103 @@
+"""The CustomResourceDefinition: names, columns and the schema of a CollectiveRun."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from collectiverun_operator.labels import GROUP
+from collectiverun_operator.manifests.list_types import with_list_types
+from collectiverun_operator.manifests.rules import with_rules
+from collectiverun_operator.manifests.structural_schema import structural_schema
+from collectiverun_operator.resource import API_VERSION, KIND, NAME_LIMIT
+from collectiverun_operator.specification import Spec
+from collectiverun_operator.status import RunStatus
+
+JSONObject = dict[str, Any]
+
+PLURAL = "collectiveruns"
+NAME = f"{PLURAL}.{GROUP}"
+NAME_PATTERN = "^[a-z]([-a-z0-9]*[a-z0-9])?$"
+
+_DESCRIPTION = (
+    "A CollectiveRun trains one expert per Meta-World task, distils all of them into one collective network,"
+    " and measures what was learned. Each phase runs as Kubernetes Jobs and publishes its artifacts in object"
+    " storage."
+)
+_WIDE = 1
+
+
+def custom_resource_definition() -> JSONObject:
+    """The whole definition, as it is applied."""
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": NAME},
+        "spec": {
+            "group": GROUP,
+            "scope": "Namespaced",
+            "names": {
+                "kind": KIND,
+                "listKind": f"{KIND}List",
+                "plural": PLURAL,
+                "singular": KIND.lower(),
+                "shortNames": ["crun"],
+                "categories": ["collective"],
+            },
+            "versions": [_version()],
+        },
+    }
+
+
+def run_schema() -> JSONObject:
+    """The schema of a CollectiveRun."""
+    schema = {
+        "type": "object",
+        "description": _DESCRIPTION,
+        "required": ["spec"],
+        "properties": {
+            "apiVersion": {"type": "string", "description": f"{API_VERSION}.", "maxLength": 64},
+            "kind": {"type": "string", "description": f"{KIND}.", "maxLength": 64},
+            "metadata": {
+                "type": "object",
+                "properties": {
+                    "name": {"type": "string", "maxLength": NAME_LIMIT, "pattern": NAME_PATTERN},
+                },
+            },
+            "spec": structural_schema(Spec, with_defaults=True),
+            "status": structural_schema(RunStatus, with_defaults=False),
+        },
+    }
+    return with_rules(with_list_types(schema))
+
+
+def _version() -> JSONObject:
+    return {
+        "name": API_VERSION.rsplit("/", 1)[-1],
+        "served": True,
+        "storage": True,
+        "subresources": {"status": {}},
+        "additionalPrinterColumns": _columns(),
+        "schema": {"openAPIV3Schema": run_schema()},
+    }
+
+
+def _columns() -> list[JSONObject]:
+    return [
+        _column("State", ".status.state", "What the run does now, in one word."),
+        _column("Phase", ".status.currentPhase", "The phase under way."),
+        _column("Progress", ".status.progress", "Members that succeeded, of all members of all phases."),
+        _column("Success", ".status.successRate", "Success rate of the best network so far."),
+        _column("ETA", ".status.eta", "Time left in the current phase."),
+        _column("Age", ".metadata.creationTimestamp", "Time since the run was created.", type_="date"),
+        _column("Suspend", ".spec.suspend", "Whether it is to stop.", type_="boolean", priority=_WIDE),
+        _column("Retries", ".status.retries", "Retries so far.", type_="integer", priority=_WIDE),
+        _column("Reason", ".status.lastFailure.reason", "Why an attempt failed last.", priority=_WIDE),
+        _column("Storage", ".status.resolved.storageRoot", "Folder of its artifacts.", priority=_WIDE),
+    ]
+
+
+def _column(
+    name: str, path: str, description: str, *, type_: str = "string", priority: int = 0
+) -> JSONObject:
+    column = {"name": name, "type": type_, "description": description, "jsonPath": path}
+    return column | ({"priority": priority} if priority else {})

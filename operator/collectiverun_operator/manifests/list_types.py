@@ -1,0 +1,38 @@
+"""What makes lists of objects maps: the fields that tell their entries apart."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+JSONObject = dict[str, Any]
+
+# The server refuses two entries with the same keys, and server-side apply merges by them.
+_KEYS = {
+    "spec.tasks": ["env", "robot"],
+    "spec.phases.students.params.tasks": ["env", "robot"],
+    "status.conditions": ["type"],
+    "status.phases": ["name"],
+    "status.phases[].members": ["name"],
+}
+
+
+def with_list_types(schema: JSONObject) -> JSONObject:
+    """A copy in which those lists are maps, and all others atomic."""
+    schema = copy.deepcopy(schema)
+    _mark(schema, "")
+    return schema
+
+
+def _mark(schema: JSONObject, path: str) -> None:
+    for name, field in schema.get("properties", {}).items():
+        _mark(field, f"{path}.{name}".removeprefix("."))
+    if schema.get("type") == "array":
+        schema |= _list_type(path)
+        _mark(schema["items"], f"{path}[]")
+
+
+def _list_type(path: str) -> JSONObject:
+    if path in _KEYS:
+        return {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": _KEYS[path]}
+    return {"x-kubernetes-list-type": "atomic"}
