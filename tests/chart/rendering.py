@@ -1,0 +1,66 @@
+"""The chart as `helm template` renders it: real Helm, no cluster."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from cluster.client_tools import helm
+
+REPOSITORY = Path(__file__).parents[2]
+CHART = REPOSITORY / "charts" / "collectiverun-operator"
+RELEASE = "ops"
+NAMESPACE = "team-a"
+NAME = "ops-collectiverun-operator"
+CLUSTER_SCOPED = ("ClusterRole", "ClusterRoleBinding", "CustomResourceDefinition")
+
+JSONObject = dict[str, Any]
+
+
+class RefusedError(Exception):
+    """Helm does not take these values; the message is what a user would read."""
+
+
+def run_helm(*arguments: str) -> str:
+    """Helm's standard output. Raises RefusedError with its standard error."""
+    result = subprocess.run([helm(), *arguments], capture_output=True, text=True, check=False)
+    if result.returncode:
+        raise RefusedError(result.stderr)
+    return result.stdout
+
+
+def render(*settings: str, release: str = RELEASE, namespace: str = NAMESPACE) -> list[JSONObject]:
+    """All objects, hooks too. `settings` as behind --set, or whole options that begin with --."""
+    options = [word for setting in settings for word in _option(setting)]
+    text = run_helm("template", release, str(CHART), "--namespace", namespace, *options)
+    return [document for document in yaml.safe_load_all(text) if document]
+
+
+def _option(setting: str) -> Sequence[str]:
+    return [setting] if setting.startswith("--") else ["--set", setting]
+
+
+def of_kind(objects: Sequence[JSONObject], kind: str) -> list[JSONObject]:
+    """The objects of a kind, in the order rendered."""
+    return [found for found in objects if found["kind"] == kind]
+
+
+def the(objects: Sequence[JSONObject], kind: str, name: str = NAME) -> JSONObject:
+    """The one object of a kind and name."""
+    (found,) = [candidate for candidate in of_kind(objects, kind) if candidate["metadata"]["name"] == name]
+    return found
+
+
+def operator_container(objects: Sequence[JSONObject]) -> JSONObject:
+    """The Deployment's only container."""
+    (deployment,) = of_kind(objects, "Deployment")
+    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+    return dict(container)
+
+
+def variables(objects: Sequence[JSONObject]) -> dict[str, str]:
+    """The operator's environment, as its process will see it."""
+    return {entry["name"]: entry.get("value", "") for entry in operator_container(objects)["env"]}
