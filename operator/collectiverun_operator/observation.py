@@ -178,7 +178,7 @@ def _pod(pod: JSONObject) -> ObservedPod:
         node=pod.get("spec", {}).get("nodeName") or "",
         outcome=pod_outcome(pod),
         creation_time=parse_time(metadata.get("creationTimestamp")),
-        gone_time=_gone_time(metadata, metadata.get("deletionGracePeriodSeconds")),
+        gone_time=_gone_time(metadata, 0),  # its deletionTimestamp is when its grace is over
     )
 
 

@@ -184,7 +184,7 @@ def test_the_next_attempt_waits_until_the_pods_of_the_last_are_gone():
 def test_a_pod_on_a_lost_node_counts_as_gone_a_minute_after_its_grace():
     story = Story().settle().start()
     story.cluster.delete_pod(story.pods("Running")[0], story.now)
-    story.settle().wait(119)
+    story.settle().wait(89)
     assert len(story.cluster.created) == 1
     story.wait(1)
     assert len(story.cluster.created) == 2

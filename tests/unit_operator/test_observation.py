@@ -5,6 +5,7 @@ from unit_operator.builders import NOON, a_job, a_manifest, a_pod, a_run, ended,
 
 from collectiverun_operator.observation import AttemptKey, observe
 from collectiverun_operator.outcomes import Active
+from collectiverun_operator.times import format_time
 
 RUN = a_run()
 JOB = a_job(a_manifest(RUN, "experts"))
@@ -85,6 +86,8 @@ def test_what_may_still_do_something_occupies_its_member(jobs, pods, occupying):
 
 @pytest.mark.parametrize(("seconds", "occupying"), [(1, True), (89, True), (90, False)])
 def test_a_terminating_pod_occupies_for_its_grace_and_a_minute(seconds, occupying):
-    pod = deleted(a_pod(JOB, **running()), deletionGracePeriodSeconds=30)
+    # The API server adds the grace to the time of the request.
+    pod = a_pod(JOB, **running())
+    pod["metadata"] |= {"deletionTimestamp": format_time(later(30)), "deletionGracePeriodSeconds": 30}
     assert only([], [pod]).occupies(later(seconds)) is occupying
     assert only([deleted(JOB)], [pod]).occupies(later(seconds)) is occupying

@@ -144,7 +144,7 @@ class LocalAttempt:
         if is_deleted(self.job):
             return
         now, grace = time.time(), grace_seconds(self.pod)
-        set_deleted(self.job, now, grace)
+        set_deleted(self.job, now, 0)
         set_deleted(self.pod, now, grace)
         self._write()
         self._journal("jobDeleted", jobUid=self.uid)

@@ -156,8 +156,9 @@ def set_ended(job: JSONObject, pod: JSONObject, ending: Ending, started: float |
 
 
 def set_deleted(document: JSONObject, now: float, grace: float) -> None:
-    """Mark a Job or Pod as terminating."""
-    document["metadata"] |= {"deletionTimestamp": timestamp(now), "deletionGracePeriodSeconds": int(grace)}
+    """Mark a Job or Pod as terminating: as in Kubernetes the time is when its grace will be over."""
+    moment = timestamp(now + int(grace))
+    document["metadata"] |= {"deletionTimestamp": moment, "deletionGracePeriodSeconds": int(grace)}
 
 
 def is_deleted(document: JSONObject) -> bool:
