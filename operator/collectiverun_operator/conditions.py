@@ -17,6 +17,10 @@ COMPLETE = "Complete"
 FAILED = "Failed"
 TYPES = (ACCEPTED, QUEUED, RUNNING, SUSPENDED, COMPLETE, FAILED)
 
+# Reasons of a run that is not accepted.
+INVALID_SPEC = "InvalidSpec"
+INVALID_POD_TEMPLATE = "InvalidPodTemplate"
+
 MESSAGE_LIMIT = 2048
 
 
@@ -45,9 +49,9 @@ IN_PROGRESS = Wanted(False, "InProgress")
 ALL_SUCCEEDED = Wanted(True, "AllPhasesSucceeded")
 
 
-def invalid_spec(sentences: Sequence[str]) -> Wanted:
-    """The spec can't be read: every fault, one a line."""
-    return Wanted(False, "InvalidSpec", "\n".join(sentences))
+def not_accepted(reason: str, sentences: Sequence[str]) -> Wanted:
+    """The spec can't be carried out: every fault, one a line."""
+    return Wanted(False, reason, "\n".join(sentences))
 
 
 def update_conditions(

@@ -13,7 +13,7 @@ from typing import Any
 
 from collectiverun_operator.advancing import Scene, advance
 from collectiverun_operator.artifacts import storage_root
-from collectiverun_operator.conditions import COMPLETE, FAILED
+from collectiverun_operator.conditions import COMPLETE, FAILED, INVALID_SPEC, not_accepted
 from collectiverun_operator.errors import Fault
 from collectiverun_operator.figures import with_figures
 from collectiverun_operator.immutability import spec_hash
@@ -92,9 +92,12 @@ def plan(run: CollectiveRun, observed: Observed, now: datetime) -> Plan:
     return Plan(write_document(status), tuple(actions), _requeue(_times(run, status, observed, moment), now))
 
 
-def reject(body: Mapping[str, Any], faults: Sequence[Fault], now: datetime) -> JSONObject:
-    """The status of a run whose spec can't be read: Accepted is false and says why, all else stays."""
-    return rejection(body, [str(fault) for fault in faults], now.astimezone(UTC).replace(microsecond=0))
+def reject(
+    body: Mapping[str, Any], faults: Sequence[Fault], now: datetime, reason: str = INVALID_SPEC
+) -> JSONObject:
+    """The status of a run whose spec can't be carried out: Accepted is false and says why, all else stays."""
+    accepted = not_accepted(reason, [str(fault) for fault in faults])
+    return rejection(body, accepted, now.astimezone(UTC).replace(microsecond=0))
 
 
 def _turn(

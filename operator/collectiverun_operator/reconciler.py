@@ -12,11 +12,14 @@ from datetime import datetime
 from typing import Any
 
 from collectiverun_operator.cluster import Cluster
-from collectiverun_operator.errors import InvalidRun
-from collectiverun_operator.observation import observe
+from collectiverun_operator.conditions import INVALID_POD_TEMPLATE
+from collectiverun_operator.errors import Fault, InvalidRun
+from collectiverun_operator.observation import Observed, observe
 from collectiverun_operator.planning import Action, CreateJob, DeleteJob, Plan, plan, reject
-from collectiverun_operator.resource import Platform, parse_run
-from collectiverun_operator.status import without_progress
+from collectiverun_operator.resource import CollectiveRun, Platform, parse_run
+from collectiverun_operator.starting import expected_jobs
+from collectiverun_operator.status import read_status, without_progress
+from collectiverun_operator.trial_jobs import is_trial_due, trial_jobs
 
 JSONObject = dict[str, Any]
 
@@ -62,8 +65,33 @@ async def _plan(cluster: Cluster, body: JSONObject, now: datetime, platform: Pla
         run = parse_run(body, platform)
     except InvalidRun as error:
         return Plan(reject(body, error.faults, now))
-    progress = await cluster.progress(run.uid)
-    return plan(run, observe(await cluster.jobs(run.uid), await cluster.pods(run.uid), progress), now)
+    fault = await _template_fault(cluster, run)
+    if fault is not None:
+        return Plan(reject(body, [fault], now, INVALID_POD_TEMPLATE))
+    return plan(run, await _observe(cluster, run), now)
+
+
+async def _template_fault(cluster: Cluster, run: CollectiveRun) -> Fault | None:
+    """What the cluster has against a Pod template that it has not seen yet."""
+    if not is_trial_due(run):
+        return None
+    for path, manifest in trial_jobs(run):
+        refusal = await cluster.trial(manifest)
+        if refusal is not None:
+            return Fault(path, f"is refused by the API server: {refusal}")
+    return None
+
+
+async def _observe(cluster: Cluster, run: CollectiveRun) -> Observed:
+    """What there is of the run. A cluster's list may be late: a live attempt's Job is asked for by name."""
+    jobs = await cluster.jobs(run.uid)
+    status = read_status(run.status)
+    listed = {job["metadata"]["name"] for job in jobs}
+    for name in expected_jobs(run, status) if status is not None else ():
+        if name not in listed:
+            found = await cluster.job(run.namespace, name, run.uid)
+            jobs = jobs if found is None else [*jobs, found]
+    return observe(jobs, await cluster.pods(run.uid), await cluster.progress(run.uid))
 
 
 def _must_write(before: JSONObject, after: JSONObject, *, write_figures: bool) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -52,14 +52,14 @@ def summarise(
     )
 
 
-def rejection(body: Mapping[str, Any], sentences: Sequence[str], now: datetime) -> JSONObject:
-    """The status of a body that can't be read, with what was known before."""
+def rejection(body: Mapping[str, Any], accepted: Wanted, now: datetime) -> JSONObject:
+    """The status of a body that is not accepted, with what was known before."""
     document = dict(body.get("status") or {})
     generation = body.get("metadata", {}).get("generation", 0)
     previous = {condition.type: condition for condition in _read_conditions(document)}
     reasons = {type_: Wanted(False, "NotAccepted") for type_ in conditions.TYPES}
     reasons |= {type_: _kept(condition) for type_, condition in previous.items() if type_ in reasons}
-    reasons[conditions.ACCEPTED] = conditions.invalid_spec(sentences)
+    reasons[conditions.ACCEPTED] = accepted
     known = update_conditions(list(previous.values()), reasons, generation, now)
     return document | {
         "observedGeneration": generation,
