@@ -1,0 +1,82 @@
+"""Whether the operator does its work, told in a way that can be no: /healthz.
+
+That the process answers says nothing: a watch can die in silence, a worker can hang. So a Lease of its own
+is renewed and must come back through the watch, and no run may be due for long without being looked at.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from aiohttp import web
+
+Clock = Callable[[], float]
+# A sentence about what is wrong, or None.
+Check = Callable[[], str | None]
+
+
+@dataclass
+class Canary:
+    """When the renewal of the operator's own Lease was last seen by the watch."""
+
+    name: str
+    limit_seconds: float
+    clock: Clock = time.monotonic
+    _seen_at: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._seen_at = self.clock()
+
+    def seen(self) -> None:
+        """The watch told of the Lease."""
+        self._seen_at = self.clock()
+
+    def check(self) -> str | None:
+        """What is wrong if it was not seen for too long."""
+        age = self.clock() - self._seen_at
+        if age <= self.limit_seconds:
+            return None
+        text = f"the watch has not shown the renewed Lease {self.name} for {age:.0f} s"
+        return (
+            f"{text} (limit {self.limit_seconds:.0f} s): it is gone, can't be renewed, or the watch is dead"
+        )
+
+
+def queue_check(oldest_seconds: Callable[[], float], limit_seconds: float) -> Check:
+    """Fails when a run is due for too long."""
+
+    def check() -> str | None:
+        age = oldest_seconds()
+        if age <= limit_seconds:
+            return None
+        return f"a run has been due for {age:.0f} s without being finished (limit {limit_seconds:.0f} s)"
+
+    return check
+
+
+def liveness_check(dead: Callable[[], Sequence[str]]) -> Check:
+    """Fails when a task that must run for ever has ended; `dead` names those that have."""
+
+    def check() -> str | None:
+        names = dead()
+        return f"has ended though it must run for ever: {', '.join(names)}" if names else None
+
+    return check
+
+
+class Health:
+    """All checks together."""
+
+    def __init__(self, checks: Iterable[Check]) -> None:
+        self._checks = tuple(checks)
+
+    def faults(self) -> list[str]:
+        """A sentence for each thing that is wrong."""
+        return [sentence for check in self._checks if (sentence := check()) is not None]
+
+    async def answer(self, _: web.Request) -> web.Response:
+        """200 ok, or 503 and what is wrong."""
+        faults = self.faults()
+        return web.Response(status=503 if faults else 200, text="\n".join(faults or ["ok"]) + "\n")

@@ -1,0 +1,203 @@
+"""A queue of keys: what is due, when, and who works on it.
+
+Each key is in it once, however often it is added, and is worked on by one worker at a time: what is added
+meanwhile waits until that one is done. Order is by the moment at which a key became due.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import random
+import time
+from collections.abc import Awaitable, Callable, Hashable
+from dataclasses import dataclass
+from itertools import count
+from typing import Generic, TypeVar
+
+Key = TypeVar("Key", bound=Hashable)
+Clock = Callable[[], float]
+
+
+@dataclass(frozen=True)
+class BackOff:
+    """How long a key that failed waits: twice as long each time, up to a cap, half of it by chance."""
+
+    first_seconds: float = 0.5
+    cap_seconds: float = 300.0
+
+    def delay(self, failures: int, chance: float) -> float:
+        """Seconds after that many failures in a row; `chance` in [0, 1) spreads keys that failed together."""
+        whole = min(self.cap_seconds, self.first_seconds * 2.0 ** min(failures - 1, 63))
+        return whole * (0.5 + chance / 2)
+
+
+class TokenBucket:
+    """At most `rate` a second in the long run, `burst` at once."""
+
+    def __init__(self, rate: float, burst: int, clock: Clock = time.monotonic) -> None:
+        self._rate = rate
+        self._burst = float(burst)
+        self._clock = clock
+        self._tokens = self._burst
+        self._filled_at = clock()
+
+    def take(self) -> float:
+        """Take a token; in how many seconds it is there. Those who take later get it later."""
+        now = self._clock()
+        self._tokens = min(self._burst, self._tokens + (now - self._filled_at) * self._rate)
+        self._filled_at = now
+        self._tokens -= 1
+        return max(0.0, -self._tokens / self._rate)
+
+
+class Schedule(Generic[Key]):
+    """Which keys are due, and which are being worked on. No waiting: the queue below does that."""
+
+    def __init__(self) -> None:
+        self._due: dict[Key, float] = {}
+        self._active: dict[Key, float] = {}
+        self._heap: list[tuple[float, int, Key]] = []
+        self._order = count()
+
+    def add(self, key: Key, due: float) -> bool:
+        """Have the key worked on at `due`, or sooner if that was asked for. Whether that is news."""
+        if key in self._due and self._due[key] <= due:
+            return False
+        self._due[key] = due
+        if key not in self._active:
+            self._push(key)
+        return True
+
+    def take(self, now: float) -> Key | None:
+        """The key that has been due for longest, from now on being worked on."""
+        self._drop_outdated()
+        if not self._heap or self._heap[0][0] > now:
+            return None
+        due, _, key = heapq.heappop(self._heap)
+        del self._due[key]
+        self._active[key] = due
+        return key
+
+    def done(self, key: Key) -> None:
+        """The key is no longer being worked on."""
+        del self._active[key]
+        if key in self._due:
+            self._push(key)
+
+    def next_due(self) -> float | None:
+        """When the next key may be taken."""
+        self._drop_outdated()
+        return self._heap[0][0] if self._heap else None
+
+    def depth(self, now: float) -> int:
+        """How many keys are due and not yet taken."""
+        return sum(due <= now for due in self._due.values())
+
+    def oldest_seconds(self, now: float) -> float:
+        """How long the key that waits longest, or is being worked on for longest, has been due."""
+        moments = [*self._due.values(), *self._active.values()]
+        return max(0.0, now - min(moments)) if moments else 0.0
+
+    def _push(self, key: Key) -> None:
+        heapq.heappush(self._heap, (self._due[key], next(self._order), key))
+
+    def _drop_outdated(self) -> None:
+        while self._heap and not self._is_current(*self._heap[0]):
+            heapq.heappop(self._heap)
+
+    def _is_current(self, due: float, _: int, key: Key) -> bool:
+        return key not in self._active and self._due.get(key) == due
+
+
+class WorkQueue(Generic[Key]):
+    """Hands keys to workers: due ones, one worker a key, failed ones later, not more than `bucket` allows."""
+
+    def __init__(
+        self,
+        *,
+        back_off: BackOff = BackOff(),
+        bucket: TokenBucket | None = None,
+        clock: Clock = time.monotonic,
+        chance: Callable[[], float] = random.random,
+    ) -> None:
+        self._schedule: Schedule[Key] = Schedule()
+        self._back_off = back_off
+        self._bucket = bucket
+        self._clock = clock
+        self._chance = chance
+        self._failures: dict[Key, int] = {}
+        self._news = asyncio.Event()
+
+    @property
+    def depth(self) -> int:
+        """How many keys are due and wait for a worker."""
+        return self._schedule.depth(self._clock())
+
+    @property
+    def oldest_seconds(self) -> float:
+        """For how long the oldest key has been due without being finished."""
+        return self._schedule.oldest_seconds(self._clock())
+
+    def add(self, key: Key, after_seconds: float = 0.0) -> None:
+        """Have the key worked on after so many seconds; if it is to be sooner already, that stands."""
+        if self._schedule.add(key, self._clock() + after_seconds):
+            self._news.set()
+
+    def retry(self, key: Key) -> float:
+        """Have a key that failed worked on again after its back-off; returns the seconds."""
+        self._failures[key] = self._failures.get(key, 0) + 1
+        delay = self._back_off.delay(self._failures[key], self._chance())
+        self.add(key, delay)
+        return delay
+
+    async def serve(self, work: Callable[[Key], Awaitable[float | None]]) -> None:
+        """A worker: for ever work on what is due. Start several.
+
+        `work` returns in how many seconds to do it again, None for never; what it raises is retried later.
+        """
+        while True:
+            key = await self._take()
+            try:
+                await self._work_on(key, work)
+            finally:
+                self._schedule.done(key)
+                self._news.set()
+
+    async def _work_on(self, key: Key, work: Callable[[Key], Awaitable[float | None]]) -> None:
+        try:
+            after_seconds = await work(key)
+        except Exception:
+            self.retry(key)
+            return
+        self._failures.pop(key, None)
+        if after_seconds is not None:
+            self.add(key, after_seconds)
+
+    async def _take(self) -> Key:
+        while True:
+            self._news.clear()
+            key = self._schedule.take(self._clock())
+            if key is not None:
+                self._news.set()  # another worker may find the next one
+                await self._wait_for_token(key)
+                return key
+            await self._wait()
+
+    async def _wait_for_token(self, key: Key) -> None:
+        if self._bucket is None:
+            return
+        try:
+            await asyncio.sleep(self._bucket.take())
+        except asyncio.CancelledError:
+            self._schedule.done(key)
+            raise
+
+    async def _wait(self) -> None:
+        """Until there is news or the next key is due."""
+        due = self._schedule.next_due()
+        timeout = None if due is None else max(0.0, due - self._clock())
+        try:
+            await asyncio.wait_for(self._news.wait(), timeout)
+        except TimeoutError:
+            return
