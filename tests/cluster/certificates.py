@@ -1,0 +1,81 @@
+"""Keys and certificates of a control plane on this machine, made by openssl."""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+_EC_KEY = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes")
+_DAYS = "3650"
+
+
+@dataclass(frozen=True)
+class Certificates:
+    """Where the files lie: an authority, a serving certificate, and the key that signs service accounts."""
+
+    folder: Path
+
+    @property
+    def authority(self) -> Path:
+        """Certificate that clients trust."""
+        return self.folder / "ca.crt"
+
+    @property
+    def serving(self) -> Path:
+        """Certificate of every server on this machine."""
+        return self.folder / "serving.crt"
+
+    @property
+    def serving_key(self) -> Path:
+        """Its key."""
+        return self.folder / "serving.key"
+
+    @property
+    def service_account_key(self) -> Path:
+        """Signs the tokens of service accounts."""
+        return self.folder / "service-account.key"
+
+    @property
+    def service_account_public_key(self) -> Path:
+        """Verifies them."""
+        return self.folder / "service-account.pub"
+
+    def make(self, addresses: tuple[str, ...] = ("127.0.0.1",)) -> None:
+        """Write all of them; `addresses` are the IPs the serving certificate is good for."""
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._make_authority()
+        self._make_serving(addresses)
+        key = self.service_account_key
+        _openssl("genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048", "-out", key)
+        _openssl("pkey", "-in", key, "-pubout", "-out", self.service_account_public_key)
+
+    def _make_authority(self) -> None:
+        extensions = ("basicConstraints=critical,CA:TRUE", "keyUsage=critical,keyCertSign,cRLSign")
+        added = [word for extension in extensions for word in ("-addext", extension)]
+        key = self.folder / "ca.key"
+        subject = ("-subj", "/CN=collectiverun-testbed", "-days", _DAYS)
+        _openssl("req", "-x509", *_EC_KEY, *subject, *added, "-keyout", key, "-out", self.authority)
+
+    def _make_serving(self, addresses: tuple[str, ...]) -> None:
+        request, extensions = self.folder / "serving.csr", self.folder / "serving.ext"
+        _openssl("req", *_EC_KEY, "-subj", "/CN=server", "-keyout", self.serving_key, "-out", request)
+        names = [f"IP:{address}" for address in addresses]
+        names += ["DNS:localhost", "DNS:kubernetes", "DNS:kubernetes.default", "DNS:kubernetes.default.svc"]
+        extensions.write_text(
+            f"subjectAltName={','.join(names)}\n"
+            "extendedKeyUsage=serverAuth\nkeyUsage=digitalSignature\n"
+            "authorityKeyIdentifier=keyid\nsubjectKeyIdentifier=hash\n"
+        )
+        signer = ("-CA", self.authority, "-CAkey", self.folder / "ca.key", "-CAcreateserial")
+        signing = ("x509", "-req", "-in", request, *signer, "-days", _DAYS, "-extfile", extensions)
+        _openssl(*signing, "-out", self.serving)
+
+
+def _openssl(*arguments: str | Path) -> None:
+    try:
+        subprocess.run(["openssl", *arguments], check=True, capture_output=True, text=True)
+    except FileNotFoundError:
+        raise RuntimeError("openssl is missing: install it (on Debian: apt-get install openssl)") from None
+    except subprocess.CalledProcessError as error:
+        raise RuntimeError(f"openssl {arguments[0]} failed: {error.stderr}") from None

@@ -1,0 +1,137 @@
+"""Command lines of the control plane's servers, for the built 1.20 and for newer ones a person brings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from cluster.certificates import Certificates
+
+# What a run needs, and no more: idle controllers cost CPU on a small machine.
+CONTROLLERS = (
+    "bootstrapsigner",
+    "clusterrole-aggregation",
+    "deployment",
+    "garbagecollector",
+    "job",
+    "namespace",
+    "nodelifecycle",
+    "podgc",
+    "replicaset",
+    "resourcequota",
+    "root-ca-cert-publisher",
+    "serviceaccount",
+    "serviceaccount-token",
+    "ttl-after-finished",
+)
+# A lost node is noticed in seconds here, not in minutes. Its Pods are evicted while another node is well:
+# where all are lost a control plane takes that for its own fault.
+_NODE_LOSS = {
+    "node-monitor-period": "1s",
+    "node-monitor-grace-period": "8s",
+    "node-startup-grace-period": "20s",
+    "node-eviction-rate": "10",
+}
+_TOLERATION_SECONDS = "2"
+
+
+def etcd_flags(data: Path, client_url: str, peer_url: str) -> list[str]:
+    """A database of one member."""
+    return _flags(
+        {
+            "data-dir": data,
+            "listen-client-urls": client_url,
+            "advertise-client-urls": client_url,
+            "listen-peer-urls": peer_url,
+            "initial-advertise-peer-urls": peer_url,
+            "initial-cluster": f"default={peer_url}",
+            "logger": "zap",
+            "log-level": "warn",
+            "quota-backend-bytes": 4 << 30,
+        }
+    )
+
+
+def api_server_flags(
+    folder: Path, certificates: Certificates, etcd_url: str, port: int, address: str, minor_version: int
+) -> list[str]:
+    """The API server: static tokens, RBAC, an audit log."""
+    url = f"https://{address}:{port}"
+    return _flags(
+        {
+            "etcd-servers": etcd_url,
+            "bind-address": address,
+            "advertise-address": address,
+            "secure-port": port,
+            "cert-dir": folder / "certificates",
+            "tls-cert-file": certificates.serving,
+            "tls-private-key-file": certificates.serving_key,
+            "client-ca-file": certificates.authority,
+            "kubelet-preferred-address-types": "InternalIP",
+            "token-auth-file": folder / "tokens.csv",
+            "authorization-mode": "Node,RBAC",
+            "anonymous-auth": "false",
+            "service-cluster-ip-range": "10.0.0.0/24",
+            "service-account-key-file": certificates.service_account_public_key,
+            "service-account-signing-key-file": certificates.service_account_key,
+            "service-account-issuer": f"{url}/",
+            "endpoint-reconciler-type": "none",
+            "allow-privileged": "true",
+            # Without it a node is of use the moment it registers.
+            "disable-admission-plugins": "TaintNodesByCondition,StorageObjectInUseProtection",
+            "enable-priority-and-fairness": "false",
+            "max-requests-inflight": 3000,
+            "max-mutating-requests-inflight": 1500,
+            "default-not-ready-toleration-seconds": _TOLERATION_SECONDS,
+            "default-unreachable-toleration-seconds": _TOLERATION_SECONDS,
+            "audit-policy-file": folder / "audit-policy.json",
+            "audit-log-path": folder / "audit.log",
+            "audit-log-maxsize": 1000,
+        }
+        | _ttl_gate(minor_version)
+    )
+
+
+def controller_manager_flags(
+    kubeconfig: Path, certificates: Certificates, port: int, minor_version: int
+) -> list[str]:
+    """The controllers a run meets: Jobs, garbage collection, node loss, time to live, Deployments."""
+    return _flags(
+        {
+            **_component(kubeconfig, port, minor_version),
+            "service-account-private-key-file": certificates.service_account_key,
+            "root-ca-file": certificates.authority,
+            "use-service-account-credentials": "false",
+            "controllers": ",".join(CONTROLLERS),
+            "concurrent-gc-syncs": 20,
+            **_NODE_LOSS,
+        }
+        | _ttl_gate(minor_version)
+    )
+
+
+def scheduler_flags(kubeconfig: Path, port: int, minor_version: int) -> list[str]:
+    """The scheduler: what does not fit is really Unschedulable."""
+    return _flags(_component(kubeconfig, port, minor_version))
+
+
+def _component(kubeconfig: Path, port: int, minor_version: int) -> dict[str, object]:
+    insecure_port = {"port": 0} if minor_version < 24 else {}
+    return {
+        "kubeconfig": kubeconfig,
+        "leader-elect": "false",
+        "bind-address": "127.0.0.1",
+        "secure-port": port,
+        "cert-dir": kubeconfig.parent / f"certificates-{kubeconfig.stem}",
+        "authentication-skip-lookup": "true",
+        "kube-api-qps": 500,
+        "kube-api-burst": 1000,
+        **insecure_port,
+    }
+
+
+def _ttl_gate(minor_version: int) -> dict[str, object]:
+    return {"feature-gates": "TTLAfterFinished=true"} if minor_version < 21 else {}
+
+
+def _flags(options: dict[str, object]) -> list[str]:
+    return [f"--{name}={value}" for name, value in options.items()]
