@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import AsyncIterator, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -29,6 +30,8 @@ JSONObject = dict[str, Any]
 COMPONENT = "collectiverun-operator"
 PAGE_LIMIT = 100
 EVENT_MESSAGE_LIMIT = 1024
+# How the API server begins: that a Job is invalid, or that it can't even be read.
+_JOB = re.compile(r'^Job\.batch "[^"]*" is invalid: |^Job in version "v1" cannot be handled as a Job: ')
 _DENIED = "denied the request"  # how the API server words the verdict of an admission webhook
 
 _log = logging.getLogger(__name__)
@@ -88,7 +91,7 @@ class KubernetesCluster:
             await self._requests.send("create", path, query={"dryRun": "All"}, body=manifest)
         except ClusterError as error:
             if error.code in (400, 422) or (error.code == 403 and _DENIED in error.sentence):
-                return error.sentence
+                return _template_sentence(error.sentence)
             if error.code not in (403, 409):
                 raise
             # Rights and quota are not the template's fault; making the real Job will tell.
@@ -166,6 +169,11 @@ class KubernetesCluster:
                 f"Lease {namespace}/{name} does not exist; the chart makes it: install or upgrade the chart"
             )
             raise ClusterError(text, code=404, sentence=error.sentence) from error
+
+
+def _template_sentence(sentence: str) -> str:
+    """What is wrong with the Job, without its name, which is none a user knows, and without its bytes."""
+    return _JOB.sub("", sentence).split(", error found in #", 1)[0]
 
 
 def _event(run: JSONObject, type_: str, reason: str, message: str) -> JSONObject:
