@@ -66,7 +66,7 @@ class PhaseOrder(Model):
     holdout: tuple[Task, ...] = Field((), description="Tasks no phase trains on; evaluation tries them.")
     environment: EnvironmentSettings = EnvironmentSettings()
     params: dict[str, Any] = Field(
-        default_factory=dict, description="Parameters of the phase, see config.py."
+        default_factory=dict, description="Parameters of the phase, see config/."
     )
     storage: StorageOptions = StorageOptions()
     inputs: dict[Phase, tuple[ArtifactReference, ...]] = Field(default_factory=dict)

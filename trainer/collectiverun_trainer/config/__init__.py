@@ -1,0 +1,48 @@
+"""Typed parameters of every phase: the one source of the command's, the operator's and the schema's checks.
+
+Pure data: pydantic and the names of Meta-World's tasks. Nothing heavy is imported, because the operator
+reads these models too. Field names are snake_case here and lowerCamelCase in a run file. One *decision* is
+`environment.actionRepeat` env steps; every count a user writes or reads is in env steps. A field's
+description is what `kubectl explain` and the reference say about it: a sentence, with its unit.
+"""
+
+from __future__ import annotations
+
+from collectiverun_trainer.config.collective import (
+    CollectiveLossParams,
+    EvaluationParams,
+    OnlineDistillationParams,
+    RefinementParams,
+)
+from collectiverun_trainer.config.environment import EnvironmentSettings, Task
+from collectiverun_trainer.config.model import Model
+from collectiverun_trainer.config.names import PHASE_NAMES, ROBOTS, TASK_NAMES
+from collectiverun_trainer.config.sac import ExpertsParams, SACParams, StudentsParams
+from collectiverun_trainer.config.transformer import TrajectoryTransformerParams
+
+__all__ = [
+    "PARAMS",
+    "PHASE_NAMES",
+    "ROBOTS",
+    "TASK_NAMES",
+    "CollectiveLossParams",
+    "EnvironmentSettings",
+    "EvaluationParams",
+    "ExpertsParams",
+    "Model",
+    "OnlineDistillationParams",
+    "RefinementParams",
+    "SACParams",
+    "StudentsParams",
+    "Task",
+    "TrajectoryTransformerParams",
+]
+
+PARAMS: dict[str, type[Model]] = {
+    "experts": ExpertsParams,
+    "trajectoryTransformer": TrajectoryTransformerParams,
+    "onlineDistillation": OnlineDistillationParams,
+    "refinement": RefinementParams,
+    "students": StudentsParams,
+    "evaluation": EvaluationParams,
+}

@@ -1,0 +1,91 @@
+"""Tasks, robots, and how they are stepped."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from typing import Self
+
+from pydantic import Field, model_validator
+
+from collectiverun_trainer.config.model import Model
+from collectiverun_trainer.config.names import ROBOTS, TASK_NAMES
+
+
+class Task(Model):
+    """One Meta-World environment solved by one robot."""
+
+    env: str = Field(
+        description="Name of the Meta-World environment, such as reach-v3.",
+        max_length=63,
+        json_schema_extra={"enum": list(TASK_NAMES)},
+    )
+    robot: str = Field(
+        default="sawyer",
+        description="Robot that solves it; only sawyer for now.",
+        max_length=32,
+        json_schema_extra={"enum": list(ROBOTS)},
+    )
+
+    @property
+    def name(self) -> str:
+        """`<env>-<robot>`, the task's folder and its name in every table."""
+        return f"{self.env}-{self.robot}"
+
+    @model_validator(mode="after")
+    def _known(self) -> Self:
+        if self.env not in TASK_NAMES:
+            raise ValueError(
+                f"unknown task {self.env!r}{_suggestion(self.env)}; Meta-World v3 names end in '-v3'"
+            )
+        if self.robot not in ROBOTS:
+            raise ValueError(
+                f"robot {self.robot!r} is not supported yet; supported for now: {', '.join(ROBOTS)}"
+            )
+        return self
+
+
+def _suggestion(name: str) -> str:
+    close = get_close_matches(name, TASK_NAMES, n=1)
+    return f"; did you mean {close[0]!r}?" if close else ""
+
+
+class EnvironmentSettings(Model):
+    """How every phase steps Meta-World, so that its figures can be compared."""
+
+    horizon_env_steps: int = Field(
+        500,
+        ge=10,
+        le=500,
+        description="Length of an episode, in env steps; a multiple of actionRepeat. An episode never ends"
+        " early, not even at success.",
+    )
+    action_repeat: int = Field(
+        2,
+        ge=1,
+        le=10,
+        description="Length of one decision, in env steps: the action is repeated, its reward is the mean.",
+    )
+    goals: int = Field(
+        50, ge=1, le=500, description="Number of different goals (starting layouts) each task has."
+    )
+    goal_seed: int = Field(
+        0,
+        ge=0,
+        le=2**31 - 1,
+        description="Seed the goals are drawn from. Reported figures use these goals; policies are selected"
+        " on others, drawn from goalSeed + 1.",
+    )
+
+    @property
+    def horizon(self) -> int:
+        """Length of an episode in decisions."""
+        return self.horizon_env_steps // self.action_repeat
+
+    @model_validator(mode="after")
+    def _whole_decisions(self) -> Self:
+        if self.horizon_env_steps % self.action_repeat:
+            raise ValueError(
+                f"horizonEnvSteps {self.horizon_env_steps} is not a multiple of"
+                f" actionRepeat {self.action_repeat}"
+            )
+        return self
