@@ -32,6 +32,7 @@ def test_lint_has_no_warnings():
 def test_names_follow_the_release_and_do_not_stutter():
     assert the(render(), "Deployment")["metadata"]["name"] == NAME
     assert the(render(release="collectiverun-operator"), "Deployment", "collectiverun-operator")
+    assert the(render(release="collectiverun"), "Deployment", "collectiverun-operator")
     assert the(render("fullnameOverride=conductor"), "Deployment", "conductor")
     assert the(render("nameOverride=conductor"), "Deployment", "ops-conductor")
 

@@ -7,6 +7,8 @@
 {{- $name := default .Chart.Name .Values.nameOverride }}
 {{- if .Values.fullnameOverride }}
 {{- .Values.fullnameOverride | trunc 53 | trimSuffix "-" }}
+{{- else if hasPrefix (printf "%s-" .Release.Name) $name }}
+{{- $name | trunc 53 | trimSuffix "-" }}
 {{- else if contains $name .Release.Name }}
 {{- .Release.Name | replace "." "-" | trunc 53 | trimSuffix "-" }}
 {{- else }}
