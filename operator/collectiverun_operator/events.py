@@ -11,6 +11,9 @@ from collectiverun_operator import conditions
 Status = Mapping[str, Any]
 EventType = Literal["Normal", "Warning"]
 
+_SUSPENDED = (conditions.SUSPENDING.reason, conditions.IS_SUSPENDED.reason)
+_GOES_ON = conditions.IN_PROGRESS.reason
+
 
 @dataclass(frozen=True)
 class EventText:
@@ -100,13 +103,11 @@ def _queueing(before: Status, after: Status) -> Iterator[EventText]:
 
 def _suspension(before: Status, after: Status) -> Iterator[EventText]:
     old, new = _condition(before, conditions.SUSPENDED), _condition(after, conditions.SUSPENDED)
-    resting = conditions.NOT_SUSPENDED.reason
-    if new.get("reason") == old.get("reason"):
-        return
-    if new.get("reason") != resting:
-        state = "Suspended" if new.get("status") == "True" else conditions.SUSPENDING.reason
-        yield EventText("Normal", state, new.get("message", ""))
-    elif old and _condition(after, conditions.FAILED).get("reason") == conditions.IN_PROGRESS.reason:
+    was, is_now = (entry.get("reason") in _SUSPENDED for entry in (old, new))
+    if is_now and new["reason"] != old.get("reason"):
+        reason = "Suspended" if new["status"] == "True" else conditions.SUSPENDING.reason
+        yield EventText("Normal", reason, new["message"])
+    if was and not is_now and _condition(after, conditions.FAILED).get("reason") == _GOES_ON:
         yield EventText("Normal", "Resumed", "the run is suspended no longer")
 
 
