@@ -1,0 +1,79 @@
+"""Metrics: what Prometheus is told, without a series per run."""
+
+from __future__ import annotations
+
+from prometheus_client import generate_latest
+
+from collectiverun_operator.metrics import Metrics
+
+
+def exposed(metrics: Metrics) -> dict[str, float]:
+    """Every sample as Prometheus reads it."""
+    lines = generate_latest(metrics.registry).decode().splitlines()
+    return {name: float(value) for line in lines if line[0] != "#" for name, value in [line.rsplit(" ", 1)]}
+
+
+def a_status(state: str, *, application: int = 0, infrastructure: int = 0) -> dict[str, object]:
+    """A status with one phase of one member."""
+    member = {"name": "m", "applicationRetries": application, "infrastructureRetries": infrastructure}
+    phase = {"name": "experts", "state": state, "members": [member], "startTime": "2026-01-31T12:00:00Z"}
+    if state == "Succeeded":
+        phase["completionTime"] = "2026-01-31T12:05:00Z"
+    return {"phases": [phase]}
+
+
+def test_spent_retries_are_counted_once() -> None:
+    metrics = Metrics()
+    statuses = [{}, a_status("Running"), a_status("Running", application=1, infrastructure=3)]
+    for before, after in zip(statuses, [*statuses[1:], statuses[-1]], strict=True):
+        metrics.count_transition(before, after)
+    found = exposed(metrics)
+    assert found['collectiverun_retries_total{kind="application",phase="experts"}'] == 1
+    assert found['collectiverun_retries_total{kind="infrastructure",phase="experts"}'] == 3
+
+
+def test_a_budget_given_back_counts_nothing() -> None:
+    metrics = Metrics()
+    metrics.count_transition(a_status("Failed", application=2), a_status("Running"))
+    assert not any(name.startswith("collectiverun_retries_total") for name in exposed(metrics))
+
+
+def test_a_phase_is_timed_when_it_succeeds_and_only_then() -> None:
+    metrics = Metrics()
+    metrics.count_transition(a_status("Running"), a_status("Succeeded"))
+    metrics.count_transition(a_status("Succeeded"), a_status("Succeeded"))
+    found = exposed(metrics)
+    assert found['collectiverun_phase_seconds_count{phase="experts"}'] == 1
+    assert found['collectiverun_phase_seconds_sum{phase="experts"}'] == 300
+
+
+def test_states_and_the_queue_are_read_when_asked_for() -> None:
+    metrics, states, depth = Metrics(), ["Running", "Running", "Failed"], 2.0
+    metrics.watch_runs(lambda: states)
+    metrics.watch_queue(lambda: depth, lambda: 7.5)
+    found = exposed(metrics)
+    assert found['collectiverun_runs{state="Running"}'] == 2
+    assert (found["collectiverun_queue_depth"], found["collectiverun_queue_oldest_seconds"]) == (2, 7.5)
+    states.remove("Failed")
+    assert 'collectiverun_runs{state="Failed"}' not in exposed(metrics)
+
+
+def test_the_age_of_the_last_event_grows_until_the_next() -> None:
+    now = 100.0
+    metrics = Metrics(clock=lambda: now)
+    metrics.watch_events(["Job", "Pod"])
+    now = 130.0
+    metrics.saw_event("Pod")
+    now = 140.0
+    found = exposed(metrics)
+    assert found['collectiverun_watch_last_event_age_seconds{kind="Job"}'] == 40
+    assert found['collectiverun_watch_last_event_age_seconds{kind="Pod"}'] == 10
+
+
+def test_requests_are_counted_by_verb_and_code() -> None:
+    metrics = Metrics()
+    metrics.counted_request("get", 200)
+    metrics.counted_request("get", 0)
+    found = exposed(metrics)
+    assert found['collectiverun_api_requests_total{code="200",verb="get"}'] == 1
+    assert found['collectiverun_api_requests_total{code="0",verb="get"}'] == 1
