@@ -6,13 +6,12 @@ state of kopf's. `kopf run -m collectiverun_operator.handlers` works too.
 
 from __future__ import annotations
 
-import getpass
 import logging
-import os
 from typing import Any
 
 import kopf
 
+from collectiverun_operator import nameless_user  # noqa: F401  (before what it is for)
 from collectiverun_operator.errors import CollectiveRunError
 from collectiverun_operator.labels import GROUP, RUN_UID
 from collectiverun_operator.operator_settings import OperatorSettings, read_settings
@@ -30,17 +29,6 @@ PAGE_SIZE = 500
 WORKER_LIMIT = 256
 WORKER_IDLE_SECONDS = 0.1
 EXIT_SECONDS = 20
-
-
-def _name_user() -> None:
-    """Under a uid without a passwd entry, as clusters like to give, kopf finds no user name and ends."""
-    try:
-        getpass.getuser()
-    except (KeyError, OSError):
-        os.environ["USER"] = f"uid-{os.getuid()}"
-
-
-_name_user()
 
 
 @kopf.on.startup(errors=kopf.ErrorsMode.PERMANENT)
