@@ -1,0 +1,175 @@
+"""Install, upgrade and uninstall on a real API server: what comes, what goes, and above all what stays.
+
+No operator works here: test_operator_release.py has one.
+"""
+
+from uuid import uuid4
+
+import pytest
+from chart.cluster_commands import Clients, CommandError, until
+from chart.rendering import REPOSITORY
+from cluster.control_plane import ControlPlane
+
+GROUP = "collectiverl.io"
+CRD = f"collectiveruns.{GROUP}"
+CRD_FILE = REPOSITORY / "crds" / "collectiveruns.yaml"
+
+
+@pytest.fixture(scope="module")
+def clients(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("control-plane")
+    with ControlPlane(folder) as control_plane:
+        yield Clients(control_plane.kubeconfig, folder)
+
+
+@pytest.fixture
+def namespace(clients):
+    """A fresh one; afterwards no release and no definition is left."""
+    name = f"release-{uuid4().hex[:8]}"
+    clients.kubectl("create", "namespace", name)
+    yield name
+    for place in clients.names("namespaces"):
+        clients.uninstall_all(place.removeprefix("namespace/"))
+    clients.kubectl("delete", "crd", CRD, "--ignore-not-found")
+
+
+@pytest.fixture
+def second_namespace(clients, namespace):
+    clients.kubectl("create", "namespace", f"{namespace}-b")
+    return f"{namespace}-b"
+
+
+def a_run(namespace, name="first"):
+    storage = {"uri": "s3://bucket/runs", "credentials": {"secretRef": {"name": "s3"}}}
+    return {
+        "apiVersion": f"{GROUP}/v1alpha1",
+        "kind": "CollectiveRun",
+        "metadata": {"name": name, "namespace": namespace},
+        "spec": {"tasks": [{"env": "reach-v3", "robot": "sawyer"}], "storage": storage},
+    }
+
+
+def a_job_of(run):
+    owner = {key: run[key] for key in ("apiVersion", "kind")}
+    owner |= {key: run["metadata"][key] for key in ("name", "uid")} | {"controller": True}
+    metadata = {"name": "expert", "namespace": run["metadata"]["namespace"], "ownerReferences": [owner]}
+    container = {"name": "trainer", "image": "trainer", "command": ["true"]}
+    template = {"spec": {"restartPolicy": "Never", "containers": [container]}}
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": metadata,
+        "spec": {"backoffLimit": 0, "template": template},
+    }
+
+
+@pytest.fixture
+def run_and_job(clients, namespace):
+    """Makes a run with a Job; gives a function that tells their UIDs, and the Pod's."""
+
+    def make():
+        clients.kubectl("wait", "--for=condition=Established", f"crd/{CRD}", "--timeout=60s")
+        clients.apply(a_run(namespace))
+        clients.apply(a_job_of(clients.get("collectiverun", "first", "--namespace", namespace)))
+        until("the Job has a Pod", lambda: len(uids()) == 3)
+        return uids
+
+    def uids():
+        found = clients.get("collectiveruns,jobs,pods", "--namespace", namespace)["items"]
+        ours = [item for item in found if "operator" not in item["metadata"]["name"]]
+        return {item["kind"]: item["metadata"]["uid"] for item in ours}
+
+    return make
+
+
+def test_install_upgrade_and_uninstall_leave_definition_runs_and_jobs_alone(clients, namespace, run_and_job):
+    notes = clients.install("ops", namespace)
+    assert f"kubectl -n {namespace} rollout status deployment/ops-collectiverun-operator" in notes
+    uids = run_and_job()
+    before, definition = uids(), clients.get("crd", CRD)["metadata"]["uid"]
+
+    clients.install("ops", namespace, "logFormat=text", "pacing.workers=2", verb="upgrade")
+    assert clients.get("deployment", "ops-collectiverun-operator", "--namespace", namespace)["spec"]
+    assert uids() == before
+
+    clients.helm("uninstall", "ops", "--namespace", namespace, "--wait")
+    assert clients.names("deployment,lease,service,role,rolebinding", "--namespace", namespace) == set()
+    assert not [name for name in clients.names("clusterroles,clusterrolebindings") if namespace in name]
+    assert uids() == before
+    assert clients.get("crd", CRD)["metadata"]["uid"] == definition
+
+
+def test_the_same_release_takes_the_kept_definition_up_again(clients, namespace, run_and_job):
+    clients.install("ops", namespace)
+    uids = run_and_job()
+    before = uids()
+    clients.helm("uninstall", "ops", "--namespace", namespace)
+    clients.install("ops", namespace)
+    assert uids() == before
+
+
+def test_an_upgrade_that_gives_the_definition_up_does_not_delete_it(clients, namespace, run_and_job):
+    clients.install("ops", namespace)
+    uids = run_and_job()
+    before = uids()
+    clients.install("ops", namespace, "crd.install=false", verb="upgrade")
+    assert uids() == before
+
+
+def test_an_upgrade_brings_the_definition_of_the_chart(clients, namespace):
+    clients.install("ops", namespace)
+    clients.kubectl(
+        "patch", "crd", CRD, "--type=json", '--patch=[{"op": "remove", "path": "/spec/names/shortNames"}]'
+    )
+    clients.install("ops", namespace, "logFormat=text", "--force-conflicts", verb="upgrade")
+    assert clients.get("crd", CRD)["spec"]["names"]["shortNames"] == ["crun"]
+
+
+def test_another_release_does_not_take_a_definition_that_is_not_its_own(clients, namespace):
+    clients.install("ops", namespace)
+    with pytest.raises(CommandError, match="cannot be imported into the current release"):
+        clients.install("other", namespace)
+
+
+def test_two_namespaced_releases_share_one_definition_and_stay_apart(clients, namespace, second_namespace):
+    clients.install("ops", namespace, f"watchNamespaces={{{namespace}}}")
+    clients.install("ops", second_namespace, f"watchNamespaces={{{second_namespace}}}", "crd.install=false")
+    for own, other in [(namespace, second_namespace), (second_namespace, namespace)]:
+        account = f"system:serviceaccount:{own}:ops-collectiverun-operator"
+        assert clients.can(account, "create", "jobs", "--namespace", own)
+        assert not clients.can(account, "create", "jobs", "--namespace", other)
+    clients.helm("uninstall", "ops", "--namespace", second_namespace)
+    assert clients.get("deployment", "ops-collectiverun-operator", "--namespace", namespace)
+    assert clients.get("crd", CRD)
+
+
+def test_full_rights_in_one_namespace_are_enough_for_a_namespaced_release(clients, namespace):
+    owner = f"owner-of-{namespace}"
+    clients.kubectl("create", "--validate=false", "--filename", str(CRD_FILE))  # a server before 1.25
+    clients.kubectl("create", "role", "owner", "--verb=*", "--resource=*.*", "--namespace", namespace)
+    clients.kubectl(
+        "create", "rolebinding", "owner", "--role=owner", f"--user={owner}", "--namespace", namespace
+    )
+    values = (f"watchNamespaces={{{namespace}}}", "crd.install=false", "userRoles.create=false")
+    clients.install("ops", namespace, *values, "--kube-as-user", owner)
+    assert clients.get("deployment", "ops-collectiverun-operator", "--namespace", namespace)
+
+
+@pytest.mark.parametrize(
+    ("role", "allowed", "refused"),
+    [
+        ("view", ["get", "list", "watch"], ["create", "patch", "delete"]),
+        ("edit", ["get", "create", "patch", "delete"], []),
+        ("admin", ["get", "create", "patch", "delete"], []),
+    ],
+)
+def test_people_with_the_clusters_own_roles_get_runs(clients, namespace, role, allowed, refused):
+    clients.install("ops", namespace)
+    user = f"{role}-of-{namespace}"
+    words = ("rolebinding", user, f"--clusterrole={role}", f"--user={user}", "--namespace", namespace)
+    clients.kubectl("create", *words)
+    where = (f"collectiveruns.{GROUP}", "--namespace", namespace)
+    for verb in allowed:
+        until(f"{role} may {verb}", lambda verb=verb: clients.can(user, verb, *where), 30)
+    assert not [verb for verb in refused if clients.can(user, verb, *where)]
+    assert not clients.can(user, "patch", *where, "--subresource=status")
