@@ -64,10 +64,17 @@ def run_schema() -> JSONObject:
                 },
             },
             "spec": structural_schema(Spec, with_defaults=True),
-            "status": structural_schema(RunStatus, with_defaults=False),
+            "status": _status_schema(),
         },
     }
     return with_rules(with_list_types(schema))
+
+
+def _status_schema() -> JSONObject:
+    schema = structural_schema(RunStatus, with_defaults=False)
+    # A run that is rejected before it ever began has conditions, and nothing that a beginning settles.
+    schema.pop("required", None)
+    return schema
 
 
 def _version() -> JSONObject:
