@@ -150,7 +150,9 @@ class RunStatus(Record):
     )
     active_since: Moment | None = Field(None, description="Since when it is active, if it is.")
     success: NetworkSuccess = Field(NetworkSuccess(), description="Success of each kind of network.")
-    best_success: Rates | None = Field(None, description="The best of them.")
+    best_success: Rates | None = Field(
+        None, description="Success rates of the best network so far, each from 0 to 1."
+    )
     success_rate: Short = Field("", description="bestSuccess.anyStep for people, such as 87 %.")
     eta_seconds: Count | None = Field(None, description="Estimated time left in the phase, in seconds.")
     eta: Short = Field("", description="etaSeconds for people, such as 12m or 1h5m.")

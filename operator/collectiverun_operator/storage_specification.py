@@ -11,6 +11,9 @@ from pydantic import AfterValidator, Field, field_validator, model_validator
 from collectiverun_trainer.config import Model
 
 BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+# What the schema of the resource can say of both; the functions below say the rest, in sentences.
+URI_PATTERN = r"^(s3|file)://[^\s?#]+$"
+ENDPOINT_PATTERN = r"^https?://[^\s/?#]\S*$"
 OBJECT_NAME = r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"
 
 ObjectName = Annotated[str, Field(min_length=1, max_length=253, pattern=OBJECT_NAME)]
@@ -21,9 +24,9 @@ def _check_storage_uri(uri: str) -> str:
     parts = urlsplit(uri)
     if parts.query or parts.fragment or any(character.isspace() for character in uri):
         raise ValueError(f"{uri!r} must not contain spaces, '?' or '#'")
-    if parts.scheme == "s3":
+    if uri.startswith("s3://"):
         return _check_bucket(uri, parts.netloc)
-    if parts.scheme == "file":
+    if uri.startswith("file://"):
         return _check_directory(uri, parts.netloc, parts.path)
     if parts.scheme == "memory":
         raise ValueError(f"{uri!r} lives inside one process and is for tests only; use file:// or s3://")
@@ -51,15 +54,15 @@ def _check_directory(uri: str, host: str, path: str) -> str:
 class SecretReference(Model):
     """A Secret in the run's namespace with the keys AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."""
 
-    name: ObjectName = Field(description="Name of the Secret.")
+    name: ObjectName = Field(description="Name of a Secret in the run's namespace.")
 
 
 class Credentials(Model):
     """Where Pods get their storage credentials from: exactly one of the two."""
 
-    secret_ref: SecretReference | None = Field(None, description="A Secret with static keys.")
+    secret_ref: SecretReference | None = Field(None, description="Secret with static keys.")
     service_account_name: ObjectName | None = Field(
-        None, description="A service account with a cloud identity."
+        None, description="Service account whose cloud identity may write to the bucket."
     )
 
     @model_validator(mode="after")
@@ -72,27 +75,41 @@ class Credentials(Model):
 class CABundle(Model):
     """Certificates to trust, in a ConfigMap of the run's namespace."""
 
-    config_map_name: ObjectName = Field(description="Name of the ConfigMap.")
+    config_map_name: ObjectName = Field(description="Name of a ConfigMap in the run's namespace.")
     key: str = Field(
-        "ca.crt", max_length=253, pattern=r"^[-._a-zA-Z0-9]+$", description="Key of the PEM file."
+        "ca.crt",
+        max_length=253,
+        pattern=r"^[-._a-zA-Z0-9]+$",
+        description="Key in it whose value are certificates in PEM format.",
     )
 
 
 class Storage(Model):
-    """Where artifacts live."""
+    """Where artifacts live: an S3 bucket, or a directory that every Pod mounts."""
 
     # 256 keeps a status with two phases of 64 members, and their phase orders, within their limits.
     uri: Annotated[str, Field(min_length=1, max_length=256), AfterValidator(_check_storage_uri)] = Field(
-        description="s3://bucket/prefix or file:///directory; the run's folder is made below it."
+        description="s3://bucket/prefix or file:///directory; the run makes its own folder below it.",
+        json_schema_extra={"pattern": URI_PATTERN},
     )
-    endpoint: str | None = Field(None, max_length=256, description="URL of an S3 server other than AWS.")
-    region: str | None = Field(None, max_length=64, description="Region, such as eu-central-1.")
+    endpoint: str | None = Field(
+        None,
+        max_length=256,
+        description="URL of an S3 server other than AWS, such as https://s3.example.com:9000.",
+        json_schema_extra={"pattern": ENDPOINT_PATTERN},
+    )
+    region: str | None = Field(None, max_length=64, description="Region of the bucket, such as eu-central-1.")
     addressing: Literal["Path", "Virtual"] = Field(
-        "Path", description="Bucket in the path or in the host name."
+        "Path",
+        description="Where requests name the bucket: Path (most servers) or Virtual, in the host name.",
     )
-    insecure: bool = Field(False, description="Do not verify the server's certificate.")
-    credentials: Credentials | None = Field(None, description="On Kubernetes, needed for s3://.")
-    ca_bundle: CABundle | None = Field(None, description="Certificates to trust, on Kubernetes.")
+    insecure: bool = Field(False, description="Do not verify the certificate of the endpoint.")
+    credentials: Credentials | None = Field(
+        None, description="Where Pods get their credentials from; required for s3:// on Kubernetes."
+    )
+    ca_bundle: CABundle | None = Field(
+        None, description="Certificates to trust instead of the image's own; on Kubernetes only."
+    )
 
     @property
     def scheme(self) -> str:
@@ -102,7 +119,6 @@ class Storage(Model):
     @field_validator("endpoint")
     @classmethod
     def _http(cls, endpoint: str | None) -> str | None:
-        parts = urlsplit(endpoint or "https://aws")
-        if parts.scheme not in ("http", "https") or not parts.netloc:
+        if endpoint is not None and not re.fullmatch(ENDPOINT_PATTERN, endpoint):
             raise ValueError(f"{endpoint!r} is not a URL; write https://host:port")
         return endpoint

@@ -4,15 +4,25 @@ from __future__ import annotations
 
 import yaml
 
-from collectiverun_operator.manifests.crd import custom_resource_definition
+from collectiverun_operator.manifests.api_reference import api_reference
+from collectiverun_operator.manifests.chart_template import chart_template
+from collectiverun_operator.manifests.crd import custom_resource_definition, run_schema
 
 CRD_FILE = "crds/collectiveruns.yaml"
+TEMPLATE_FILE = "charts/collectiverun-operator/templates/crd.yaml"
+REFERENCE_FILE = "docs/reference/api.md"
+
 _HEADER = "# Generated from the typed models by `make manifests`; do not edit.\n"
 
 
 def generated_files() -> dict[str, str]:
     """Path below the repository to content."""
-    return {CRD_FILE: _HEADER + as_yaml(custom_resource_definition())}
+    definition = _HEADER + as_yaml(custom_resource_definition())
+    return {
+        CRD_FILE: definition,
+        TEMPLATE_FILE: chart_template(definition),
+        REFERENCE_FILE: api_reference(run_schema()),
+    }
 
 
 class _Dumper(yaml.SafeDumper):
