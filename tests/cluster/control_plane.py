@@ -42,12 +42,15 @@ _UNAUDITED = [USERS[name][0] for name in (CONTROLLER_MANAGER, SCHEDULER, NODE)] 
 class ControlPlane:
     """One control plane, with its files in `folder`."""
 
-    def __init__(self, folder: Path, address: str = "127.0.0.1", outlive: bool = False) -> None:
+    def __init__(
+        self, folder: Path, address: str = "127.0.0.1", outlive: bool = False, port: int | None = None
+    ) -> None:
         self.folder = folder.absolute()
         self.certificates = Certificates(self.folder / "pki")
         self.audit_log = self.folder / "audit.log"
         self.address = address
         self._outlive = outlive
+        self._wanted_port = port
         self._tokens = {name: secrets.token_hex(16) for name in USERS}
         self._daemons: list[Daemon] = []
 
@@ -125,7 +128,8 @@ class ControlPlane:
         return _answers(f"{self.url}/readyz", self.admin_token, context)
 
     def _choose_ports(self) -> None:
-        self._port, etcd, peer, self._controllers_port, self._scheduler_port = free_ports(5)
+        free, etcd, peer, self._controllers_port, self._scheduler_port = free_ports(5)
+        self._port = self._wanted_port or free
         self._etcd_url, self._peer_url = f"http://127.0.0.1:{etcd}", f"http://127.0.0.1:{peer}"
 
     def _write_files(self) -> None:

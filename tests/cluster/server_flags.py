@@ -27,11 +27,11 @@ CONTROLLERS = (
 # where all are lost a control plane takes that for its own fault.
 _NODE_LOSS = {
     "node-monitor-period": "1s",
-    "node-monitor-grace-period": "8s",
+    "node-monitor-grace-period": "10s",
     "node-startup-grace-period": "20s",
     "node-eviction-rate": "10",
 }
-_TOLERATION_SECONDS = "2"
+_TOLERATION_SECONDS = "3"
 
 
 def etcd_flags(data: Path, client_url: str, peer_url: str) -> list[str]:

@@ -1,0 +1,159 @@
+"""The API server as a node sees it: JSON in and out, and a watch that never gives up."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import logging
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+JSONObject = dict[str, Any]
+
+RETRY_SECONDS = 0.3
+STRATEGIC_MERGE = "application/strategic-merge-patch+json"
+_CONCURRENT_REQUESTS = 64
+
+log = logging.getLogger(__name__)
+
+
+class ApiError(RuntimeError):
+    """The API server refused a request."""
+
+    def __init__(self, code: int, message: str) -> None:
+        super().__init__(f"{code}: {message}")
+        self.code = code
+
+
+@dataclass(frozen=True)
+class Access:
+    """What a kubeconfig file says."""
+
+    url: str
+    token: str
+    authority: str
+
+    @classmethod
+    def read(cls, kubeconfig: Path) -> Access:
+        """Of the only cluster and the only user in the file."""
+        document = json.loads(kubeconfig.read_text())
+        cluster, user = document["clusters"][0]["cluster"], document["users"][0]["user"]
+        authority = base64.b64decode(cluster["certificate-authority-data"]).decode()
+        return cls(cluster["server"], user["token"], authority)
+
+
+class ApiClient:
+    """Requests of one node. One that gets no answer is repeated until there is one."""
+
+    def __init__(self, access: Access, session: aiohttp.ClientSession) -> None:
+        self.access = access
+        self._session = session
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, kubeconfig: Path) -> AsyncIterator[ApiClient]:
+        """A client with a session of its own."""
+        access = Access.read(kubeconfig)
+        context = ssl.create_default_context(cadata=access.authority)
+        connector = aiohttp.TCPConnector(ssl=context, limit=_CONCURRENT_REQUESTS)
+        headers = {"Authorization": f"Bearer {access.token}"}
+        async with aiohttp.ClientSession(connector=connector, headers=headers) as session:
+            yield cls(access, session)
+
+    async def request(
+        self, method: str, path: str, body: JSONObject | None = None, content_type: str = "application/json"
+    ) -> JSONObject:
+        """The answer; ApiError if it is a refusal."""
+        while True:
+            try:
+                return await self._once(method, path, body, content_type)
+            except (aiohttp.ClientError, TimeoutError) as error:
+                log.info("%s %s: %r, tried again", method, path, error)
+            except ApiError as error:
+                if error.code < 500 and error.code != 429:
+                    raise
+                log.info("%s %s: %s, tried again", method, path, error)
+            await asyncio.sleep(RETRY_SECONDS)
+
+    async def patch_status(self, path: str, status: JSONObject) -> None:
+        """Merge into the status of an object; one that is gone needs none."""
+        try:
+            await self.request("PATCH", f"{path}/status", {"status": status}, STRATEGIC_MERGE)
+        except ApiError as error:
+            if error.code != 404:
+                raise
+
+    async def find(self, path: str) -> JSONObject | None:
+        """The object, or None if there is none."""
+        try:
+            return await self.request("GET", path)
+        except ApiError as error:
+            if error.code == 404:
+                return None
+            raise
+
+    async def watch(self, path: str, selector: str) -> AsyncIterator[tuple[str, JSONObject]]:
+        """(type, object) of all there is (type LISTED, then one SYNCED) and of what happens from then on.
+
+        Begins anew, with everything there is, whenever the watch breaks.
+        """
+        while True:
+            found = await self.request("GET", f"{path}?{selector}")
+            for item in found["items"]:
+                yield "LISTED", item
+            yield "SYNCED", found
+            try:
+                async for event in self._stream(path, selector, found["metadata"]["resourceVersion"]):
+                    yield event["type"], event["object"]
+            except (aiohttp.ClientError, TimeoutError) as error:
+                log.info("the watch of %s broke: %r", path, error)
+            await asyncio.sleep(RETRY_SECONDS)
+
+    async def _once(self, method: str, path: str, body: JSONObject | None, content_type: str) -> JSONObject:
+        async with self._session.request(
+            method,
+            self.access.url + path,
+            data=None if body is None else json.dumps(body),
+            headers={"Content-Type": content_type},
+            timeout=aiohttp.ClientTimeout(total=30),
+        ) as answer:
+            document: JSONObject = json.loads(await answer.read())
+            if answer.status >= 400:
+                raise ApiError(answer.status, str(document.get("message")))
+            return document
+
+    async def _stream(self, path: str, selector: str, version: str) -> AsyncIterator[JSONObject]:
+        url = f"{self.access.url}{path}?{selector}&watch=1&resourceVersion={version}"
+        endless = aiohttp.ClientTimeout(total=None, sock_connect=10)
+        async with self._session.get(url, timeout=endless) as answer:
+            rest = b""
+            async for chunk in answer.content.iter_any():
+                *lines, rest = (rest + chunk).split(b"\n")
+                for line in lines:
+                    event = json.loads(line)
+                    if event["type"] == "ERROR" or "type" not in event:
+                        return
+                    yield event
+
+
+def pod_path(pod: JSONObject) -> str:
+    """Where a Pod lies on the API server."""
+    metadata = pod["metadata"]
+    return f"/api/v1/namespaces/{metadata['namespace']}/pods/{metadata['name']}"
+
+
+async def remove_pod(api: ApiClient, pod: JSONObject) -> None:
+    """Take a Pod whose containers have ended off the API server: exactly this one."""
+    options = {"gracePeriodSeconds": 0, "preconditions": {"uid": pod["metadata"]["uid"]}}
+    try:
+        await api.request("DELETE", pod_path(pod), options)
+    except ApiError as error:
+        if error.code not in (404, 409):
+            raise
