@@ -55,8 +55,8 @@ def run_schema() -> JSONObject:
         "description": _DESCRIPTION,
         "required": ["spec"],
         "properties": {
-            "apiVersion": {"type": "string", "description": f"{API_VERSION}.", "maxLength": 64},
-            "kind": {"type": "string", "description": f"{KIND}.", "maxLength": 64},
+            "apiVersion": {"type": "string", "description": f"Always {API_VERSION}.", "maxLength": 64},
+            "kind": {"type": "string", "description": f"Always {KIND}.", "maxLength": 64},
             "metadata": {
                 "type": "object",
                 "properties": {

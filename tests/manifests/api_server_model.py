@@ -1,0 +1,152 @@
+"""What an API server does with a structural schema: prune, fill in defaults, check bounds and CEL rules.
+
+For properties over thousands of documents. `test_on_an_api_server.py` shows that the real one does the same.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import cel
+
+JSONObject = dict[str, Any]
+_PRESERVES = "x-kubernetes-preserve-unknown-fields"
+
+
+def nodes(schema: JSONObject, path: str = "") -> Iterator[tuple[str, JSONObject]]:
+    """Every schema in a schema with its path, such as `spec.tasks[].env`; the values of a map are `{}`."""
+    yield path, schema
+    for name, field in schema.get("properties", {}).items():
+        yield from nodes(field, f"{path}.{name}".removeprefix("."))
+    if "items" in schema:
+        yield from nodes(schema["items"], f"{path}[]")
+    if "additionalProperties" in schema:
+        yield from nodes(schema["additionalProperties"], f"{path}{{}}")
+
+
+def node(schema: JSONObject, path: str) -> JSONObject:
+    """The schema at a path."""
+    return dict(nodes(schema))[path]
+
+
+def pruned(schema: JSONObject, value: Any) -> Any:
+    """The value without the fields that the schema does not know."""
+    if isinstance(value, list):
+        return [pruned(schema.get("items", {}), entry) for entry in value]
+    if not isinstance(value, dict) or schema.get(_PRESERVES):
+        return value
+    if "additionalProperties" in schema:
+        return {key: pruned(schema["additionalProperties"], entry) for key, entry in value.items()}
+    known = schema.get("properties", {})
+    return {key: pruned(known[key], entry) for key, entry in value.items() if key in known}
+
+
+def with_defaults(schema: JSONObject, value: Any) -> Any:
+    """The value with the schema's defaults where nothing is said."""
+    if isinstance(value, list):
+        return [with_defaults(schema["items"], entry) for entry in value]
+    if not isinstance(value, dict):
+        return value
+    known = schema.get("properties", {})
+    filled = {key: field["default"] for key, field in known.items() if "default" in field} | value
+    return {key: with_defaults(known.get(key, {}), entry) for key, entry in filled.items()}
+
+
+def violations(schema: JSONObject, value: Any, path: str = "") -> list[str]:
+    """Paths at which a value breaks types or bounds."""
+    found = [] if _fits(schema, value) else [path]
+    if isinstance(value, dict):
+        found += [f"{path}.{name}" for name in schema.get("required", ()) if name not in value]
+        inner = schema.get("properties", {})
+        for key, entry in value.items():
+            found += violations(
+                inner.get(key, schema.get("additionalProperties", {})), entry, f"{path}.{key}"
+            )
+    if isinstance(value, list):
+        for index, entry in enumerate(value):
+            found += violations(schema["items"], entry, f"{path}[{index}]")
+    return found
+
+
+def broken_rules(schema: JSONObject, run: JSONObject, before: JSONObject | None = None) -> list[str]:
+    """Messages of the CEL rules that a run breaks, as a change of `before` if that is given."""
+    found = []
+    for path, described in nodes(schema):
+        for rule in described.get("x-kubernetes-validations", ()):
+            for new, old in _values(schema, path, run, before):
+                is_transition = "oldSelf" in rule["rule"]
+                if (not is_transition or old is not None) and not _holds(rule["rule"], new, old):
+                    found.append(rule["message"])
+    return found
+
+
+def _holds(rule: str, new: Any, old: Any) -> bool:
+    return bool(cel.evaluate(rule, {"self": new} if old is None else {"self": new, "oldSelf": old}))
+
+
+def _values(
+    schema: JSONObject, path: str, run: JSONObject, before: JSONObject | None
+) -> Iterator[tuple[Any, Any]]:
+    new = _typed(schema, with_defaults(schema, run))
+    old = None if before is None else _typed(schema, with_defaults(schema, before))
+    for name in filter(None, path.split(".")):
+        if name not in new:
+            return
+        new, old = new[name], old.get(name) if old is not None else None
+    yield new, old
+
+
+def _typed(schema: JSONObject, value: Any) -> Any:
+    """JSON has one kind of number, CEL has two."""
+    if isinstance(value, dict):
+        known = schema.get("properties", {})
+        return {key: _typed(known.get(key, {}), entry) for key, entry in value.items()}
+    if isinstance(value, list):
+        return [_typed(schema.get("items", {}), entry) for entry in value]
+    return float(value) if schema.get("type") == "number" else value
+
+
+_TYPES: dict[str, tuple[type, ...]] = {
+    "object": (dict,),
+    "array": (list,),
+    "string": (str,),
+    "boolean": (bool,),
+    "integer": (int,),
+    "number": (int, float),
+}
+
+
+def _fits(schema: JSONObject, value: Any) -> bool:
+    kind = schema.get("type")
+    if kind is not None and (
+        not isinstance(value, _TYPES[kind]) or (isinstance(value, bool) and kind != "boolean")
+    ):
+        return False
+    if "enum" in schema and value not in schema["enum"]:
+        return False
+    if isinstance(value, str):
+        return _is_between(schema, len(value), "Length") and bool(re.search(schema.get("pattern", ""), value))
+    if isinstance(value, list):
+        return _is_between(schema, len(value), "Items") and _is_a_map(schema, value)
+    return isinstance(value, dict | bool) or _is_in_range(schema, value)
+
+
+def _is_between(schema: JSONObject, length: int, what: str) -> bool:
+    return schema.get(f"min{what}", 0) <= length <= schema.get(f"max{what}", length)
+
+
+def _is_a_map(schema: JSONObject, value: list[Any]) -> bool:
+    keys = schema.get("x-kubernetes-list-map-keys", ())
+    found = [tuple(with_defaults(schema["items"], entry).get(key) for key in keys) for entry in value if keys]
+    return len(found) == len(set(found))
+
+
+def _is_in_range(schema: JSONObject, value: float) -> bool:
+    lowest, highest = schema.get("minimum", value), schema.get("maximum", value)
+    if (value == lowest and schema.get("exclusiveMinimum")) or (
+        value == highest and schema.get("exclusiveMaximum")
+    ):
+        return False
+    return bool(lowest <= value <= highest)

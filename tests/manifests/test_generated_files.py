@@ -1,0 +1,92 @@
+"""What is generated is as the models are now, and of a size and form that Kubernetes and Helm take."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from cluster.client_tools import helm
+
+from collectiverun_operator.manifests.crd import custom_resource_definition
+from collectiverun_operator.manifests.files import CRD_FILE, REFERENCE_FILE, TEMPLATE_FILE, generated_files
+
+ROOT = Path(__file__).parents[2]
+CHART = ROOT / "charts" / "collectiverun-operator"
+RULES = "x-kubernetes-validations"
+
+
+def manifests(*options):
+    command = [sys.executable, "-m", "collectiverun_operator.manifests", *map(str, options)]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+def rendered(*options):
+    command = [helm(), "template", "it", CHART, *options]
+    text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    found = [entry for entry in yaml.safe_load_all(text) if entry]
+    return [entry for entry in found if entry["kind"] == "CustomResourceDefinition"]
+
+
+def without_rules(value):
+    if isinstance(value, dict):
+        return {key: without_rules(entry) for key, entry in value.items() if key != RULES}
+    return [without_rules(entry) for entry in value] if isinstance(value, list) else value
+
+
+def test_the_committed_files_are_what_the_models_give():
+    checked = manifests("--check")
+    assert checked.returncode == 0, checked.stderr
+
+
+@pytest.mark.parametrize("path", [CRD_FILE, TEMPLATE_FILE, REFERENCE_FILE])
+def test_a_file_that_drifted_is_named_and_written_anew(tmp_path, path):
+    for name in generated_files():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, tmp_path / name)
+    (tmp_path / path).write_text((ROOT / path).read_text() + "edited\n")
+    checked = manifests("--check", "--root", tmp_path)
+    assert (checked.returncode, checked.stderr) == (1, f"not as generated: {path}; run `make manifests`\n")
+    assert manifests("--root", tmp_path).stdout == f"wrote {path}\n"
+    assert manifests("--check", "--root", tmp_path).returncode == 0
+
+
+def test_the_definition_fits_into_the_annotation_of_kubectl_apply():
+    assert len((ROOT / CRD_FILE).read_bytes()) < 200_000
+    assert len(json.dumps(custom_resource_definition())) < 200_000
+
+
+def test_the_chart_carries_the_definition_and_keeps_it():
+    (definition,) = rendered("--kube-version", "1.25.0")
+    assert definition["metadata"].pop("annotations") == {"helm.sh/resource-policy": "keep"}
+    assert definition == yaml.safe_load((ROOT / CRD_FILE).read_text())
+    assert RULES in json.dumps(definition)
+
+
+def test_servers_that_do_not_know_rules_get_the_definition_without_them():
+    (definition,) = rendered("--kube-version", "1.24.17")
+    assert RULES not in json.dumps(definition)
+    assert definition["spec"] == without_rules(custom_resource_definition()["spec"])
+
+
+def test_the_definition_can_be_left_out():
+    assert rendered("--set", "crd.install=false") == []
+
+
+def test_the_reference_has_a_row_for_every_field_of_the_spec():
+    page = (ROOT / REFERENCE_FILE).read_text()
+    for name in ("stopAtSuccess", "embeddingSize", "bonusMinStd", "videoSize", "pendingDeadlineSeconds"):
+        assert page.count(f"| `{name}` |") == 1, name
+
+
+def test_every_link_of_the_reference_leads_somewhere():
+    page = (ROOT / REFERENCE_FILE).read_text()
+    headings = {
+        "".join(character for character in line.lower() if character.isalnum())
+        for line in page.splitlines()
+        if line.startswith("## ")
+    }
+    targets = {piece.split(")")[0] for piece in page.split("](#")[1:]}
+    assert targets and targets <= headings
