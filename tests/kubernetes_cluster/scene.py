@@ -1,0 +1,126 @@
+"""A namespace on a real API server, and what a test does there as users and nodes do."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+from uuid import uuid4
+
+from unit_operator.builders import KUBERNETES, a_body, a_manifest
+
+from collectiverun_operator.cluster import kubernetes_paths as paths
+from collectiverun_operator.cluster.kubernetes import KubernetesCluster
+from collectiverun_operator.cluster.kubernetes_client import connect
+from collectiverun_operator.cluster.kubernetes_requests import MERGE_PATCH, KubernetesRequests
+from collectiverun_operator.cluster.object_cache import ObjectCache
+from collectiverun_operator.resource import parse_run
+
+JSONObject = dict[str, Any]
+T = TypeVar("T")
+
+S3 = {"uri": "s3://bucket/runs", "credentials": {"secretRef": {"name": "s3"}}}
+PATIENCE_SECONDS = 60.0
+
+
+@dataclass
+class Stage:
+    """What a test has in its hands while it is connected."""
+
+    cluster: KubernetesCluster
+    cache: ObjectCache
+    admin: KubernetesRequests
+    namespace: str
+    requests: list[tuple[str, int]] = field(default_factory=list)
+
+    async def make_run(self, name: str = "demo", **spec: Any) -> JSONObject:
+        """A run, as the API server has it."""
+        body = a_body(name=name, metadata={"namespace": self.namespace}, storage=S3, **spec)
+        body["metadata"].pop("generation")
+        return await self.admin.send("create", paths.runs(self.namespace), body=body)
+
+    async def change(self, path: str, patch: JSONObject) -> JSONObject:
+        """Somebody changes something."""
+        return await self.admin.send("patch", path, body=patch, content_type=MERGE_PATCH)
+
+    async def remove(self, path: str) -> None:
+        """Somebody deletes something, and it is gone at once."""
+        body = {"propagationPolicy": "Background", "gracePeriodSeconds": 0}
+        await self.admin.send("delete", path, body=body)
+
+    async def pods(self) -> list[JSONObject]:
+        """Every Pod of the namespace as it is now."""
+        items: list[JSONObject] = (await self.admin.send("list", paths.pods(self.namespace)))["items"]
+        return items
+
+    async def jobs(self) -> list[JSONObject]:
+        """Every Job of the namespace as it is now."""
+        items: list[JSONObject] = (await self.admin.send("list", paths.jobs(self.namespace)))["items"]
+        return items
+
+    async def pod_of(self, job: JSONObject) -> JSONObject:
+        """The Pod that the Job controller makes for a Job."""
+
+        async def found() -> JSONObject | None:
+            owners = {pod["metadata"]["ownerReferences"][0]["uid"]: pod for pod in await self.pods()}
+            return owners.get(job["metadata"]["uid"])
+
+        return await eventually(found)
+
+    async def set_pod_status(self, pod: JSONObject, status: JSONObject) -> None:
+        """What a kubelet would report."""
+        path = f"{paths.pods(self.namespace)}/{pod['metadata']['name']}/status"
+        await self.change(path, {"status": status})
+
+    async def finished(self, job: JSONObject) -> JSONObject:
+        """The Job once its controller calls it finished."""
+
+        async def found() -> JSONObject | None:
+            now = await self.admin.find(paths.job(self.namespace, job["metadata"]["name"]))
+            return now if now and now["status"].get("conditions") else None
+
+        return await eventually(found)
+
+
+async def eventually(look: Callable[[], Awaitable[T | None]]) -> T:
+    """What `look` finds as soon as it finds something; gives up after a generous while."""
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while (found := await look()) is None:
+            await asyncio.sleep(0.1)
+    return found
+
+
+def manifest_of(run: JSONObject, *, attempt: int = 1, phase: str = "experts") -> JSONObject:
+    """The manifest of a run's first Job."""
+    return a_manifest(parse_run(run, KUBERNETES), phase, attempt=attempt)
+
+
+@dataclass(frozen=True)
+class Theatre:
+    """Where scenes are played: an API server's administrator and a namespace of the test's own."""
+
+    kubeconfig: Path
+    namespace: str
+
+    def play(self, scene: Callable[[Stage], Awaitable[T]], **options: Any) -> T:
+        """Connect, play, close. `options` go to KubernetesCluster."""
+        return asyncio.run(self._play(scene, options))
+
+    async def _play(self, scene: Callable[[Stage], Awaitable[T]], options: dict[str, Any]) -> T:
+        api, cache, requests = await connect(), ObjectCache(), []
+        cluster = KubernetesCluster(
+            api, cache, on_request=lambda verb, code: requests.append((verb, code)), **options
+        )
+        try:
+            return await scene(Stage(cluster, cache, KubernetesRequests(api), self.namespace, requests))
+        finally:
+            await cluster.close()
+            await api.close()
+
+
+def new_namespace() -> JSONObject:
+    """A namespace nobody else has."""
+    name = f"cluster-{uuid4().hex[:8]}"
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}

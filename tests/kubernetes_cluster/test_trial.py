@@ -1,0 +1,78 @@
+"""What a real API server has against a Pod template, before any Job is made."""
+
+from __future__ import annotations
+
+import pytest
+from kubernetes_cluster.scene import Stage, Theatre
+from unit_operator.builders import KUBERNETES, NOON
+
+from collectiverun_operator.cluster import kubernetes_paths as paths
+from collectiverun_operator.reconciler import reconcile
+from collectiverun_operator.resource import parse_run
+from collectiverun_operator.trial_jobs import trial_jobs
+
+REFUSED = {
+    "an unknown operator": ({"tolerations": [{"key": "a", "operator": "Nope"}]}, "tolerations[0].operator"),
+    "a wrong type": ({"nodeSelector": "gpu"}, "NodeSelector"),
+    "a volume that is not there": (
+        {"containers": [{"name": "trainer", "volumeMounts": [{"name": "data", "mountPath": "/data"}]}]},
+        'volumeMounts[0].name: Not found: "data"',
+    ),
+    "a bad label": ({"nodeSelector": {"a b": "c"}}, "nodeSelector"),
+}
+
+
+async def trials(stage: Stage, run):
+    return [await stage.cluster.trial(manifest) for _, manifest in trial_jobs(parse_run(run, KUBERNETES))]
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_a_template_is_refused_in_the_servers_words_without_the_jobs_name(theatre: Theatre, name):
+    spec, words = REFUSED[name]
+
+    async def scene(stage: Stage):
+        run = await stage.make_run(podTemplate={"spec": spec})
+        (sentence,) = await trials(stage, run)
+        assert words in sentence
+        assert "demo-experts" not in sentence
+        assert "error found in" not in sentence
+
+    theatre.play(scene)
+
+
+def test_requests_above_limits_are_refused_too(theatre: Theatre):
+    async def scene(stage: Stage):
+        resources = {"requests": {"cpu": "2"}, "limits": {"cpu": "1"}}
+        run = await stage.make_run(phases={"experts": {"resources": resources}})
+        refused, accepted = await trials(stage, run)
+        assert "must be less than or equal to cpu limit" in refused
+        assert accepted is None
+
+    theatre.play(scene)
+
+
+def test_a_good_template_is_taken_and_the_trial_leaves_nothing_behind(theatre: Theatre):
+    async def scene(stage: Stage):
+        run = await stage.make_run(podTemplate={"spec": {"priorityClassName": "no-such-class"}})
+        assert await trials(stage, run) == [None]
+        assert await stage.jobs() == []
+
+    theatre.play(scene)
+
+
+def test_a_run_with_a_refused_template_says_so_and_starts_when_it_is_put_right(theatre: Theatre):
+    async def scene(stage: Stage):
+        run = await stage.make_run(podTemplate={"spec": {"tolerations": [{"operator": "Nope"}]}})
+        rejected = await reconcile(stage.cluster, run, NOON, KUBERNETES)
+        accepted = rejected.status["conditions"][0]
+        assert (accepted["type"], accepted["reason"]) == ("Accepted", "InvalidPodTemplate")
+        assert accepted["message"].startswith(
+            "spec.podTemplate: is refused by the API server: [spec.template"
+        )
+        assert await stage.jobs() == []
+        path = paths.run(stage.namespace, "demo")
+        right = await stage.change(path, {"spec": {"podTemplate": {"spec": {"tolerations": []}}}})
+        assert (await reconcile(stage.cluster, right, NOON, KUBERNETES)).status["state"] == "Pending"
+        assert len(await stage.jobs()) == 1
+
+    theatre.play(scene)
