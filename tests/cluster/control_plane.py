@@ -36,7 +36,7 @@ USERS = {
     NOBODY: ("nobody", ""),
 }
 # The testbed's own parts would fill the audit log without saying anything about the operator.
-_UNAUDITED = [USERS[name][0] for name in (CONTROLLER_MANAGER, SCHEDULER, NODE)] + ["system:apiserver"]
+_UNAUDITED = [USERS[name][0] for name in (SCHEDULER, NODE)] + ["system:apiserver"]
 
 
 class ControlPlane:
@@ -165,11 +165,18 @@ class ControlPlane:
 
 
 def _audit_policy() -> dict[str, object]:
+    controllers = USERS[CONTROLLER_MANAGER][0]
     return {
         "apiVersion": "audit.k8s.io/v1",
         "kind": "Policy",
         "omitStages": ["RequestReceived"],
-        "rules": [{"level": "None", "users": _UNAUDITED}, {"level": "Metadata"}],
+        "rules": [
+            {"level": "None", "users": _UNAUDITED},
+            # Of the controllers what they make and remove: each Pod of a Job, each Job collected.
+            {"level": "Metadata", "users": [controllers], "verbs": ["create", "delete"]},
+            {"level": "None", "users": [controllers]},
+            {"level": "Metadata"},
+        ],
     }
 
 

@@ -49,6 +49,7 @@ class ContainerRunner:
         self._process: ContainerProcess | None = None
         self._ending: tuple[int, str] | None = None
         self._is_stopping = False
+        self._is_starting = False
 
     @property
     def log(self) -> ContainerLog:
@@ -58,7 +59,7 @@ class ContainerRunner:
     @property
     def has_process(self) -> bool:
         """Whether it is started, or about to say so."""
-        return self._process is not None
+        return self._is_starting or self._process is not None
 
     def log_of(self, restart: int) -> ContainerLog:
         """What it said after one of its starts."""
@@ -96,11 +97,14 @@ class ContainerRunner:
     async def _run_once(self) -> None:
         environment = await self._prepared()
         since = now()
+        self._is_starting = True
         try:
             self._process = await self._start(environment)
         except StartError as error:
             await self._show(terminated(_START_ERROR_CODE, since, now(), "StartError", str(error)))
             return
+        finally:
+            self._is_starting = False
         if self._is_stopping:
             self._process.signal(signal.SIGTERM)
         self._on_start()

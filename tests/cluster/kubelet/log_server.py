@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from aiohttp import web
@@ -53,6 +54,7 @@ async def _send(request: web.Request, container: ContainerRunner) -> web.StreamR
     answer = web.StreamResponse(headers={"Content-Type": "text/plain"})
     await answer.prepare(request)
     has_ended = lambda: "running" not in container.state.state  # noqa: E731
-    async for line in container.log_of(restart).read(options, has_ended):
-        await answer.write(line)
+    with suppress(ConnectionResetError):  # whoever asked has heard enough
+        async for line in container.log_of(restart).read(options, has_ended):
+            await answer.write(line)
     return answer
