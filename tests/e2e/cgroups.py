@@ -1,0 +1,41 @@
+"""The control groups below which the node puts its Pods; one that was killed leaves them behind."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+ROOT = "/collectiverun-e2e"
+_MOUNT = Path("/sys/fs/cgroup")
+
+
+def make_empty() -> None:
+    """The node's root group in every hierarchy, with nothing of an earlier session in it."""
+    remove()
+    for hierarchy in _hierarchies():
+        (hierarchy / ROOT.strip("/")).mkdir()
+    _give_processors()
+
+
+def remove() -> None:
+    """Take the groups away; their processes have ended."""
+    for hierarchy in _hierarchies():
+        root = hierarchy / ROOT.strip("/")
+        # The deepest first: a group goes when it has no groups in it.
+        for group in sorted(root.glob("**/"), key=lambda path: len(path.parts), reverse=True):
+            if group.is_dir():
+                group.rmdir()
+
+
+def _hierarchies() -> list[Path]:
+    """Mount points: one with all controllers, or one for each (version 1)."""
+    if (_MOUNT / "cgroup.controllers").exists():
+        return [_MOUNT]
+    return [path for path in _MOUNT.iterdir() if path.is_dir() and not path.is_symlink()]
+
+
+def _give_processors() -> None:
+    """In version 1 a new group may use no processor until it is told which."""
+    group = _MOUNT / "cpuset" / ROOT.strip("/")
+    for name in ("cpuset.cpus", "cpuset.mems"):
+        if (group / name).exists():
+            (group / name).write_text((group.parent / name).read_text())
