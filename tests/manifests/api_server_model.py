@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 import cel
@@ -46,7 +47,7 @@ def pruned(schema: JSONObject, value: Any) -> Any:
 def with_defaults(schema: JSONObject, value: Any) -> Any:
     """The value with the schema's defaults where nothing is said."""
     if isinstance(value, list):
-        return [with_defaults(schema["items"], entry) for entry in value]
+        return [with_defaults(schema.get("items", {}), entry) for entry in value]
     if not isinstance(value, dict):
         return value
     known = schema.get("properties", {})
@@ -66,7 +67,7 @@ def violations(schema: JSONObject, value: Any, path: str = "") -> list[str]:
             )
     if isinstance(value, list):
         for index, entry in enumerate(value):
-            found += violations(schema["items"], entry, f"{path}[{index}]")
+            found += violations(schema.get("items", {}), entry, f"{path}[{index}]")
     return found
 
 
@@ -83,7 +84,10 @@ def broken_rules(schema: JSONObject, run: JSONObject, before: JSONObject | None 
 
 
 def _holds(rule: str, new: Any, old: Any) -> bool:
-    return bool(cel.evaluate(rule, {"self": new} if old is None else {"self": new, "oldSelf": old}))
+    return bool(_program(rule).execute({"self": new} if old is None else {"self": new, "oldSelf": old}))
+
+
+_program = cache(cel.compile)
 
 
 def _values(
