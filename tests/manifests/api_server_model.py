@@ -73,33 +73,30 @@ def violations(schema: JSONObject, value: Any, path: str = "") -> list[str]:
 
 def broken_rules(schema: JSONObject, run: JSONObject, before: JSONObject | None = None) -> list[str]:
     """Messages of the CEL rules that a run breaks, as a change of `before` if that is given."""
-    found = []
-    for path, described in nodes(schema):
-        for rule in described.get("x-kubernetes-validations", ()):
-            for new, old in _values(schema, path, run, before):
-                is_transition = "oldSelf" in rule["rule"]
-                if (not is_transition or old is not None) and not _holds(rule["rule"], new, old):
-                    found.append(rule["message"])
-    return found
+    new = _typed(schema, with_defaults(schema, run))
+    old = None if before is None else _typed(schema, with_defaults(schema, before))
+    return [
+        rule["message"]
+        for path, described in nodes(schema)
+        for rule in described.get("x-kubernetes-validations", ())
+        if not _holds(rule["rule"], _value(new, path), _value(old, path))
+    ]
+
+
+def _value(document: Any, path: str) -> Any:
+    """What stands at a path; None if nothing does."""
+    for name in filter(None, path.split(".")):
+        document = (document or {}).get(name)
+    return document
 
 
 def _holds(rule: str, new: Any, old: Any) -> bool:
-    return bool(_program(rule).execute({"self": new} if old is None else {"self": new, "oldSelf": old}))
+    if new is None or ("oldSelf" in rule and old is None):
+        return True
+    return bool(_program(rule).execute({"self": new, "oldSelf": old}))
 
 
 _program = cache(cel.compile)
-
-
-def _values(
-    schema: JSONObject, path: str, run: JSONObject, before: JSONObject | None
-) -> Iterator[tuple[Any, Any]]:
-    new = _typed(schema, with_defaults(schema, run))
-    old = None if before is None else _typed(schema, with_defaults(schema, before))
-    for name in filter(None, path.split(".")):
-        if name not in new:
-            return
-        new, old = new[name], old.get(name) if old is not None else None
-    yield new, old
 
 
 def _typed(schema: JSONObject, value: Any) -> Any:
