@@ -43,6 +43,8 @@ CRD = ROOT / "crds" / "collectiveruns.yaml"
 TRAINER_IMAGE = "collectiverun-trainer:0.1.0"
 OPERATOR_IMAGE = "collectiverun-operator:0.1.0"
 SECRET = "s3"
+# Kinds of kubelet: its Pods are processes of this machine, or only say that they run.
+PROCESSES, MIMICKED = "process_kubelet", "mimicked_kubelet"
 WAIT_SECONDS = 240.0
 _POLL_SECONDS = 0.1
 
@@ -50,9 +52,7 @@ _POLL_SECONDS = 0.1
 class SmallCluster:
     """One cluster, with all its files in `folder`. Its first node is `node-1`."""
 
-    def __init__(
-        self, folder: Path, outlive: bool = False, with_crd: bool = True, kubelet: str = "process_kubelet"
-    ) -> None:
+    def __init__(self, folder: Path, outlive: bool = False, with_crd: bool = True) -> None:
         self.folder = folder.absolute()
         self.control_plane = ControlPlane(self.folder / "control-plane", outlive=outlive)
         self.object_store = ObjectStore(str(self.folder / "object-store"))
@@ -60,7 +60,6 @@ class SmallCluster:
         self._commands = ClusterCommands(self.kubeconfig, self.folder / "clients")
         self._outlive = outlive
         self._with_crd = with_crd
-        self._kubelet = kubelet
         self._operators: list[OperatorProcess] = []
 
     @property
@@ -174,10 +173,13 @@ class SmallCluster:
         self._operators.append(operator)
         return operator.start(wait)
 
-    def node(self, name: str, *options: str, wait: bool = True) -> Daemon:
-        """Another node. Kill it and it is lost: while another is well, its Pods are evicted in seconds."""
+    def node(self, name: str, *options: str, kubelet: str = PROCESSES, wait: bool = True) -> Daemon:
+        """Another node, of PROCESSES or MIMICKED; `options` are its command line's.
+
+        Kill it and it is lost: while another node is well, its Pods are evicted within seconds.
+        """
         command = [
-            *(sys.executable, "-m", f"cluster.{self._kubelet}", "--name", name),
+            *(sys.executable, "-m", f"cluster.{kubelet}", "--name", name),
             *("--kubeconfig", str(self.control_plane.kubeconfig_of(NODE))),
             *("--certificates", str(self.control_plane.certificates.folder)),
             *("--folder", str(self.folder / name), "--image", TRAINER_IMAGE, "--image", OPERATOR_IMAGE),

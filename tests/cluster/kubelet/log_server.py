@@ -3,22 +3,46 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Protocol
 
 from aiohttp import web
 from cluster.kubelet.container_log import LogOptions
-from cluster.kubelet.container_runner import ContainerRunner
-from cluster.kubelet.pod_worker import PodWorker
+from cluster.kubelet.pod_status import ContainerState
 
-FindWorker = Callable[[str, str], PodWorker | None]
+
+class Log(Protocol):
+    """What a container said."""
+
+    def read(self, options: LogOptions, has_ended: Callable[[], bool]) -> AsyncIterator[bytes]:
+        """The lines asked for."""
+
+
+class Container(Protocol):
+    """One container of a Pod."""
+
+    state: ContainerState
+
+    def log_of(self, restart: int) -> Log:
+        """What it said after one of its starts."""
+
+
+class Pod(Protocol):
+    """One Pod on this node."""
+
+    def container(self, name: str) -> Container | None:
+        """One of its containers."""
+
+
+FindPod = Callable[[str, str], Pod | None]
 
 
 class LogServer:
     """Answers /containerLogs/NAMESPACE/POD/CONTAINER over TLS."""
 
-    def __init__(self, find: FindWorker) -> None:
+    def __init__(self, find: FindPod) -> None:
         self._find = find
 
     async def start(self, port: int, certificate: Path, key: Path) -> None:
@@ -33,14 +57,14 @@ class LogServer:
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         words = request.match_info
-        worker = self._find(words["namespace"], words["pod"])
-        container = worker and worker.container(words["container"])
-        if not container:
+        pod = self._find(words["namespace"], words["pod"])
+        container = pod.container(words["container"]) if pod else None
+        if container is None:
             raise web.HTTPNotFound(text=f'pod "{words["pod"]}" is not on this node')
         return await _send(request, container)
 
 
-async def _send(request: web.Request, container: ContainerRunner) -> web.StreamResponse:
+async def _send(request: web.Request, container: Container) -> web.StreamResponse:
     name, state = container.state.name, container.state.state
     restart = container.state.restarts
     if request.query.get("previous") == "true":

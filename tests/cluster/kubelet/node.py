@@ -18,13 +18,17 @@ _VERSION = "v1.20.2"
 
 @dataclass(frozen=True)
 class NodeSpec:
-    """Name and size of a node. No GPU: what asks for one is Unschedulable."""
+    """Name and size of a node. No GPU: what asks for one is Unschedulable.
+
+    `taint`: a key that Pods must tolerate to come here; empty: all are welcome.
+    """
 
     name: str
     cpu: str = "64"
     memory: str = "256Gi"
     pods: int = 110
     log_port: int = 0
+    taint: str = ""
 
 
 def now() -> str:
@@ -38,7 +42,9 @@ async def register(api: ApiClient, node: NodeSpec) -> None:
         "name": node.name,
         "labels": {"kubernetes.io/hostname": node.name, "kubernetes.io/os": "linux"},
     }
-    await _create(api, "/api/v1/nodes", {"apiVersion": "v1", "kind": "Node", "metadata": metadata})
+    taints = [{"key": node.taint, "effect": "NoSchedule"}] if node.taint else []
+    body = {"apiVersion": "v1", "kind": "Node", "metadata": metadata, "spec": {"taints": taints}}
+    await _create(api, "/api/v1/nodes", body)
     lease = {
         "metadata": {"name": node.name},
         "spec": {"holderIdentity": node.name, "leaseDurationSeconds": 40},

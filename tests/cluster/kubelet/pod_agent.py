@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 
 
 class Worker(Protocol):
-    """The life of one Pod on this node."""
+    """The life of one Pod on this node, as this node's kind of kubelet lives it."""
 
     def update(self, pod: JSONObject) -> None:
         """The Pod as the API server has it now."""
