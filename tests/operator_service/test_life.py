@@ -1,0 +1,150 @@
+"""The operator's own life: start, stop, health, and the sentences it ends with when it can't go on."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+from cluster.control_plane import NOBODY, ControlPlane
+from operator_service.conftest import CRD, install_definition
+from operator_service.operator_process import COMMAND, KOPF, OperatorProcess
+from operator_service.workplace import Workplace, eventually
+
+# Access to files as before, so that only the name and the home of the user are gone.
+CAPABILITIES = "+dac_override,+dac_read_search"
+STRANGER = (
+    "setpriv",
+    "--reuid=54321",
+    "--regid=54321",
+    "--clear-groups",
+    f"--inh-caps={CAPABILITIES}",
+    f"--ambient-caps={CAPABILITIES}",
+)
+NEEDS_ROOT = pytest.mark.skipif(
+    os.getuid() != 0 or shutil.which("setpriv") is None, reason="needs root and setpriv to become another uid"
+)
+
+
+def takes_a_run(workplace: Workplace) -> bool:
+    """Whether an operator is there that makes Jobs."""
+    workplace.make_run()
+    workplace.begin(workplace.pod())
+    return bool(eventually(lambda: workplace.state() == "Running"))
+
+
+def ended(operator: OperatorProcess) -> tuple[int | None, str]:
+    """Exit code and last line of an operator that can't start."""
+    operator.process.start()
+    eventually(lambda: not operator.process.is_running)
+    last = operator.log.splitlines()[-1]
+    assert "Traceback" not in operator.log
+    return operator.process.returncode, json.loads(last)["message"] if last.startswith("{") else last
+
+
+def test_sigterm_ends_it_with_success(workplace: Workplace) -> None:
+    with workplace.operator() as operator:
+        assert takes_a_run(workplace)
+        assert operator.stop() == 0
+        assert "Traceback" not in operator.log
+
+
+def test_a_new_operator_goes_on_where_the_killed_one_was(workplace: Workplace) -> None:
+    with workplace.operator() as operator:
+        assert takes_a_run(workplace)
+        operator.process.kill()
+    pod = workplace.pod()
+    workplace.succeed(pod)
+    with workplace.operator():
+        eventually(lambda: workplace.run()["status"]["currentPhase"] == "trajectoryTransformer")
+        assert workplace.reasons().count("PhaseSucceeded") == 1
+
+
+def test_it_works_under_kopf_run(workplace: Workplace) -> None:
+    with workplace.operator(command=(*KOPF, "--namespace", workplace.namespace)) as operator:
+        assert takes_a_run(workplace)
+        assert operator.stop() == 0
+
+
+@NEEDS_ROOT
+@pytest.mark.parametrize("kind", ["service", "kopf run"])
+def test_it_works_under_a_uid_without_name_and_home(workplace: Workplace, kind: str) -> None:
+    words = COMMAND if kind == "service" else (*KOPF, "--namespace", workplace.namespace)
+    with workplace.operator(command=(*STRANGER, *words), environment={"PATH": os.environ["PATH"]}):
+        assert takes_a_run(workplace)
+
+
+def test_health_fails_when_the_canary_is_gone_and_comes_back_with_it(workplace: Workplace) -> None:
+    with workplace.operator(STALE_SECONDS="3") as operator:
+        workplace.kubectl("delete", "lease", "canary")
+        eventually(lambda: operator.health()[0] == 503)
+        assert f"has not shown the renewed Lease {workplace.namespace}/canary" in operator.health()[1]
+        assert "install or upgrade the chart" in operator.log
+        workplace.make_lease()
+        eventually(lambda: operator.health()[0] == 200)
+
+
+def test_health_fails_while_the_api_server_is_gone_and_the_operator_goes_on_after_that(
+    workplace: Workplace, api_server: ControlPlane
+) -> None:
+    with workplace.operator(STALE_SECONDS="3") as operator:
+        workplace.make_run()
+        pod = workplace.pod()
+        api_server.kill_api_server()
+        try:
+            eventually(lambda: operator.health()[0] == 503)
+        finally:
+            api_server.start_api_server()
+        eventually(lambda: operator.health()[0] == 200)
+        workplace.begin(pod)
+        eventually(lambda: workplace.state() == "Running")
+
+
+def test_health_fails_while_the_api_server_hangs(workplace: Workplace, api_server: ControlPlane) -> None:
+    with workplace.operator(STALE_SECONDS="3") as operator:
+        api_server.pause_api_server()
+        try:
+            eventually(lambda: operator.health()[0] == 503)
+        finally:
+            api_server.resume_api_server()
+        eventually(lambda: operator.health()[0] == 200)
+
+
+def test_an_api_server_that_is_not_there_is_a_sentence(workplace: Workplace, tmp_path: Path) -> None:
+    kubeconfig = tmp_path / "kubeconfig"
+    kubeconfig.write_text(workplace.control_plane.kubeconfig.read_text().replace("127.0.0.1:", "127.0.0.2:1"))
+    code, said = ended(workplace.operator(kubeconfig=kubeconfig))
+    assert code == 1
+    assert "the operator can't start" in said
+    assert "127.0.0.2" in said
+
+
+def test_no_kubeconfig_is_a_sentence(workplace: Workplace, tmp_path: Path) -> None:
+    code, said = ended(workplace.operator(kubeconfig=tmp_path / "nowhere"))
+    assert code == 1
+    assert "set KUBECONFIG to a kubeconfig file" in said
+
+
+def test_missing_rights_are_a_sentence(workplace: Workplace, api_server: ControlPlane) -> None:
+    code, said = ended(workplace.operator(kubeconfig=api_server.kubeconfig_of(NOBODY)))
+    assert code == 1
+    assert f"may not list CollectiveRuns in {workplace.namespace}" in said
+    assert "install the chart's roles" in said
+
+
+def test_a_bad_setting_is_a_sentence_and_a_usage_error(workplace: Workplace) -> None:
+    code, said = ended(workplace.operator(WORKERS="many"))
+    assert code == 2
+    assert "COLLECTIVERUN_WORKERS=many" in said
+
+
+def test_a_missing_definition_is_a_sentence(workplace: Workplace, api_server: ControlPlane) -> None:
+    workplace.kubectl("delete", "-f", str(CRD))
+    try:
+        code, said = ended(workplace.operator())
+    finally:
+        install_definition(api_server)
+    assert code == 1
+    assert "kubectl apply -f crds/collectiveruns.yaml" in said
