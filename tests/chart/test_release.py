@@ -3,64 +3,13 @@
 No operator works here: test_operator_release.py has one.
 """
 
-from uuid import uuid4
-
 import pytest
-from chart.cluster_commands import Clients, CommandError, until
+from chart.cluster_commands import CRD, until
 from chart.rendering import REPOSITORY
-from cluster.control_plane import ControlPlane
+from chart.runs import GROUP, a_job_of, a_run
+from cluster.commands import CommandError
 
-GROUP = "collectiverl.io"
-CRD = f"collectiveruns.{GROUP}"
 CRD_FILE = REPOSITORY / "crds" / "collectiveruns.yaml"
-
-
-@pytest.fixture(scope="module")
-def clients(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("control-plane")
-    with ControlPlane(folder) as control_plane:
-        yield Clients(control_plane.kubeconfig, folder)
-
-
-@pytest.fixture
-def namespace(clients):
-    """A fresh one; afterwards no release and no definition is left."""
-    name = f"release-{uuid4().hex[:8]}"
-    clients.kubectl("create", "namespace", name)
-    yield name
-    for place in clients.names("namespaces"):
-        clients.uninstall_all(place.removeprefix("namespace/"))
-    clients.kubectl("delete", "crd", CRD, "--ignore-not-found")
-
-
-@pytest.fixture
-def second_namespace(clients, namespace):
-    clients.kubectl("create", "namespace", f"{namespace}-b")
-    return f"{namespace}-b"
-
-
-def a_run(namespace, name="first"):
-    storage = {"uri": "s3://bucket/runs", "credentials": {"secretRef": {"name": "s3"}}}
-    return {
-        "apiVersion": f"{GROUP}/v1alpha1",
-        "kind": "CollectiveRun",
-        "metadata": {"name": name, "namespace": namespace},
-        "spec": {"tasks": [{"env": "reach-v3", "robot": "sawyer"}], "storage": storage},
-    }
-
-
-def a_job_of(run):
-    owner = {key: run[key] for key in ("apiVersion", "kind")}
-    owner |= {key: run["metadata"][key] for key in ("name", "uid")} | {"controller": True}
-    metadata = {"name": "expert", "namespace": run["metadata"]["namespace"], "ownerReferences": [owner]}
-    container = {"name": "trainer", "image": "trainer", "command": ["true"]}
-    template = {"spec": {"restartPolicy": "Never", "containers": [container]}}
-    return {
-        "apiVersion": "batch/v1",
-        "kind": "Job",
-        "metadata": metadata,
-        "spec": {"backoffLimit": 0, "template": template},
-    }
 
 
 @pytest.fixture
@@ -68,9 +17,9 @@ def run_and_job(clients, namespace):
     """Makes a run with a Job; gives a function that tells their UIDs, and the Pod's."""
 
     def make():
-        clients.kubectl("wait", "--for=condition=Established", f"crd/{CRD}", "--timeout=60s")
-        clients.apply(a_run(namespace))
-        clients.apply(a_job_of(clients.get("collectiverun", "first", "--namespace", namespace)))
+        clients.wait_for_definition()
+        clients.create(a_run(namespace))
+        clients.create(a_job_of(clients.get("collectiverun", "first", "--namespace", namespace)))
         until("the Job has a Pod", lambda: len(uids()) == 3)
         return uids
 

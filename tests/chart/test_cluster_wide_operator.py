@@ -1,0 +1,52 @@
+"""An operator for the whole cluster, with the rights and the settings of the chart and nothing else."""
+
+import re
+
+import pytest
+from chart.audited_rights import refused_rights
+from chart.cluster_commands import until
+from chart.rendering import render
+from chart.runs import a_run
+from cluster.kubeconfig import write_kubeconfig
+from cluster.operator_process import make_operator
+
+RELEASE, NAME = "ops", "ops-collectiverun-operator"
+PACE = ("pacing.canarySeconds=1", "pacing.staleSeconds=10")
+LEASE_AGE = re.compile(r'last_event_age_seconds\{kind="Lease"\} ([0-9.e-]+)')
+
+
+@pytest.fixture
+def operator(control_plane, clients, namespace, tmp_path):
+    """The chart's operator as a process with the token of its service account."""
+    clients.install(RELEASE, namespace, *PACE)
+    clients.wait_for_definition()
+    token = clients.kubectl("create", "token", NAME, "--namespace", namespace).strip()
+    kubeconfig = tmp_path / "operator.kubeconfig"
+    write_kubeconfig(kubeconfig, control_plane.url, control_plane.certificates.authority, token)
+    chart = render(*PACE, release=RELEASE, namespace=namespace)
+    with make_operator(tmp_path, kubeconfig, chart, {}).start() as operator:
+        yield operator
+
+
+def lease_age(operator):
+    return float(LEASE_AGE.search(operator.metrics())[1])
+
+
+def test_it_serves_every_namespace_and_asks_for_nothing_it_may_not(
+    operator, control_plane, clients, namespace, second_namespace
+):
+    clients.create(a_run(second_namespace))
+    until("a Job in another namespace", lambda: clients.names("jobs", "--namespace", second_namespace))
+    # The age counts from the start until the first event: younger than before, it came through the watch.
+    before = lease_age(operator)
+    until("a renewed Lease", lambda: lease_age(operator) < before)
+    account = f"system:serviceaccount:{namespace}:{NAME}"
+    assert refused_rights(control_plane.audit_log, account) == set()
+
+
+def test_its_health_fails_when_the_canary_is_gone_and_recovers_when_it_is_back(operator, clients, namespace):
+    clients.kubectl("delete", "lease", NAME, "--namespace", namespace)
+    until("its health fails", lambda: operator.health()[0] == 503)
+    assert f"Lease {namespace}/{NAME}" in operator.health()[1]
+    clients.install(RELEASE, namespace, *PACE, verb="upgrade")  # what the operations page says to do
+    until("it is healthy again", lambda: operator.health()[0] == 200)
