@@ -1,0 +1,30 @@
+"""An API server with the definition, for the tests that ask what a real one does with it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from cluster.control_plane import ControlPlane
+from manifests.kubectl import Kubectl
+
+CRD = Path(__file__).parents[2] / "crds" / "collectiveruns.yaml"
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kubectl]:
+    with ControlPlane(tmp_path_factory.mktemp("manifests")) as control_plane:
+        kubectl = Kubectl(control_plane.kubeconfig)
+        # Clients check what the server knows, and one before 1.25 does not know rules.
+        kubectl("apply", "--validate=false", "--filename", str(CRD))
+        kubectl("wait", "--for=condition=Established", "crd/collectiveruns.collectiverl.io")
+        kubectl.wait_for_fields()
+        yield kubectl
+
+
+@pytest.fixture
+def kubectl(cluster: Kubectl) -> Kubectl:
+    """In a namespace of its own."""
+    namespace = f"runs-{uuid4().hex[:8]}"
+    cluster("create", "namespace", namespace)
+    return Kubectl(cluster.kubeconfig, namespace)

@@ -1,0 +1,214 @@
+"""What a user meets with kubectl on a real API server."""
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+from manifests.conftest import CRD
+from manifests.kubectl import RefusedError
+from manifests.served_runs import SECRET, a_run, as_served
+from unit_operator.builders import NOON, a_body, ended, tasks
+from unit_operator.story import Story
+
+from collectiverun_operator.errors import Fault
+from collectiverun_operator.manifests.crd import NAME
+from collectiverun_operator.observation import observe
+from collectiverun_operator.planning import plan, reject
+from collectiverun_operator.resource import parse_run
+from collectiverun_operator.specification import Spec
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+def new_run(name="demo", **spec):
+    run = a_run(**spec)
+    return run | {"metadata": {"name": name}}
+
+
+def params(phase, **values):
+    return {"phases": {phase: {"params": values}}}
+
+
+def storage(**values):
+    return {"storage": {"uri": "s3://bucket", "credentials": SECRET} | values}
+
+
+BAD = {
+    "an unknown task": ({"tasks": tasks("raech")}, "spec.tasks", 'Unsupported value: "raech-v3"'),
+    "an unknown robot": (
+        {"tasks": [{"env": "reach-v3", "robot": "panda"}]},
+        "spec.tasks",
+        'supported values: "sawyer"',
+    ),
+    "a task twice": ({"tasks": tasks("reach", "reach")}, "spec.tasks[1]", "Duplicate value"),
+    "no tasks": ({"tasks": []}, "spec.tasks", "at least 1"),
+    "a student twice": (
+        params("students", tasks=tasks("reach", "reach")),
+        "spec.phases.students.params.tasks[1]",
+        "Duplicate value",
+    ),
+    "no bucket": (storage(uri="s3://"), "spec.storage.uri", "should match"),
+    "a foreign kind of storage": (storage(uri="gs://bucket"), "spec.storage.uri", "(s3|file)://"),
+    "an endpoint without scheme": (storage(endpoint="s3:9000"), "spec.storage.endpoint", "https?://"),
+    "an unknown way of addressing": (
+        storage(addressing="path"),
+        "spec.storage.addressing",
+        'supported values: "Path", "Virtual"',
+    ),
+    "a Secret without a name": (
+        storage(credentials={"secretRef": {}}),
+        "spec.storage.credentials.secretRef",
+        "name",
+    ),
+    "an unknown parameter": (
+        params("experts", learningrate=0.1),
+        "experts.params",
+        'unknown field "learningrate"',
+    ),
+    "an unknown phase": ({"phases": {"refinment": {}}}, "spec.phases", 'unknown field "refinment"'),
+    "a number in quotes": (params("experts", learningRate="0.1"), "learningRate", "number"),
+    "a discount of one": (params("experts", discount=1), "discount", "less than 1"),
+    "an unknown choice": (params("students", mode="magic"), "mode", '"shaping", "finetune"'),
+    "no quantity": (
+        {"phases": {"experts": {"resources": {"limits": {"cpu": "two"}}}}},
+        "spec.phases.experts.resources.limits.cpu",
+        "should match",
+    ),
+    "a deadline of zero": (
+        {"runPolicy": {"activeDeadlineSeconds": 0}},
+        "activeDeadlineSeconds",
+        "equal to 1",
+    ),
+}
+
+
+@pytest.mark.parametrize(("spec", "path", "said"), BAD.values(), ids=BAD.keys())
+def test_apply_refuses(cluster, spec, path, said):
+    with pytest.raises(RefusedError) as refused:
+        cluster.apply(new_run(**spec))
+    assert path in str(refused.value)
+    assert said in str(refused.value)
+
+
+@pytest.mark.parametrize("name", ["a" * 41, "1st", "two.parts"])
+def test_apply_refuses_a_name_that_does_not_fit_into_those_of_jobs(cluster, name):
+    with pytest.raises(RefusedError, match=r"metadata\.name"):
+        cluster.apply(new_run(name))
+
+
+def test_the_server_itself_refuses_a_wrong_type(cluster):
+    with pytest.raises(
+        RefusedError, match=r"learningRate: Invalid value: \"string\".*must be of type number"
+    ):
+        cluster.apply(new_run(**params("experts", learningRate="0.1")), "--validate=false")
+
+
+@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.yaml")), ids=lambda path: path.stem)
+def test_an_example_is_filled_in_as_the_operator_would(kubectl, path):
+    example = yaml.safe_load(path.read_text())
+    # Where artifacts live is the one thing that differs from place to place.
+    example["spec"]["storage"] = storage()["storage"]
+    kubectl.apply(example)
+    served = kubectl.get(example["metadata"]["name"])
+    assert served["spec"] == as_served(example)["spec"]
+    assert Spec.model_validate_json(json.dumps(served["spec"]), strict=True) == Spec.model_validate(
+        example["spec"]
+    )
+
+
+def test_no_resources_at_all_is_not_the_same_as_none_given(kubectl):
+    kubectl.apply(new_run(phases={"experts": {"resources": {}}}))
+    phases = kubectl.get("demo")["spec"]["phases"]
+    assert phases["experts"]["resources"] == {}
+    assert "resources" not in phases["evaluation"]
+
+
+def test_the_pod_template_is_kept_as_it_is(kubectl):
+    template = {
+        "metadata": {"annotations": {"a": "b"}},
+        "spec": {"tolerations": [{"key": "nvidia.com/gpu"}], "dnsConfig": {"options": [{"name": "ndots"}]}},
+    }
+    kubectl.apply(new_run(podTemplate=template))
+    assert kubectl.get("demo")["spec"]["podTemplate"] == template
+
+
+def test_a_status_in_a_file_is_left_out_and_one_that_is_written_stays(kubectl):
+    kubectl.apply(new_run() | {"status": {"state": "Complete"}})
+    assert "status" not in kubectl.get("demo")
+    kubectl.write_status("demo", Story().settle().status)
+    kubectl.apply(new_run(suspend=True))
+    served = kubectl.get("demo")
+    assert (served["status"]["state"], served["metadata"]["generation"]) == ("Pending", 2)
+
+
+def running_with_figures():
+    story = Story(tasks=tasks("reach", "push"), phases={"experts": {"parallelism": 1}}).settle().start()
+    line = {
+        "envSteps": 500,
+        "fraction": 0.5,
+        "etaSeconds": 1900.0,
+        "success": {"anyStep": 0.873, "atEnd": 0.5},
+    }
+    progress = {story.cluster.created[0]: line}
+    observed = observe(story.cluster.jobs.values(), story.cluster.pods.values(), progress)
+    return plan(parse_run(story.body), observed, story.now).status
+
+
+def failed():
+    policy = {"retries": {"application": 1, "backoffSeconds": 1}}
+    return Story(runPolicy=policy).settle().fail(ended(1)).wait(5).fail(ended(137, reason="OOMKilled")).status
+
+
+STATUSES = {
+    "running": (running_with_figures, "Running experts 0/5 87 % 1h35m"),
+    "suspended": (lambda: Story(suspend=True).settle().status, "Suspended experts 0/4"),
+    "rejected": (lambda: reject(a_body(), [Fault("spec", "is required")], NOON), "Rejected"),
+    "failed": (failed, "Failed experts 0/4"),
+    "complete": (lambda: Story().settle().finish().status, "Complete 4/4 90 %"),
+}
+
+
+@pytest.mark.parametrize(("make", "printed"), STATUSES.values(), ids=STATUSES.keys())
+def test_columns_say_how_it_stands(kubectl, make, printed):
+    kubectl.apply(new_run())
+    status = make()
+    kubectl.write_status("demo", status)
+    assert kubectl.get("demo")["status"] == status
+    header, row = kubectl("get", "crun").splitlines()
+    assert header.split() == ["NAME", "STATE", "PHASE", "PROGRESS", "SUCCESS", "ETA", "AGE"]
+    assert " ".join(row.split()[1:-1]) == printed
+
+
+def test_wide_columns_say_more(kubectl):
+    kubectl.apply(new_run())
+    kubectl.write_status("demo", failed())
+    header, row = kubectl("get", "collective", "--output", "wide").splitlines()
+    assert header.split()[-4:] == ["SUSPEND", "RETRIES", "REASON", "STORAGE"]
+    assert row.split()[-4:-1] == ["false", "1", "OOMKilled"]
+    assert row.split()[-1].startswith("file:///data/runs/default/demo-")
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("spec", "What the run is to do."),
+        ("spec.tasks", "Name of the Meta-World environment, such as reach-v3."),
+        ("spec.phases.experts.params", "Factor on Meta-World's reward"),
+        ("spec.phases.experts.params.discount", "how far ahead is looked"),
+        ("spec.runPolicy.pendingDeadlineSeconds", "Time in seconds a Pod has to start"),
+        ("spec.podTemplate.spec", "Any field of a Pod's spec"),
+        ("status.phases.members", "Retries spent on failures of the program."),
+        ("status.conditions", "Why, in one CamelCase word."),
+    ],
+)
+def test_explain_reads_like_documentation(cluster, path, said):
+    text = cluster("explain", f"collectiverun.{path}")
+    assert said in " ".join(text.split())
+
+
+def test_the_definition_can_be_applied_again(cluster):
+    before = json.loads(cluster("get", "crd", NAME, "--output", "json"))
+    cluster("apply", "--validate=false", "--filename", str(CRD))
+    after = json.loads(cluster("get", "crd", NAME, "--output", "json"))
+    assert after["spec"] == before["spec"]
