@@ -5,24 +5,27 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, TypeVar
 from uuid import uuid4
 
-from unit_operator.builders import KUBERNETES, a_body, a_manifest
+from unit_operator.builders import a_body, a_manifest
 
 from collectiverun_operator.cluster import kubernetes_paths as paths
 from collectiverun_operator.cluster.kubernetes import KubernetesCluster
 from collectiverun_operator.cluster.kubernetes_client import connect
 from collectiverun_operator.cluster.kubernetes_requests import MERGE_PATCH, KubernetesRequests
 from collectiverun_operator.cluster.object_cache import ObjectCache
-from collectiverun_operator.resource import parse_run
+from collectiverun_operator.resource import Platform, parse_run
 
 JSONObject = dict[str, Any]
 T = TypeVar("T")
 
 S3 = {"uri": "s3://bucket/runs", "credentials": {"secretRef": {"name": "s3"}}}
 PATIENCE_SECONDS = 60.0
+# As an operator without GPUs to give; the image is one that the node has.
+CPU_ONLY = Platform(local=False, image="collectiverun-trainer:0.1.0")
+# Where the scheduler finds no node: a test that plays the node itself.
+NOWHERE = {"spec": {"nodeSelector": {"testbed.collectiverl.io/node": "nowhere"}}}
 
 
 @dataclass
@@ -36,8 +39,9 @@ class Stage:
     requests: list[tuple[str, int]] = field(default_factory=list)
 
     async def make_run(self, name: str = "demo", **spec: Any) -> JSONObject:
-        """A run, as the API server has it."""
-        body = a_body(name=name, metadata={"namespace": self.namespace}, storage=S3, **spec)
+        """A run, as the API server has it. Its Pods go to no node unless it has a template of its own."""
+        spec = {"storage": S3, "podTemplate": NOWHERE} | spec
+        body = a_body(name=name, metadata={"namespace": self.namespace}, **spec)
         body["metadata"].pop("generation")
         return await self.admin.send("create", paths.runs(self.namespace), body=body)
 
@@ -74,6 +78,12 @@ class Stage:
         path = f"{paths.pods(self.namespace)}/{pod['metadata']['name']}/status"
         await self.change(path, {"status": status})
 
+    async def bind(self, pod: JSONObject, node: str) -> None:
+        """What a scheduler would decide."""
+        name = pod["metadata"]["name"]
+        body = {"kind": "Binding", "metadata": {"name": name}, "target": {"kind": "Node", "name": node}}
+        await self.admin.send("create", f"{paths.pods(self.namespace)}/{name}/binding", body=body)
+
     async def finished(self, job: JSONObject) -> JSONObject:
         """The Job once its controller calls it finished."""
 
@@ -94,14 +104,13 @@ async def eventually(look: Callable[[], Awaitable[T | None]]) -> T:
 
 def manifest_of(run: JSONObject, *, attempt: int = 1, phase: str = "experts") -> JSONObject:
     """The manifest of a run's first Job."""
-    return a_manifest(parse_run(run, KUBERNETES), phase, attempt=attempt)
+    return a_manifest(parse_run(run, CPU_ONLY), phase, attempt=attempt)
 
 
 @dataclass(frozen=True)
 class Theatre:
-    """Where scenes are played: an API server's administrator and a namespace of the test's own."""
+    """Where scenes are played: a namespace of the test's own."""
 
-    kubeconfig: Path
     namespace: str
 
     def play(self, scene: Callable[[Stage], Awaitable[T]], **options: Any) -> T:

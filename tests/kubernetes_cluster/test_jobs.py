@@ -38,7 +38,8 @@ def test_a_name_that_another_owner_has_is_told_and_its_job_left_alone(theatre: T
     async def scene(stage: Stage):
         manifest = manifest_of(await stage.make_run())
         other = copy.deepcopy(manifest)
-        other["metadata"]["ownerReferences"][0] |= {"name": "other", "uid": "8d0c0e5a"}
+        owner = await stage.make_run("other")
+        other["metadata"]["ownerReferences"][0] |= {"name": "other", "uid": owner["metadata"]["uid"]}
         theirs = await stage.admin.send("create", paths.jobs(stage.namespace), body=other)
         with pytest.raises(NameTakenError, match=manifest["metadata"]["name"]):
             await stage.cluster.create_job(manifest)
@@ -123,7 +124,14 @@ def test_a_refresh_drops_ghosts_and_finds_what_no_event_told(theatre: Theatre):
         unknown = await stage.admin.send(
             "create", paths.jobs(stage.namespace), body=manifest_of(run, attempt=2)
         )
-        await stage.pod_of(unknown)
+        pod = await stage.pod_of(unknown)
+
+        async def is_alone():
+            return [found["metadata"]["uid"] for found in await stage.pods()] == [
+                pod["metadata"]["uid"]
+            ] or None
+
+        await eventually(is_alone)
         await stage.cluster.refresh(run)
         names = [job["metadata"]["name"] for job in await stage.cluster.jobs(uid)]
         assert names == [unknown["metadata"]["name"]]

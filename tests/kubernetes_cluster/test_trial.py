@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from kubernetes_cluster.scene import Stage, Theatre
-from unit_operator.builders import KUBERNETES, NOON
+from kubernetes_cluster.scene import CPU_ONLY, Stage, Theatre
+from unit_operator.builders import NOON
 
 from collectiverun_operator.cluster import kubernetes_paths as paths
 from collectiverun_operator.reconciler import reconcile
@@ -23,7 +23,7 @@ REFUSED = {
 
 
 async def trials(stage: Stage, run):
-    return [await stage.cluster.trial(manifest) for _, manifest in trial_jobs(parse_run(run, KUBERNETES))]
+    return [await stage.cluster.trial(manifest) for _, manifest in trial_jobs(parse_run(run, CPU_ONLY))]
 
 
 @pytest.mark.parametrize("name", REFUSED)
@@ -43,7 +43,7 @@ def test_a_template_is_refused_in_the_servers_words_without_the_jobs_name(theatr
 def test_requests_above_limits_are_refused_too(theatre: Theatre):
     async def scene(stage: Stage):
         resources = {"requests": {"cpu": "2"}, "limits": {"cpu": "1"}}
-        run = await stage.make_run(phases={"experts": {"resources": resources}})
+        run = await stage.make_run(podTemplate={}, phases={"experts": {"resources": resources}})
         refused, accepted = await trials(stage, run)
         assert "must be less than or equal to cpu limit" in refused
         assert accepted is None
@@ -63,7 +63,7 @@ def test_a_good_template_is_taken_and_the_trial_leaves_nothing_behind(theatre: T
 def test_a_run_with_a_refused_template_says_so_and_starts_when_it_is_put_right(theatre: Theatre):
     async def scene(stage: Stage):
         run = await stage.make_run(podTemplate={"spec": {"tolerations": [{"operator": "Nope"}]}})
-        rejected = await reconcile(stage.cluster, run, NOON, KUBERNETES)
+        rejected = await reconcile(stage.cluster, run, NOON, CPU_ONLY)
         accepted = rejected.status["conditions"][0]
         assert (accepted["type"], accepted["reason"]) == ("Accepted", "InvalidPodTemplate")
         assert accepted["message"].startswith(
@@ -72,7 +72,7 @@ def test_a_run_with_a_refused_template_says_so_and_starts_when_it_is_put_right(t
         assert await stage.jobs() == []
         path = paths.run(stage.namespace, "demo")
         right = await stage.change(path, {"spec": {"podTemplate": {"spec": {"tolerations": []}}}})
-        assert (await reconcile(stage.cluster, right, NOON, KUBERNETES)).status["state"] == "Pending"
+        assert (await reconcile(stage.cluster, right, NOON, CPU_ONLY)).status["state"] == "Pending"
         assert len(await stage.jobs()) == 1
 
     theatre.play(scene)

@@ -6,7 +6,6 @@ import os
 import time
 from pathlib import Path
 
-import yaml
 from kubernetes.aio.client import ApiClient, Configuration
 from kubernetes.aio.config import ConfigException, load_incluster_config, load_kube_config
 
@@ -39,31 +38,40 @@ async def connect() -> ApiClient:
 async def _configuration() -> Configuration:
     configuration = Configuration()
     configuration.connection_pool_maxsize = CONNECTIONS
-    try:
-        if SERVICE_VARIABLE in os.environ and SERVICE_TOKEN.exists():
+    if SERVICE_VARIABLE in os.environ and SERVICE_TOKEN.exists():
+        try:
             load_incluster_config(configuration)  # type: ignore[no-untyped-call]
-        else:
-            await _load_kubeconfig(configuration)
-    except (ConfigException, OSError, ValueError, yaml.YAMLError) as error:
-        text = (
-            f"it is unclear where the API server is: {error}; set {KUBECONFIG_VARIABLE} to a kubeconfig file"
-        )
-        raise ClusterUnreachableError(f"{text}, or start the operator as a Pod of the cluster") from error
+        except (ConfigException, OSError) as error:
+            text = f"the service account's token and certificate can't be read: {error}"
+            raise ClusterUnreachableError(f"{text}; mount them into the Pod") from error
+    else:
+        await _use_kubeconfig(configuration)
     return configuration
 
 
-async def _load_kubeconfig(configuration: Configuration) -> None:
+async def _use_kubeconfig(configuration: Configuration) -> None:
+    """Load the kubeconfig, now and again whenever its tokens may have been renewed."""
     path = os.environ.get(KUBECONFIG_VARIABLE) or str(Path("~/.kube/config").expanduser())
+    await _load_kubeconfig(path, configuration)
     loaded_at = time.monotonic()
-    await load_kube_config(path, client_configuration=configuration, persist_config=False)  # type: ignore[no-untyped-call]
 
     async def refresh(current: Configuration) -> None:
         nonlocal loaded_at
         if time.monotonic() - loaded_at >= TOKEN_SECONDS:
             loaded_at = time.monotonic()
-            await load_kube_config(path, client_configuration=current, persist_config=False)  # type: ignore[no-untyped-call]
+            await _load_kubeconfig(path, current)
 
     configuration.refresh_api_key_hook = refresh  # type: ignore[assignment]
+
+
+async def _load_kubeconfig(path: str, configuration: Configuration) -> None:
+    way_out = f"set {KUBECONFIG_VARIABLE} to a kubeconfig file, or start the operator as a Pod of the cluster"
+    if not any(Path(part).exists() for part in path.split(os.pathsep)):
+        raise ClusterUnreachableError(f"there is no kubeconfig at {path}; {way_out}")
+    try:
+        await load_kube_config(path, client_configuration=configuration, persist_config=False)  # type: ignore[no-untyped-call]
+    except Exception as error:  # a file of another shape makes the library stumble in any way
+        raise ClusterUnreachableError(f"the kubeconfig {path} can't be read: {error}; {way_out}") from error
 
 
 def _hint(error: ClusterError) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 
 import aiohttp
 from kubernetes.aio.client import ApiClient
+from kubernetes.aio.config import ConfigException
 
 from collectiverun_operator.errors import ClusterError, ClusterUnreachableError, ConflictError
 
@@ -80,7 +81,7 @@ class KubernetesRequests:
         code = 0
         try:
             code, content = await self._exchange(verb, path, query, body, content_type, timeout_seconds)
-        except (aiohttp.ClientError, OSError, TimeoutError) as error:
+        except (aiohttp.ClientError, ConfigException, OSError, TimeoutError) as error:
             why = str(error) or type(error).__name__
             text = f"the API server at {self._api.configuration.host} does not answer ({verb} {path}): {why}"
             raise ClusterUnreachableError(text) from error
