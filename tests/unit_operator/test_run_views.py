@@ -9,7 +9,7 @@ from rich.console import Console
 from collectiverun_operator.closing_report import outcome_document, outcome_parts, what_next
 from collectiverun_operator.cluster.local_history import PhaseTime
 from collectiverun_operator.plain_lines import PlainLines
-from collectiverun_operator.readable import percent
+from collectiverun_operator.readable import percent, time_left
 from collectiverun_operator.snapshot import Snapshot, duration_text, failure_sentence
 from collectiverun_operator.terminal import LiveTable, run_table
 
@@ -193,6 +193,24 @@ def test_the_document_has_times_members_and_the_report():
 )
 def test_a_rate_is_never_rounded_up_to_all(rate, text):
     assert percent(rate) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (None, ""),
+        (0, "<1m"),
+        (59, "<1m"),
+        (89, "1m"),
+        (720, "12m"),
+        (3599, "1h"),
+        (3900, "1h5m"),
+        (86_400, "1d"),
+        (93_700, "1d2h"),
+    ],
+)
+def test_time_left_is_said_in_two_units_at_most(seconds, text):
+    assert time_left(seconds) == text
 
 
 @pytest.mark.parametrize(("seconds", "text"), [(None, ""), (0, "0:00"), (61.4, "1:01"), (3661, "1:01:01")])

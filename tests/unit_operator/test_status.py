@@ -119,6 +119,7 @@ def test_progress_lines_become_figures():
     assert (experts["envSteps"], experts["success"]) == (500, {"anyStep": 0.5, "atEnd": 0.25})
     # 30 s for this member, and two more of 40 s each wait for its place.
     assert (experts["etaSeconds"], status["etaSeconds"]) == (110, 110)
+    assert (status["successRate"], status["eta"]) == ("50 %", "2m")
     assert without_progress(status) == without_progress(story.status)
 
 

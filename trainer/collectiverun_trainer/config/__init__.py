@@ -3,7 +3,8 @@
 Pure data: pydantic and the names of Meta-World's tasks. Nothing heavy is imported, because the operator
 reads these models too. Field names are snake_case here and lowerCamelCase in a run file. One *decision* is
 `environment.actionRepeat` env steps; every count a user writes or reads is in env steps. A field's
-description is what `kubectl explain` and the reference say about it: a sentence, with its unit.
+description is what `kubectl explain` and the reference say about it: a sentence, with its unit. Defaults
+are part of the API: a cluster writes them into every run, so another default is another version.
 """
 
 from __future__ import annotations
