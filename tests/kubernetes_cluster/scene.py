@@ -8,13 +8,14 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 from uuid import uuid4
 
-from unit_operator.builders import a_body, a_manifest
+from unit_operator.builders import a_body, an_order, phase_named
 
 from collectiverun_operator.cluster import kubernetes_paths as paths
 from collectiverun_operator.cluster.kubernetes import KubernetesCluster
 from collectiverun_operator.cluster.kubernetes_client import connect
 from collectiverun_operator.cluster.kubernetes_requests import MERGE_PATCH, KubernetesRequests
 from collectiverun_operator.cluster.object_cache import ObjectCache
+from collectiverun_operator.jobs import job_manifest
 from collectiverun_operator.resource import Platform, parse_run
 
 JSONObject = dict[str, Any]
@@ -104,7 +105,8 @@ async def eventually(look: Callable[[], Awaitable[T | None]]) -> T:
 
 def manifest_of(run: JSONObject, *, attempt: int = 1, phase: str = "experts") -> JSONObject:
     """The manifest of a run's first Job."""
-    return a_manifest(parse_run(run, CPU_ONLY), phase, attempt=attempt)
+    parsed = parse_run(run, CPU_ONLY)
+    return job_manifest(parsed, phase_named(phase), an_order(parsed, phase, attempt=attempt), CPU_ONLY.image)
 
 
 @dataclass(frozen=True)
