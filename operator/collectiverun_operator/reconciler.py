@@ -7,13 +7,14 @@ not act.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from collectiverun_operator.cluster import Cluster
 from collectiverun_operator.conditions import INVALID_POD_TEMPLATE
-from collectiverun_operator.errors import Fault, InvalidRun
+from collectiverun_operator.errors import ClusterError, ClusterUnreachableError, Fault, InvalidRun
 from collectiverun_operator.observation import Observed, observe
 from collectiverun_operator.planning import Action, CreateJob, DeleteJob, Plan, plan, reject
 from collectiverun_operator.resource import CollectiveRun, Platform, parse_run
@@ -55,8 +56,7 @@ async def reconcile(
     planned = await _plan(cluster, body, now, platform)
     if _must_write(body.get("status") or {}, planned.status, write_figures=write_figures):
         body = await cluster.write_status(body, planned.status)
-    for action in planned.actions:
-        await _act(cluster, body, action)
+    await _act_all(cluster, body, planned.actions)
     return Reconciled({**body, "status": planned.status}, planned.requeue_after_seconds)
 
 
@@ -98,6 +98,20 @@ def _must_write(before: JSONObject, after: JSONObject, *, write_figures: bool) -
     if before == after:
         return False
     return write_figures or without_progress(before) != without_progress(after)
+
+
+async def _act_all(cluster: Cluster, body: JSONObject, actions: Iterable[Action]) -> None:
+    """Take every action; one that is refused keeps no other from being taken, and is raised at the end."""
+    refused: ClusterError | None = None
+    for action in actions:
+        try:
+            await _act(cluster, body, action)
+        except ClusterUnreachableError:
+            raise
+        except ClusterError as error:
+            refused = refused or error
+    if refused is not None:
+        raise refused
 
 
 async def _act(cluster: Cluster, body: JSONObject, action: Action) -> None:

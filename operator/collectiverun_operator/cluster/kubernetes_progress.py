@@ -21,6 +21,9 @@ from collectiverun_operator.merging import CONTAINER
 JSONObject = dict[str, Any]
 
 CONCURRENT_READS = 8
+# What thousands of Pods may cost: then each is read less often than it is due.
+READS_PER_SECOND = 20.0
+READS_AT_ONCE = 100.0
 PATIENCE_SECONDS = 0.5
 READ_SECONDS = 10.0
 MAX_FAILURES = 4  # after so many in a row a log is read 16 times less often
@@ -47,6 +50,8 @@ class PodProgress:
     clock: Callable[[], float] = time.monotonic
     _runs: dict[str, dict[str, _Followed]] = field(default_factory=dict)
     _slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(CONCURRENT_READS))
+    _allowance: float = READS_AT_ONCE
+    _counted_at: float = 0.0
 
     async def newest(self, run_uid: str, pods: Iterable[JSONObject]) -> Mapping[str, JSONObject]:
         """Progress by Job name. Logs that are due are read; a slow answer is there the next time."""
@@ -85,9 +90,18 @@ class PodProgress:
         return now
 
     def _begin(self, pod: _Followed, metadata: JSONObject) -> None:
-        if pod.reading is None and self.clock() >= pod.due:
+        if pod.reading is None and self.clock() >= pod.due and self._may_read():
             path = paths.pod_log(metadata["namespace"], metadata["name"])
             pod.reading = asyncio.create_task(self._read(pod, path))
+
+    def _may_read(self) -> bool:
+        now = self.clock()
+        gained = (now - self._counted_at) * READS_PER_SECOND
+        self._allowance, self._counted_at = min(READS_AT_ONCE, self._allowance + gained), now
+        if self._allowance < 1:
+            return False
+        self._allowance -= 1
+        return True
 
     async def _read(self, pod: _Followed, path: str) -> None:
         try:
