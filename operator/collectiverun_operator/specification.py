@@ -122,10 +122,12 @@ class PhaseSettings(Model):
     resources: Resources | None = Field(
         None,
         description="Resources of the phase's container. Unset: the installation's default, usually one"
-        " GPU. {}: none, that is CPU only.",
+        " GPU. {}: none, that is CPU only. May be changed for attempts to come.",
     )
     pod_template: PodTemplate | None = Field(
-        None, description="Parts of a Pod for this phase, merged over spec.podTemplate. May be changed, too."
+        None,
+        description="Parts of a Pod for this phase, merged over spec.podTemplate. May be changed for attempts"
+        " to come.",
     )
 
 
