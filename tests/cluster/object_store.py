@@ -46,11 +46,15 @@ class ObjectStore:
     secret_key: str = field(default_factory=lambda: secrets.token_hex(20))
     ports: dict[str, int] = field(default_factory=lambda: _free_ports())
     pid: int | None = None
+    address: str = "127.0.0.1"
+    tls: dict[str, str] | None = None
+    """Files `certificate`, `key` and `authority`: the server then speaks TLS only."""
 
     @property
     def endpoint(self) -> str:
         """URL of the S3 interface."""
-        return f"http://127.0.0.1:{self.ports['s3.port']}"
+        scheme = "https" if self.tls else "http"
+        return f"{scheme}://{self.address}:{self.ports['s3.port']}"
 
     @property
     def environment(self) -> dict[str, str]:
@@ -91,8 +95,8 @@ class ObjectStore:
         options = {
             **self.ports,
             "dir": data,
-            "ip": "127.0.0.1",
-            "ip.bind": "127.0.0.1",
+            "ip": self.address,
+            "ip.bind": self.address,
             "bucket": BUCKET,
             "master.telemetry": "false",  # it would report its use to its makers
             "admin.ui": "false",
@@ -100,9 +104,15 @@ class ObjectStore:
             "s3.port.iceberg": 0,
             "s3.port.lance": 0,
             "s3.autoCreateBucket": "false",
+            **self._tls_options(),
         }
         weed = Path(sys.executable).with_name("weed")
         return [str(weed), "mini", *(f"-{name}={value}" for name, value in options.items())]
+
+    def _tls_options(self) -> dict[str, str]:
+        if self.tls is None:
+            return {}
+        return {"s3.cert.file": self.tls["certificate"], "s3.key.file": self.tls["key"]}
 
     def _wait_until_ready(self, process: subprocess.Popen[bytes]) -> None:
         deadline = time.monotonic() + START_LIMIT_SECONDS
@@ -119,6 +129,7 @@ class ObjectStore:
             region_name=REGION,
             aws_access_key_id=self.access_key,
             aws_secret_access_key=self.secret_key,
+            verify=self.tls and self.tls["authority"],
             config=Config(retries={"total_max_attempts": 1}, connect_timeout=2, read_timeout=5),
         )
         try:

@@ -26,13 +26,13 @@ _KUBERNETES = "k8s.io"  # containerd's own namespace for what the kubelet sees
 class Node:
     """One node, with its files in `folder`; images stay imported in the user's cache folder."""
 
-    def __init__(self, folder: Path, kubeconfig: Path) -> None:
+    def __init__(self, name: str, folder: Path, kubeconfig: Path) -> None:
         self.folder = folder
         self._socket = folder / "containerd.sock"
         self._images = CACHE / "containerd"
         self._kubeconfig = kubeconfig
-        command = [*_NAMESPACES, "bash", str(_INIT), str(folder), str(kubelet_binary()), NODE_ADDRESS]
-        self._daemon = Daemon("node", command, folder)
+        command = [*_NAMESPACES, "bash", str(_INIT), str(folder), str(kubelet_binary()), name, NODE_ADDRESS]
+        self.daemon = Daemon("node", command, folder)
 
     def start(self, images: Sequence[str]) -> None:
         """Start containerd, see to it that it has the images, then start the kubelet."""
@@ -40,8 +40,8 @@ class Node:
         cgroups.make_empty()
         node_files.write(self.folder, self._images, self._socket)
         shutil.copy(self._kubeconfig, self.folder / "kubeconfig")
-        self._daemon.start()
-        self._daemon.wait_until(self._containerd_answers)
+        self.daemon.start()
+        self.daemon.wait_until(self._containerd_answers)
         self._remove_containers()
         for image in images:
             self._import(image)
@@ -49,7 +49,7 @@ class Node:
 
     def stop(self) -> None:
         """End it with everything that runs on it."""
-        self._daemon.kill()
+        self.daemon.kill()
         cgroups.remove()
 
     def logs(self) -> str:

@@ -1,0 +1,63 @@
+"""A cluster whose only node has real containers, with an S3 server and the chart's operator in it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from cluster.control_plane import NODE, ControlPlane
+from cluster.daemon import Daemon
+from cluster.object_store import ObjectStore
+from cluster.operator_process import CHART
+from cluster.small_cluster import SmallCluster
+from e2e.container_images import ALL, OPERATOR, TRAINER
+from e2e.node import Node
+from e2e.own_network import API_SERVER_ADDRESS, NODE_ADDRESS
+
+SYSTEM = "collectiverun-system"
+RELEASE = "collectiverun"
+NODE_NAME = "node-1"
+
+
+class ContainerCluster(SmallCluster):
+    """Like every small cluster, but Pods are containers made from the images under test.
+
+    The process must be in a network of its own (`own_network`).
+    """
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder, with_crd=False)
+        self.control_plane = ControlPlane(folder / "control-plane", API_SERVER_ADDRESS, port=443)
+        self.object_store = ObjectStore(str(folder / "object-store"), address=NODE_ADDRESS)
+        self.container_node = Node(NODE_NAME, folder / "node", self.control_plane.kubeconfig_of(NODE))
+
+    def node(self, name: str, *options: str, wait: bool = True) -> Daemon:
+        """Start the one node there can be."""
+        assert name == NODE_NAME, f"there is one node with containers, {NODE_NAME}, not {name}"
+        self.nodes[name] = self.container_node.daemon
+        self.container_node.start(ALL)
+        return self.container_node.daemon
+
+    def stop(self) -> None:
+        """End everything at once."""
+        super().stop()
+        self.container_node.stop()
+
+    def install(self, *options: str, verb: str = "install") -> str:
+        """Install the chart with the images under test, and wait until the operator is well."""
+        images = ("--set", f"operator.image={OPERATOR},trainer.image={TRAINER}")
+        # The node has no GPU to ask for.
+        cpu = ("--set", "defaultResources.limits=null")
+        release = (verb, RELEASE, str(CHART), "--namespace", SYSTEM, "--create-namespace")
+        return self.helm(*release, *images, *cpu, "--wait", "--timeout", "300s", *options)
+
+    def pods(self, namespace: str, selector: str) -> list[dict[str, Any]]:
+        """Pods by label."""
+        found: list[dict[str, Any]] = self.get("pods", "--namespace", namespace, "--selector", selector)[
+            "items"
+        ]
+        return found
+
+    def execute(self, namespace: str, pod: str, *command: str) -> str:
+        """What a command prints inside a Pod's container."""
+        return self.kubectl("--namespace", namespace, "exec", pod, "--", *command)

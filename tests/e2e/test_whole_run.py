@@ -1,0 +1,42 @@
+"""The quickstart as a person would run it on a cluster: chart, Secret, kubectl apply, kubectl get."""
+
+import pytest
+import yaml
+from behaviour.live_run import LiveRun, printed_table
+from behaviour.runs import s3_storage
+from cluster.small_cluster import ROOT
+
+from collectiverun_operator.smoke import with_smoke_budgets
+
+PHASES = ("experts", "trajectoryTransformer", "onlineDistillation", "refinement", "students", "evaluation")
+LIMIT_SECONDS = 900.0
+
+
+def quickstart(storage):
+    """examples/01-quickstart.yaml with budgets of seconds and storage on S3."""
+    body = yaml.safe_load((ROOT / "examples" / "01-quickstart.yaml").read_text())
+    body["spec"]["storage"] = storage
+    return with_smoke_budgets(body)
+
+
+@pytest.mark.timeout(1200)
+def test_the_quickstart_goes_through_all_its_phases_in_containers(container_cluster):
+    namespace = container_cluster.namespace("quickstart")
+    body = quickstart(s3_storage(container_cluster.object_store))
+    run = LiveRun(container_cluster, namespace, body["metadata"]["name"])
+    container_cluster.apply(body, namespace=namespace)
+    container_cluster.wait_for("the end of the run", lambda: has_ended(run), LIMIT_SECONDS)
+
+    print(run.kubectl("get", "collectiveruns"), run.described(), sep="\n")
+    assert run.status["state"] == "Complete", run.described()
+    assert [(phase["name"], phase["state"]) for phase in run.status["phases"]] == [
+        (name, "Succeeded") for name in PHASES
+    ]
+    attempts = {member["attempt"] for phase in run.status["phases"] for member in phase["members"]}
+    assert attempts == {1}
+    row = printed_table(run.kubectl("get", "collectiveruns"))[0]
+    assert (row["STATE"], row["PROGRESS"]) == ("Complete", "8/8")
+
+
+def has_ended(run):
+    return run.status.get("state") in ("Complete", "Failed", "Rejected")
