@@ -73,6 +73,11 @@ class SmallCluster:
         return self.control_plane.audit_log
 
     @property
+    def environment(self) -> dict[str, str]:
+        """In which kubectl and helm reach the cluster."""
+        return self._commands.environment
+
+    @property
     def records(self) -> list[ProcessRecord]:
         """What finds all its processes again."""
         store = psutil.Process(self.object_store.pid)
@@ -142,16 +147,17 @@ class SmallCluster:
         """A fresh namespace with the Secret `s3`, the S3 server's keys."""
         name = f"{prefix}-{uuid4().hex[:8]}"
         self.kubectl("create", "namespace", name)
-        keys = {
-            key: self.object_store.environment[key] for key in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
-        }
-        self.apply(
-            {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": SECRET}, "stringData": keys},
-            namespace=name,
-        )
+        self.add_storage_keys(name)
         # Until its service account is there, no Pod is let in.
         self.wait_for(f"the service account of {name}", lambda: self._has_account(name))
         return name
+
+    def add_storage_keys(self, namespace: str) -> None:
+        """The Secret `s3` in a namespace."""
+        environment = self.object_store.environment
+        keys = {key: environment[key] for key in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")}
+        secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": SECRET}, "stringData": keys}
+        self.apply(secret, namespace=namespace)
 
     def operator(
         self, namespace: str, command: Sequence[str] = COMMAND, wait: bool = True, **settings: str

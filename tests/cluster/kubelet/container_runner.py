@@ -15,7 +15,7 @@ from cluster.kubelet.container_process import ContainerProcess, StartError
 from cluster.kubelet.environment import RESULT_PATH_VARIABLE, ConfigError, container_environment
 from cluster.kubelet.node import now
 from cluster.kubelet.pod_status import ContainerState, running, terminated, waiting
-from cluster.kubelet.probes import follow_probe, probe_url
+from cluster.kubelet.probes import Probes
 
 JSONObject = dict[str, Any]
 
@@ -46,6 +46,7 @@ class ContainerRunner:
         self._place = place
         self._spec = spec
         self._on_start = on_start
+        self._probes = Probes(spec, place.ports)
         self._process: ContainerProcess | None = None
         self._ending: tuple[int, str] | None = None
         self._is_stopping = False
@@ -108,11 +109,10 @@ class ContainerRunner:
         if self._is_stopping:
             self._process.signal(signal.SIGTERM)
         self._on_start()
-        probes = self._follow_probes()
         await self._show(running(since), ready="readinessProbe" not in self._spec)
+        probes = asyncio.create_task(self._probes.follow(self._tell_ready, self._tell_alive))
         code = await self._process.wait()
-        for probe in probes:
-            probe.cancel()
+        probes.cancel()
         await self._show(self._ended(code, since))
         self._process = None
 
@@ -163,19 +163,9 @@ class ContainerRunner:
         await self._show(waiting("CrashLoopBackOff", f"back-off {seconds:g}s restarting failed container"))
         await asyncio.sleep(seconds)
 
-    def _follow_probes(self) -> list[asyncio.Task[None]]:
-        answers = {"readinessProbe": self._tell_ready, "livenessProbe": self._tell_alive}
-        started = []
-        for kind, tell in answers.items():
-            probe = self._spec.get(kind, {})
-            url = probe_url(self._spec, probe, self._place.ports)
-            if url:
-                started.append(asyncio.create_task(follow_probe(url, probe, tell)))
-            elif probe:
-                tell(True)
-        return started
-
     def _tell_ready(self, is_ready: bool) -> None:
+        if is_ready == self.state.is_ready:
+            return
         self.state.is_ready = is_ready
         self._publishing = asyncio.ensure_future(self._place.publish())
 

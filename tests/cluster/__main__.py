@@ -1,0 +1,111 @@
+"""A cluster on this machine for a person: `PYTHONPATH=tests python -m cluster …`.
+
+tools            find the binaries of a control plane, kubectl and helm, or fetch and build them once
+up FOLDER        leave a cluster running and print how to reach it
+down FOLDER      stop it and remove its folder
+demo FOLDER      the chart and the quickstart on it, until the run is over; on a cluster that is not up,
+                 one is started for the demo and ends with it
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from cluster import standing_cluster
+from cluster.binaries import MissingBinaryError, control_plane_binaries
+from cluster.client_tools import helm, kubectl
+from cluster.commands import CommandError
+from cluster.daemon import DaemonError
+from cluster.demo import QUICKSTART, Demo
+from cluster.object_store import BUCKET, REGION
+from cluster.operator_process import CHART
+from cluster.small_cluster import ROOT, SECRET, SmallCluster
+from cluster.standing_cluster import StandingClusterError
+
+
+def main() -> int:
+    """The command; what it returns is the exit code."""
+    options = _parse()
+    try:
+        return int(options.action(options) or 0)
+    except (MissingBinaryError, DaemonError, CommandError, StandingClusterError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def _parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="cluster", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    commands = parser.add_subparsers(required=True, metavar="tools | up | down | demo")
+    commands.add_parser("tools").set_defaults(action=_tools)
+    for name, action in {"up": _up, "down": _down, "demo": _demo}.items():
+        command = commands.add_parser(name)
+        command.add_argument("folder", type=lambda text: Path(text).absolute())
+        command.set_defaults(action=action)
+    command.add_argument("--run", type=Path, default=QUICKSTART, help="another run file")
+    command.add_argument("--smoke", action="store_true", help="budgets of seconds, to see that all fits")
+    return parser.parse_args()
+
+
+def _tools(_options: argparse.Namespace) -> None:
+    print(control_plane_binaries().servers, kubectl(), helm(), sep="\n")
+
+
+def _up(options: argparse.Namespace) -> None:
+    cluster = standing_cluster.find(options.folder)
+    if cluster is None:
+        print("Starting a cluster: control plane, one node, an S3 server (about 15 s)", file=sys.stderr)
+        cluster = standing_cluster.start(options.folder)
+        cluster.add_storage_keys("default")
+    print(f"export KUBECONFIG={cluster.kubeconfig}")
+    print(_next_steps(cluster, options.folder), file=sys.stderr)
+
+
+def _next_steps(cluster: SmallCluster, folder: Path) -> str:
+    chart = CHART.relative_to(ROOT)
+    tools = sorted({str(tool.parent) for tool in (kubectl(), helm())})
+    return f"""
+The cluster runs until `make cluster-stop`; its logs lie in {folder}.
+Its containers are processes of this machine, and it has no GPU.
+kubectl and helm are in {" and ".join(tools)}. Next:
+
+  helm install collectiverun {chart} --namespace collectiverun-system --create-namespace \\
+    --set defaultResources.limits=null
+  kubectl apply -f run.yaml      # examples/01-quickstart.yaml with this storage:
+
+  storage:
+    uri: s3://{BUCKET}/runs
+    endpoint: {cluster.object_store.endpoint}
+    region: {REGION}
+    credentials: {{secretRef: {{name: {SECRET}}}}}     # it is in the namespace default
+
+  kubectl get collectiveruns -w
+"""
+
+
+def _down(options: argparse.Namespace) -> None:
+    if not standing_cluster.remove(options.folder):
+        print(f"No cluster was started in {options.folder}.", file=sys.stderr)
+
+
+def _demo(options: argparse.Namespace) -> int:
+    cluster = standing_cluster.find(options.folder)
+    if cluster is not None:
+        return _shown(cluster, options)
+    standing_cluster.remove(options.folder)
+    print("Starting a cluster for the demo: control plane, one node, an S3 server", file=sys.stderr)
+    with SmallCluster(options.folder, with_crd=False) as cluster:
+        return _shown(cluster, options)
+
+
+def _shown(cluster: SmallCluster, options: argparse.Namespace) -> int:
+    return 0 if Demo(cluster).show(options.run, options.smoke) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
