@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from collectiverun_operator.cluster.kubernetes import KubernetesCluster
-from collectiverun_operator.errors import ClusterError, ConflictError
+from collectiverun_operator.errors import ClusterError, ConflictError, NameTakenError
 from collectiverun_operator.events import transitions
 from collectiverun_operator.metrics import Metrics
 from collectiverun_operator.reconciler import Reconciled, reconcile
@@ -31,7 +31,6 @@ RunKey = tuple[str, str]  # namespace, name
 TRIES = 4
 # A finished run changes only by its owner's hand or at a time the plan names.
 FINISHED_RESYNC_FACTOR = 12
-_TEMPORARY_CODES = (0, 409, 429)
 
 _log = logging.getLogger(__name__)
 
@@ -50,6 +49,8 @@ class _Known:
 
     uid: str
     state: str = ""
+    # Of the run when the last round that was carried through left it.
+    version: str = ""
     refreshed_at: float = -math.inf
     figures_at: float = -math.inf
     # The status from before a round that broke off: what it changed is still to be told.
@@ -79,6 +80,11 @@ class Controller:
         """The state of each run that is there."""
         return (known.state for known in list(self._runs.values()) if known.state)
 
+    def is_news(self, key: RunKey, version: str) -> bool:
+        """Whether this version of a run was not already dealt with: its own status makes an event too."""
+        known = self._runs.get(key)
+        return known is None or known.version != version
+
     async def round(self, key: RunKey) -> float | None:
         """One round; in how many seconds the next is due if nothing happens, None if the run is gone.
 
@@ -90,9 +96,7 @@ class Controller:
             result = "ok"
         except ClusterError as error:
             result = "conflict" if isinstance(error, ConflictError) else "error"
-            await self._complain(
-                key, "RequestRefused", str(error), is_temporary=error.code in _TEMPORARY_CODES
-            )
+            await self._complain(key, "RequestRefused", str(error), is_temporary=_is_temporary(error))
             raise
         except Exception as error:
             _log.exception("the round broke off", extra=about(*key))
@@ -144,6 +148,7 @@ class Controller:
         if due:
             known.figures_at = now
         known.state = str(reconciled.status.get("state") or "")
+        known.version = str(reconciled.body["metadata"].get("resourceVersion") or "")
         await self._tell(body, before, reconciled.status)
         return reconciled
 
@@ -203,3 +208,10 @@ class Controller:
 def _is_finished(body: JSONObject) -> bool:
     conditions = (body.get("status") or {}).get("conditions") or []
     return any(c["type"] in ("Complete", "Failed") and c["status"] == "True" for c in conditions)
+
+
+def _is_temporary(error: ClusterError) -> bool:
+    """Whether it is likely to pass without anybody doing anything, so that only the log is told."""
+    if isinstance(error, NameTakenError):
+        return False
+    return error.code in (0, 409, 429) or error.code >= 500

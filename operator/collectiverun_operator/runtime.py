@@ -92,10 +92,13 @@ class OperatorRuntime:
         await self._cluster.close()
         await self._api.close()  # type: ignore[no-untyped-call]
 
-    def saw_run(self, namespace: str, name: str) -> None:
+    def saw_run(self, body: JSONObject, *, is_deleted: bool) -> None:
         """A run was added, changed or deleted."""
         self.metrics.saw_event("CollectiveRun")
-        self.queue.add((namespace, name))
+        metadata = body["metadata"]
+        key = (metadata["namespace"], metadata["name"])
+        if is_deleted or self._controller.is_news(key, metadata["resourceVersion"]):
+            self.queue.add(key)
 
     def saw_object(self, kind: Literal["Job", "Pod"], body: JSONObject, *, is_deleted: bool) -> None:
         """A Job or Pod of a run was added, changed or deleted."""

@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import pytest
 from cluster.control_plane import ControlPlane
-from operator_service.workplace import Workplace
+from operator_service.workplace import Workplace, eventually
 
 CRD = Path(__file__).parents[2] / "crds" / "collectiveruns.yaml"
 
@@ -34,4 +34,4 @@ def install_definition(control_plane: ControlPlane) -> None:
     workplace = Workplace(control_plane, "default", Path())
     # Servers before 1.25 do not know rules in CEL: kubectl would refuse what they silently leave out.
     workplace.kubectl("create", "--validate=false", "-f", str(CRD))
-    workplace.kubectl("wait", "--for=condition=Established", "--timeout=60s", "-f", str(CRD))
+    eventually(lambda: workplace.does("get", "collectiveruns"))

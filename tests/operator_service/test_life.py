@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 from cluster.control_plane import NOBODY, ControlPlane
+from cluster.operator_process import COMMAND, OperatorProcess
 from operator_service.conftest import CRD, install_definition
-from operator_service.operator_process import COMMAND, KOPF, OperatorProcess
+from operator_service.operators import KOPF
 from operator_service.workplace import Workplace, eventually
 
 # Access to files as before, so that only the name and the home of the user are gone.
@@ -37,33 +38,33 @@ def takes_a_run(workplace: Workplace) -> bool:
 
 def ended(operator: OperatorProcess) -> tuple[int | None, str]:
     """Exit code and last line of an operator that can't start."""
-    operator.process.start()
-    eventually(lambda: not operator.process.is_running)
+    operator.daemon.start()
+    eventually(lambda: not operator.daemon.is_running)
     last = operator.log.splitlines()[-1]
     assert "Traceback" not in operator.log
-    return operator.process.returncode, json.loads(last)["message"] if last.startswith("{") else last
+    return operator.daemon.returncode, json.loads(last)["message"] if last.startswith("{") else last
 
 
 def test_sigterm_ends_it_with_success(workplace: Workplace) -> None:
-    with workplace.operator() as operator:
+    with workplace.operator().start() as operator:
         assert takes_a_run(workplace)
         assert operator.stop() == 0
         assert "Traceback" not in operator.log
 
 
 def test_a_new_operator_goes_on_where_the_killed_one_was(workplace: Workplace) -> None:
-    with workplace.operator() as operator:
+    with workplace.operator().start() as operator:
         assert takes_a_run(workplace)
-        operator.process.kill()
+        operator.daemon.kill()
     pod = workplace.pod()
     workplace.succeed(pod)
-    with workplace.operator():
+    with workplace.operator().start():
         eventually(lambda: workplace.run()["status"]["currentPhase"] == "trajectoryTransformer")
         assert workplace.reasons().count("PhaseSucceeded") == 1
 
 
 def test_it_works_under_kopf_run(workplace: Workplace) -> None:
-    with workplace.operator(command=(*KOPF, "--namespace", workplace.namespace)) as operator:
+    with workplace.operator(command=(*KOPF, "--namespace", workplace.namespace)).start() as operator:
         assert takes_a_run(workplace)
         assert operator.stop() == 0
 
@@ -72,12 +73,12 @@ def test_it_works_under_kopf_run(workplace: Workplace) -> None:
 @pytest.mark.parametrize("kind", ["service", "kopf run"])
 def test_it_works_under_a_uid_without_name_and_home(workplace: Workplace, kind: str) -> None:
     words = COMMAND if kind == "service" else (*KOPF, "--namespace", workplace.namespace)
-    with workplace.operator(command=(*STRANGER, *words), environment={"PATH": os.environ["PATH"]}):
+    with workplace.operator(command=(*STRANGER, *words), environment={"PATH": os.environ["PATH"]}).start():
         assert takes_a_run(workplace)
 
 
 def test_health_fails_when_the_canary_is_gone_and_comes_back_with_it(workplace: Workplace) -> None:
-    with workplace.operator(STALE_SECONDS="3") as operator:
+    with workplace.operator(STALE_SECONDS="3").start() as operator:
         workplace.kubectl("delete", "lease", "canary")
         eventually(lambda: operator.health()[0] == 503)
         assert f"has not shown the renewed Lease {workplace.namespace}/canary" in operator.health()[1]
@@ -89,7 +90,7 @@ def test_health_fails_when_the_canary_is_gone_and_comes_back_with_it(workplace: 
 def test_health_fails_while_the_api_server_is_gone_and_the_operator_goes_on_after_that(
     workplace: Workplace, api_server: ControlPlane
 ) -> None:
-    with workplace.operator(STALE_SECONDS="3") as operator:
+    with workplace.operator(STALE_SECONDS="3").start() as operator:
         workplace.make_run()
         pod = workplace.pod()
         api_server.kill_api_server()
@@ -103,7 +104,7 @@ def test_health_fails_while_the_api_server_is_gone_and_the_operator_goes_on_afte
 
 
 def test_health_fails_while_the_api_server_hangs(workplace: Workplace, api_server: ControlPlane) -> None:
-    with workplace.operator(STALE_SECONDS="3") as operator:
+    with workplace.operator(STALE_SECONDS="3").start() as operator:
         api_server.pause_api_server()
         try:
             eventually(lambda: operator.health()[0] == 503)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 
+from operator_service.operators import samples
 from operator_service.workplace import Workplace, eventually
 
 WRITES = ("create", "update", "patch", "delete", "deletecollection")
@@ -14,7 +16,7 @@ def states_of(workplace: Workplace, *names: str) -> list[str]:
 
 
 def test_a_run_becomes_jobs_and_its_status_follows_their_pods(workplace: Workplace) -> None:
-    with workplace.operator():
+    with workplace.operator().start():
         workplace.make_run()
         pod = workplace.pod()
         assert workplace.state() == "Pending"
@@ -29,7 +31,7 @@ def test_a_run_becomes_jobs_and_its_status_follows_their_pods(workplace: Workpla
 
 
 def test_a_failed_pod_is_tried_again_and_said_so_once(workplace: Workplace) -> None:
-    with workplace.operator():
+    with workplace.operator().start():
         workplace.make_run(runPolicy={"retries": {"backoffSeconds": 1}})
         workplace.fail(workplace.pod(), 1, "boom")
         workplace.begin(workplace.pod(attempt=2))
@@ -40,7 +42,7 @@ def test_a_failed_pod_is_tried_again_and_said_so_once(workplace: Workplace) -> N
 
 
 def test_nothing_is_written_while_nothing_happens(workplace: Workplace) -> None:
-    with workplace.operator():
+    with workplace.operator().start():
         workplace.make_run()
         workplace.begin(workplace.pod())
         eventually(lambda: workplace.state() == "Running")
@@ -56,7 +58,7 @@ def test_nothing_is_written_while_nothing_happens(workplace: Workplace) -> None:
 
 
 def test_no_trace_of_kopf_is_left_on_any_object(workplace: Workplace) -> None:
-    with workplace.operator():
+    with workplace.operator().start():
         workplace.make_run()
         workplace.begin(workplace.pod())
         eventually(lambda: workplace.state() == "Running")
@@ -69,21 +71,21 @@ def test_no_trace_of_kopf_is_left_on_any_object(workplace: Workplace) -> None:
 
 
 def test_a_deleted_run_takes_its_jobs_with_it(workplace: Workplace) -> None:
-    with workplace.operator() as operator:
+    with workplace.operator().start() as operator:
         workplace.make_run()
         workplace.begin(workplace.pod())
-        eventually(lambda: operator.metrics().get('collectiverun_runs{state="Running"}') == 1)
+        eventually(lambda: samples(operator).get('collectiverun_runs{state="Running"}') == 1)
         workplace.kubectl("delete", "collectiverun", "demo")
         eventually(lambda: not workplace.items("jobs"))
-        eventually(lambda: 'collectiverun_runs{state="Running"}' not in operator.metrics())
+        eventually(lambda: 'collectiverun_runs{state="Running"}' not in samples(operator))
 
 
 def test_the_metrics_of_a_round_are_there(workplace: Workplace) -> None:
-    with workplace.operator() as operator:
+    with workplace.operator().start() as operator:
         workplace.make_run()
         workplace.begin(workplace.pod())
-        eventually(lambda: operator.metrics().get('collectiverun_runs{state="Running"}') == 1)
-        found = operator.metrics()
+        eventually(lambda: samples(operator).get('collectiverun_runs{state="Running"}') == 1)
+        found = samples(operator)
     assert found['collectiverun_reconcile_seconds_count{result="ok"}'] >= 2
     assert found['collectiverun_api_requests_total{code="201",verb="create"}'] >= 1
     assert found["collectiverun_queue_oldest_seconds"] < 10
@@ -91,9 +93,7 @@ def test_the_metrics_of_a_round_are_there(workplace: Workplace) -> None:
 
 
 def test_the_log_says_run_phase_and_member(workplace: Workplace) -> None:
-    import json
-
-    with workplace.operator() as operator:
+    with workplace.operator().start() as operator:
         workplace.make_run(runPolicy={"retries": {"backoffSeconds": 1}})
         workplace.fail(workplace.pod(), 1, "boom")
         eventually(lambda: "MemberRetried" in operator.log)
@@ -111,7 +111,7 @@ def test_the_log_says_run_phase_and_member(workplace: Workplace) -> None:
 
 def test_two_operators_at_once_make_no_job_twice_and_tell_nothing_twice(workplace: Workplace) -> None:
     names = [f"run-{number}" for number in range(4)]
-    with workplace.operator(), workplace.operator():
+    with workplace.operator().start(), workplace.operator().start():
         for name in names:
             workplace.make_run(name)
         for name in names:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 
-import pytest
 from operator_service.workplace import Workplace, eventually
 from unit_operator.builders import KUBERNETES, phase_named
 
@@ -28,7 +27,7 @@ def spoil_status(workplace: Workplace, name: str) -> None:
 def test_a_status_that_cannot_be_read_is_told_once_and_others_go_on(workplace: Workplace) -> None:
     workplace.make_run("spoilt")
     spoil_status(workplace, "spoilt")
-    with workplace.operator():
+    with workplace.operator().start():
         workplace.make_run("sound")
         workplace.begin(workplace.pod("sound"))
         eventually(lambda: workplace.state("sound") == "Running")
@@ -43,7 +42,7 @@ def test_a_status_that_cannot_be_read_is_told_once_and_others_go_on(workplace: W
 def test_jobs_that_a_quota_forbids_are_told_and_made_when_it_is_lifted(workplace: Workplace) -> None:
     workplace.apply(NO_JOBS)
     eventually(lambda: workplace.items("resourcequotas")[0].get("status", {}).get("hard"))
-    with workplace.operator():
+    with workplace.operator().start():
         workplace.make_run()
         eventually(lambda: "RequestRefused" in workplace.reasons())
         (said,) = [message for _, reason, message in workplace.events() if reason == "RequestRefused"]
@@ -58,7 +57,7 @@ def test_a_name_that_another_owner_has_is_waited_for(workplace: Workplace) -> No
     body = workplace.run()
     name = job_name(parse_run(body, KUBERNETES), phase_named("experts"), "reach-v3-sawyer", 1)
     workplace.kubectl("create", "job", name, "--image=other")
-    with workplace.operator():
+    with workplace.operator().start():
         eventually(lambda: workplace.state() == "Suspended")
         workplace.kubectl(
             "patch", "collectiverun", "demo", "--type=merge", "-p", '{"spec": {"suspend": false}}'
@@ -71,11 +70,8 @@ def test_a_name_that_another_owner_has_is_waited_for(workplace: Workplace) -> No
         eventually(lambda: workplace.state() == "Running")
 
 
-@pytest.mark.parametrize("seconds", ["5"])
-def test_a_run_being_deleted_in_the_foreground_begins_nothing_anew(
-    workplace: Workplace, seconds: str
-) -> None:
-    with workplace.operator():
+def test_a_run_being_deleted_in_the_foreground_begins_nothing_anew(workplace: Workplace) -> None:
+    with workplace.operator().start():
         workplace.make_run()
         workplace.begin(workplace.pod())
         eventually(lambda: workplace.state() == "Running")

@@ -11,7 +11,8 @@ from typing import Any, TypeVar
 
 from cluster.client_tools import kubectl
 from cluster.control_plane import ControlPlane
-from operator_service.operator_process import CANARY, OperatorProcess
+from cluster.operator_process import OperatorProcess
+from operator_service.operators import CANARY, make_operator
 from unit_operator.builders import a_body, a_result, artifact_uri, ended, running
 
 JSONObject = dict[str, Any]
@@ -38,14 +39,17 @@ class Workplace:
     def operator(self, **options: Any) -> OperatorProcess:
         """An operator for this namespace, not yet started. A context manager."""
         given = {"kubeconfig": self.control_plane.kubeconfig, "namespace": self.namespace} | options
-        return OperatorProcess(self.folder, **given)
+        return make_operator(self.folder, **given)
 
     def kubectl(self, *words: str, stdin: str | None = None) -> str:
         """What kubectl prints."""
-        command = [str(kubectl()), "--kubeconfig", str(self.control_plane.kubeconfig), "-n", self.namespace]
-        done = subprocess.run([*command, *words], input=stdin, capture_output=True, text=True, check=False)
+        done = self._kubectl(*words, stdin=stdin)
         assert done.returncode == 0, done.stderr
         return done.stdout
+
+    def does(self, *words: str) -> bool:
+        """Whether kubectl can do it."""
+        return self._kubectl(*words).returncode == 0
 
     def apply(self, document: JSONObject) -> None:
         """`kubectl apply`."""
@@ -119,6 +123,10 @@ class Workplace:
             if entry.get("userAgent", "").startswith(agent)
             and entry.get("objectRef", {}).get("namespace") == self.namespace
         ]
+
+    def _kubectl(self, *words: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
+        command = [str(kubectl()), "--kubeconfig", str(self.control_plane.kubeconfig), "-n", self.namespace]
+        return subprocess.run([*command, *words], input=stdin, capture_output=True, text=True, check=False)
 
     def _set_status(self, kind: str, name: str, status: JSONObject) -> None:
         patch = json.dumps({"status": status})

@@ -1,0 +1,50 @@
+"""Operators as the tests here need them: quick, with the rights and under the user a test chooses."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from cluster.daemon import Daemon
+from cluster.operator_process import COMMAND, OperatorProcess
+from cluster.ports import free_ports
+
+KOPF = (str(Path(sys.executable).with_name("kopf")), "run", "-m", "collectiverun_operator.handlers")
+CANARY = "canary"
+# Quick enough for a test; the relations are those of the defaults.
+PACE = {"CANARY_SECONDS": "0.5", "STALE_SECONDS": "10", "FIGURES_SECONDS": "1", "RESYNC_SECONDS": "3"}
+IMAGE = "registry.example/trainer:1"
+
+
+def make_operator(
+    folder: Path,
+    kubeconfig: Path,
+    namespace: str,
+    command: Sequence[str] = COMMAND,
+    environment: Mapping[str, str] | None = None,
+    **settings: str,
+) -> OperatorProcess:
+    """An operator, not yet started, that serves `namespace`, whose canary is there too; `settings` win."""
+    health_port, metrics_port = free_ports(2)
+    given = PACE | {
+        "IMAGE": IMAGE,
+        "NAMESPACES": namespace,
+        "LEASE_NAMESPACE": namespace,
+        "LEASE_NAME": CANARY,
+        "HEALTH_PORT": str(health_port),
+        "METRICS_PORT": str(metrics_port),
+    }
+    variables = {f"COLLECTIVERUN_{name}": value for name, value in (given | settings).items()}
+    base = os.environ if environment is None else environment
+    everything = {**base, "KUBECONFIG": str(kubeconfig), **variables}
+    daemon = Daemon(f"operator-{health_port}", command, folder, everything)
+    return OperatorProcess(daemon, health_port, metrics_port)
+
+
+def samples(operator: OperatorProcess) -> dict[str, float]:
+    """Every sample of its metrics by name and labels."""
+    lines = operator.metrics().splitlines()
+    found = (line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
+    return {name: float(value) for name, value in found}
