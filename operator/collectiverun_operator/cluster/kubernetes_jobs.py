@@ -24,7 +24,7 @@ class KubernetesJobs:
     def __init__(self, requests: KubernetesRequests, cache: ObjectCache) -> None:
         self._requests = requests
         self._cache = cache
-        # Finished Jobs, by run, whose Pods were asked for after they finished.
+        # Jobs, by run, of which an ended Pod is known, or was asked for after they finished.
         self._explained: dict[str, set[str]] = {}
 
     def jobs(self, run_uid: str) -> list[JSONObject]:
@@ -44,15 +44,18 @@ class KubernetesJobs:
 
         Jobs and Pods are watched apart: that a Job has ended may be heard of before how its Pod did.
         """
-        unexplained = self._unexplained(run_uid)
-        if unexplained:
-            await self._list_pods(unexplained[0]["metadata"]["namespace"], run_uid)
+        for job in self._unexplained(run_uid):
+            await self._explain(job, run_uid)
         return self._cache.pods(run_uid)
 
     async def refresh(self, namespace: str, run_uid: str) -> None:
-        """Ask for everything that bears the run's label; the cache holds that instead of what it held."""
-        await self._list("Job", paths.jobs(namespace), run_uid)
-        await self._list_pods(namespace, run_uid)
+        """Ask for everything that bears the run's label; the cache holds that instead of what it held.
+
+        The API server answers out of its own cache: from its database it would read every Job and every Pod
+        of the namespace, to leave all but this run's out.
+        """
+        await self._list("Job", paths.jobs(namespace), run_uid, resourceVersion="0")
+        await self._list("Pod", paths.pods(namespace), run_uid, resourceVersion="0")
 
     async def create(self, manifest: JSONObject) -> JSONObject:
         """The Job as made, or as it is there already. Raises NameTakenError if it is another owner's."""
@@ -96,22 +99,33 @@ class KubernetesJobs:
             raise NameTakenError(f"{text}; delete it, or give the run another name", code=409)
         return job
 
-    async def _list_pods(self, namespace: str, run_uid: str) -> None:
-        finished = {job["metadata"]["uid"] for job in self._cache.jobs(run_uid) if _is_finished(job)}
-        await self._list("Pod", paths.pods(namespace), run_uid)
-        self._explained[run_uid] = finished
+    async def _explain(self, job: JSONObject, run_uid: str) -> None:
+        """Ask how a finished Job's Pods ended: for those that are known by name, else for the run's."""
+        namespace, uid = job["metadata"]["namespace"], job["metadata"]["uid"]
+        for pod in self._pods_of(uid, run_uid):
+            found = await self._requests.find(paths.pod(namespace, pod["metadata"]["name"]))
+            if found is None:
+                self._cache.discard("Pod", pod)
+            else:
+                self._cache.put("Pod", found)
+        if not any(map(_has_ended, self._pods_of(uid, run_uid))):
+            await self._list("Pod", paths.pods(namespace), run_uid)
+        self._explained[run_uid].add(uid)
 
-    async def _list(self, kind: Kind, path: str, run_uid: str) -> None:
-        query = {"labelSelector": f"{labels.RUN_UID}={run_uid}"}
+    async def _list(self, kind: Kind, path: str, run_uid: str, **options: str) -> None:
+        query = {"labelSelector": f"{labels.RUN_UID}={run_uid}"} | options
         found = await self._requests.send("list", path, query=query)
         self._cache.replace(kind, run_uid, found["items"], found["metadata"].get("resourceVersion", ""))
 
+    def _pods_of(self, job_uid: str, run_uid: str) -> list[JSONObject]:
+        return [pod for pod in self._cache.pods(run_uid) if controller_uid(pod) == job_uid]
+
     def _unexplained(self, run_uid: str) -> list[JSONObject]:
-        """Finished Jobs of which no ended Pod is known, though nobody has asked since."""
-        ended = {controller_uid(pod) for pod in self._cache.pods(run_uid) if _has_ended(pod)}
-        settled = ended | self._explained.get(run_uid, set())
+        """Finished Jobs of which no ended Pod was ever known, though nobody has asked since."""
+        explained = self._explained.setdefault(run_uid, set())
+        explained |= {controller_uid(pod) for pod in self._cache.pods(run_uid) if _has_ended(pod)}
         finished = (job for job in self._cache.jobs(run_uid) if _is_finished(job))
-        return [job for job in finished if job["metadata"]["uid"] not in settled]
+        return [job for job in finished if job["metadata"]["uid"] not in explained]
 
 
 def controller_uid(body: Mapping[str, Any]) -> str:

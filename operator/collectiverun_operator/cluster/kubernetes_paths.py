@@ -22,9 +22,14 @@ def pods(namespace: str) -> str:
     return f"/api/v1/namespaces/{namespace}/pods"
 
 
+def pod(namespace: str, name: str) -> str:
+    """One Pod."""
+    return f"{pods(namespace)}/{name}"
+
+
 def pod_log(namespace: str, name: str) -> str:
     """What a Pod's container writes."""
-    return f"{pods(namespace)}/{name}/log"
+    return f"{pod(namespace, name)}/log"
 
 
 def events(namespace: str) -> str:
