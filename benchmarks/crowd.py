@@ -1,0 +1,224 @@
+"""Hundreds of runs on an API server, and the end of their Pods at a pace of one's choosing.
+
+Pods are started by a mimicked kubelet that would let them run for ever; here they end, each with the result
+its phase would report. Plain requests, many at a time, as a client that is not the thing measured.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import json
+import random
+import ssl
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import aiohttp
+import yaml
+
+JSONObject = dict[str, Any]
+Item = TypeVar("Item")
+
+TASKS = (
+    "assembly-v3",
+    "basketball-v3",
+    "bin-picking-v3",
+    "box-close-v3",
+    "button-press-v3",
+    "coffee-pull-v3",
+    "dial-turn-v3",
+    "door-close-v3",
+    "door-lock-v3",
+    "door-open-v3",
+)
+CONNECTIONS = 32
+PAGE = 500
+RUNS = "/apis/collectiverl.io/v1alpha1/namespaces/{}/collectiveruns"
+PODS = "/api/v1/namespaces/{}/pods"
+RUN_LABEL = "collectiverl.io/run"
+MERGE_PATCH = {"Content-Type": "application/merge-patch+json"}
+
+
+def run_name(number: int) -> str:
+    """Names in the order of their numbers."""
+    return f"run-{number:04}"
+
+
+def run_body(name: str, tasks: Iterable[str]) -> JSONObject:
+    """A run whose experts all start at once, on nodes without GPUs."""
+    phases = ("experts", "trajectoryTransformer", "onlineDistillation", "evaluation")
+    settings: JSONObject = {phase: {"resources": {}} for phase in phases}
+    names = list(tasks)
+    settings["experts"]["parallelism"] = len(names)
+    return {
+        "apiVersion": "collectiverl.io/v1alpha1",
+        "kind": "CollectiveRun",
+        "metadata": {"name": name},
+        "spec": {
+            "tasks": [{"env": task} for task in names],
+            "storage": {
+                "uri": "s3://benchmark/runs",
+                "endpoint": "https://storage.example",
+                "credentials": {"secretRef": {"name": "s3"}},
+            },
+            "phases": settings,
+        },
+    }
+
+
+@dataclass
+class Crowd:
+    """Runs of one namespace and their Pods. `running`: names of Pods that run, in the order they began to."""
+
+    session: aiohttp.ClientSession
+    namespace: str
+    orders: dict[str, JSONObject] = field(default_factory=dict)
+    running: dict[str, None] = field(default_factory=dict)
+    _running: asyncio.Condition = field(default_factory=asyncio.Condition)
+
+    async def create_runs(self, count: int, members: int) -> None:
+        """So many runs of so many experts."""
+        bodies = [run_body(run_name(number), TASKS[:members]) for number in range(count)]
+        path = RUNS.format(self.namespace)
+        await _at_once(lambda body: self._send("POST", path, body), bodies)
+
+    async def states(self) -> dict[str, int]:
+        """How many runs are in which state."""
+        found: dict[str, int] = {}
+        for run in await self._list(RUNS.format(self.namespace)):
+            state = (run.get("status") or {}).get("state", "")
+            found[state] = found.get(state, 0) + 1
+        return found
+
+    async def wait_for_running(self, count: int) -> None:
+        """Until so many Pods run."""
+        async with self._running:
+            await self._running.wait_for(lambda: len(self.running) >= count)
+
+    async def follow(self) -> None:
+        """Learn of Pods that run, for ever."""
+        version = "0"
+        while True:
+            async for event in self._watch(version):
+                if event["type"] == "ERROR":
+                    version = "0"
+                    break
+                version = event["object"]["metadata"]["resourceVersion"]
+                if event["type"] != "BOOKMARK":
+                    await self._note(event)
+
+    async def finish(self, pod: str) -> None:
+        """Let a Pod end with what its phase would report."""
+        await self._send("PATCH", f"{PODS.format(self.namespace)}/{pod}/status", _ended(self.orders.pop(pod)))
+
+    async def finish_at(self, per_second: float, seconds: float, among: int) -> None:
+        """Let Pods of the first `among` runs end, picked by chance, evenly in time."""
+        chance, loop = random.Random(1), asyncio.get_running_loop()
+        began = loop.time()
+        async with asyncio.TaskGroup() as group:
+            for number in range(int(per_second * seconds)):
+                await asyncio.sleep(max(0.0, began + number / per_second - loop.time()))
+                if candidates := [pod for pod in self.running if pod < run_name(among)]:
+                    group.create_task(self.finish(self._picked(chance.choice(candidates))))
+
+    async def finish_all(self) -> None:
+        """Let every Pod end that runs now."""
+        await _at_once(self.finish, [self._picked(pod) for pod in list(self.running)])
+
+    def _picked(self, pod: str) -> str:
+        """It ends once only."""
+        del self.running[pod]
+        return pod
+
+    async def _note(self, event: JSONObject) -> None:
+        pod = event["object"]
+        name = pod["metadata"]["name"]
+        if event["type"] == "DELETED" or pod["status"].get("phase") != "Running":
+            self.running.pop(name, None)
+            return
+        if name not in self.orders:
+            self.orders[name] = _order(pod)
+            async with self._running:
+                self.running[name] = None
+                self._running.notify_all()
+
+    async def _watch(self, version: str) -> AsyncIterator[JSONObject]:
+        query = {"watch": "1", "allowWatchBookmarks": "1", "resourceVersion": version}
+        query["labelSelector"] = RUN_LABEL
+        async with self.session.get(PODS.format(self.namespace), params=query) as response:
+            async for line in response.content:
+                yield json.loads(line)
+
+    async def _list(self, path: str) -> list[JSONObject]:
+        found: list[JSONObject] = []
+        token = ""
+        while True:
+            async with self.session.get(path, params={"limit": PAGE, "continue": token}) as response:
+                page = await response.json()
+            found += page["items"]
+            token = page["metadata"].get("continue", "")
+            if not token:
+                return found
+
+    async def _send(self, method: str, path: str, body: JSONObject) -> None:
+        headers = MERGE_PATCH if method == "PATCH" else {}
+        async with self.session.request(method, path, json=body, headers=headers) as response:
+            if response.status >= 300:
+                raise RuntimeError(f"{method} {path}: {await response.text()}")
+
+
+@asynccontextmanager
+async def crowd(kubeconfig: Path, namespace: str) -> AsyncIterator[Crowd]:
+    """A crowd on the cluster a kubeconfig leads to, by whose rights it acts."""
+    document = yaml.safe_load(kubeconfig.read_text())
+    cluster, user = document["clusters"][0]["cluster"], document["users"][0]["user"]
+    authority = base64.b64decode(cluster["certificate-authority-data"]).decode()
+    connector = aiohttp.TCPConnector(ssl=ssl.create_default_context(cadata=authority), limit=CONNECTIONS)
+    headers = {"Authorization": f"Bearer {user['token']}"}
+    async with aiohttp.ClientSession(
+        cluster["server"],
+        connector=connector,
+        headers=headers,
+        timeout=aiohttp.ClientTimeout(total=None),
+        read_bufsize=2**22,
+    ) as session:
+        yield Crowd(session, namespace)
+
+
+async def _at_once(work: Callable[[Item], Coroutine[Any, Any, None]], items: Iterable[Item]) -> None:
+    """All of it, as many at a time as there are connections."""
+    async with asyncio.TaskGroup() as group:
+        for item in items:
+            group.create_task(work(item))
+
+
+def _order(pod: JSONObject) -> JSONObject:
+    """What a result has to repeat of the Pod's phase order."""
+    variables = {entry["name"]: entry.get("value") for entry in pod["spec"]["containers"][0]["env"]}
+    order = json.loads(variables["COLLECTIVERUN_PHASE_ORDER"])
+    uri = f"{order['memberUri']}/attempt-{order['attempt']}/{pod['metadata']['uid'][:8]}"
+    return {"uri": uri, "image": pod["spec"]["containers"][0]["image"]}
+
+
+def _ended(order: JSONObject) -> JSONObject:
+    result = {
+        "uri": order["uri"],
+        "manifestSha256": hashlib.sha256(order["uri"].encode()).hexdigest(),
+        "envSteps": 1_000_000,
+        "success": {"anyStep": 0.9, "atEnd": 0.8},
+    }
+    terminated = {"exitCode": 0, "reason": "Completed", "message": json.dumps(result)}
+    container = {
+        "name": "trainer",
+        "image": order["image"],
+        "imageID": "",
+        "ready": False,
+        "restartCount": 0,
+        "state": {"terminated": terminated},
+    }
+    return {"status": {"phase": "Succeeded", "containerStatuses": [container]}}

@@ -1,0 +1,89 @@
+"""What the API server wrote down about requests: who asked for what, when, and what it answered.
+
+An audit log at the level Metadata is the witness of these tests: it was there however often the operator
+died, and it does not belong to the operator.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+WRITE_VERBS = frozenset({"create", "update", "patch", "delete", "deletecollection"})
+
+
+@dataclass(frozen=True)
+class Request:
+    """One answered request. Times are Unix seconds; `is_trial`: a dry run, which changes nothing."""
+
+    received: float
+    answered: float
+    user: str
+    verb: str
+    resource: str
+    namespace: str
+    name: str
+    code: int
+    is_trial: bool
+
+    @property
+    def is_write(self) -> bool:
+        """Whether it changed something: a write that the server carried out."""
+        return self.verb in WRITE_VERBS and not self.is_trial and 200 <= self.code < 300
+
+
+def read_audit(path: Path, namespace: str | None = None, since: int = 0) -> Iterator[Request]:
+    """Answered requests in the log's order, from byte `since` on; those of a namespace if one is given."""
+    with path.open("rb") as log:
+        log.seek(since)
+        for line in log:
+            if line.endswith(b"\n"):  # else it is being written
+                event = json.loads(line)
+                if event.get("stage") == "ResponseComplete" and _is_in(event, namespace):
+                    yield _request(event)
+
+
+def created_jobs(requests: Iterable[Request]) -> list[str]:
+    """Names of the Jobs that were really made, once for each time."""
+    return [request.name for request in _creations(requests, "jobs")]
+
+
+def created_pods(requests: Iterable[Request]) -> int:
+    """How many Pods were made. Their names are the server's and stand in no request."""
+    return sum(1 for _ in _creations(requests, "pods"))
+
+
+def _creations(requests: Iterable[Request], resource: str) -> Iterator[Request]:
+    return (
+        request
+        for request in requests
+        if request.verb == "create" and request.resource == resource and request.is_write
+    )
+
+
+def _is_in(event: dict[str, Any], namespace: str | None) -> bool:
+    return namespace is None or (event.get("objectRef") or {}).get("namespace") == namespace
+
+
+def _request(event: dict[str, Any]) -> Request:
+    target = event.get("objectRef") or {}
+    parts = (target.get("resource", ""), target.get("subresource", ""))
+    return Request(
+        received=_seconds(event["requestReceivedTimestamp"]),
+        answered=_seconds(event["stageTimestamp"]),
+        user=event["user"]["username"],
+        verb=event["verb"],
+        resource="/".join(part for part in parts if part),
+        namespace=target.get("namespace", ""),
+        name=target.get("name", ""),
+        code=(event.get("responseStatus") or {}).get("code", 0),
+        is_trial="dryRun=" in event.get("requestURI", ""),
+    )
+
+
+def _seconds(text: str) -> float:
+    return datetime.fromisoformat(text).timestamp()

@@ -1,0 +1,130 @@
+"""One run on a real API server, and the proof that nothing of it was done twice.
+
+The proof is the API server's: its audit log says which Jobs were made, however often an operator died over
+it, and every Pod is still there to be counted, unless the run asks for its Jobs to be removed.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from chaos.audit_trail import Request, created_jobs, read_audit
+from chaos.mimicking_cluster import SECONDS_ANNOTATION
+from cluster.object_store import BUCKET, REGION
+from cluster.small_cluster import SECRET, SmallCluster
+
+from collectiverun_operator.resource import API_VERSION, KIND
+
+JSONObject = dict[str, Any]
+
+NAME = "short"
+MEMBERS = 5  # two experts, and one member in each of the three phases after them
+FINISHED = ("Complete", "Failed", "Rejected")
+CLEANED = {"cleanup": {"succeededJobs": "AfterPhase"}}
+RETAINED = {"cleanup": {"succeededJobs": "Retain"}}
+
+
+@dataclass(frozen=True)
+class ShortRun:
+    """A run of its own namespace."""
+
+    cluster: SmallCluster
+    namespace: str
+
+    @classmethod
+    def begin(
+        cls, cluster: SmallCluster, run_policy: JSONObject = RETAINED, pod_seconds: float = 1.0
+    ) -> ShortRun:
+        """Apply a run of five members in a fresh namespace; nobody drives it yet."""
+        run = cls(cluster, cluster.namespace("chaos"))
+        annotations = {SECONDS_ANNOTATION: str(pod_seconds)}
+        template = {"metadata": {"annotations": annotations}}
+        body = _body(cluster, {"runPolicy": run_policy, "podTemplate": template})
+        cluster.apply(body, namespace=run.namespace)
+        return run
+
+    @property
+    def document(self) -> JSONObject:
+        """The run as the API server has it."""
+        return self.cluster.get("collectiverun", NAME, "--namespace", self.namespace)
+
+    @property
+    def status(self) -> JSONObject:
+        """Its status; empty before there is one."""
+        status: JSONObject = self.document.get("status", {})
+        return status
+
+    @property
+    def jobs(self) -> list[JSONObject]:
+        """The Jobs that are there."""
+        return list(self.cluster.get("jobs", "--namespace", self.namespace)["items"])
+
+    def requests(self) -> list[Request]:
+        """All that was asked of the API server in the run's namespace."""
+        return list(read_audit(self.cluster.audit_log, self.namespace))
+
+    def wait_for_phase(self, phase: str) -> None:
+        """Until a member of the phase runs."""
+        self.cluster.wait_for(f"{phase} runs", lambda: _is_running(self.status, phase))
+
+    def wait_until_complete(self) -> None:
+        """Until it is finished; AssertionError with its status if it is not Complete then."""
+        self.cluster.wait_for("the run is finished", lambda: self.status.get("state") in FINISHED)
+        assert self.status["state"] == "Complete", json.dumps(self.status, indent=1)
+
+    def faults(self) -> list[str]:
+        """Sentences about what is not as if the run had been driven once and undisturbed; empty: nothing."""
+        created = created_jobs(self.requests())
+        found = [
+            f"Job {name} was made {count} times" for name, count in Counter(created).items() if count > 1
+        ]
+        if len(set(created)) != MEMBERS:
+            found.append(f"{MEMBERS} members got {len(set(created))} Jobs: {sorted(set(created))}")
+        found += self._surplus_pods()
+        return found + list(_spent_attempts(self.status))
+
+    def _surplus_pods(self) -> Iterator[str]:
+        """Of the Pods that are still there."""
+        pods = self.cluster.get("pods", "--namespace", self.namespace)["items"]
+        for name, count in _repeated(pod["metadata"]["labels"].get("job-name", "") for pod in pods):
+            yield f"Job {name} had {count} Pods"
+
+
+def _repeated(names: Iterable[str]) -> list[tuple[str, int]]:
+    return [(name, count) for name, count in Counter(names).items() if count > 1]
+
+
+def _spent_attempts(status: JSONObject) -> Iterator[str]:
+    for phase in status.get("phases", []):
+        for member in phase["members"]:
+            state, attempt = member["state"], member["attempt"]
+            if (state, attempt) != ("Succeeded", 1):
+                yield f"{phase['name']}/{member['name']} is {state} after attempt {attempt}"
+
+
+def _is_running(status: JSONObject, phase: str) -> bool:
+    found = (known for known in status.get("phases", []) if known["name"] == phase)
+    return any(member["state"] == "Running" for known in found for member in known["members"])
+
+
+def _body(cluster: SmallCluster, spec: JSONObject) -> JSONObject:
+    return {
+        "apiVersion": API_VERSION,
+        "kind": KIND,
+        "metadata": {"name": NAME},
+        "spec": {
+            "tasks": [{"env": "reach-v3"}, {"env": "door-close-v3"}],
+            "storage": {
+                "uri": f"s3://{BUCKET}/chaos",
+                "endpoint": cluster.object_store.endpoint,
+                "region": REGION,
+                "insecure": True,
+                "credentials": {"secretRef": {"name": SECRET}},
+            },
+            **spec,
+        },
+    }

@@ -1,0 +1,47 @@
+"""Operators that die at any write: the run goes on with the next one, and nothing is done twice.
+
+`benchmarks/killed_operator.py` lets one die before and after every single write of a run; here every write of
+a run is the last one of its operator, and a few points are taken by themselves.
+"""
+
+import signal
+
+import pytest
+from chaos.mortal_operator import mortal_command
+from chaos.short_run import CLEANED, MEMBERS, ShortRun
+
+pytestmark = pytest.mark.timeout(900)
+
+# More than a run of five members takes writes; without progress the test ends here.
+ENOUGH = 120
+
+
+def is_over(run: ShortRun) -> bool:
+    """Whether nothing is left to do: neither of the run nor of its Jobs."""
+    return run.status.get("state") == "Complete" and not run.jobs
+
+
+def test_killed_after_each_of_its_writes_the_run_completes_and_nothing_was_done_twice(mimicking_cluster):
+    run = ShortRun.begin(mimicking_cluster, CLEANED)
+    operator = mimicking_cluster.operator(run.namespace, command=mortal_command("after", 1), wait=False)
+    deaths = 0
+    while not is_over(run):
+        assert deaths < ENOUGH, run.status
+        if not operator.is_running:
+            assert operator.daemon.returncode == -signal.SIGKILL, operator.log
+            deaths += 1
+            operator.start(wait=False)
+    assert deaths >= 2 * MEMBERS  # after each Job was made, and after each was removed
+    assert run.faults() == []
+
+
+@pytest.mark.parametrize(("side", "number"), [("before", 1), ("before", 3), ("before", 6), ("after", 9)])
+def test_killed_at_one_write_the_next_operator_completes_the_run(mimicking_cluster, side, number):
+    run = ShortRun.begin(mimicking_cluster, CLEANED)
+    command = mortal_command(side, number)
+    operator = mimicking_cluster.operator(run.namespace, command=command, wait=False)
+    mimicking_cluster.wait_for("the operator's death", lambda: not operator.is_running)
+    assert operator.daemon.returncode == -signal.SIGKILL, operator.log
+    mimicking_cluster.operator(run.namespace)
+    run.wait_until_complete()
+    assert run.faults() == []
