@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 ROOT = "/collectiverun-e2e"
 _MOUNT = Path("/sys/fs/cgroup")
+_LIMIT_SECONDS = 60.0
 
 
 def make_empty() -> None:
@@ -22,8 +24,19 @@ def remove() -> None:
         root = hierarchy / ROOT.strip("/")
         # The deepest first: a group goes when it has no groups in it.
         for group in sorted(root.glob("**/"), key=lambda path: len(path.parts), reverse=True):
-            if group.is_dir():
-                group.rmdir()
+            _remove_group(group)
+
+
+def _remove_group(group: Path) -> None:
+    """A group can go when its last process has, which takes the kernel a moment after a kill."""
+    deadline = time.monotonic() + _LIMIT_SECONDS
+    while group.is_dir():
+        try:
+            group.rmdir()
+        except OSError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
 
 
 def _hierarchies() -> list[Path]:

@@ -14,7 +14,8 @@ from filelock import FileLock
 def container_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ContainerCluster]:
     """The cluster, with the chart installed."""
     # What may have to be fetched must be there before the network is left.
-    binaries.control_plane_binaries(), binaries.kubelet_binary(), client_tools.kubectl(), client_tools.helm()
+    for provide in (binaries.control_plane_binaries, binaries.kubelet_binary, client_tools.kubectl):
+        provide()
     with FileLock(CACHE / "node.lock"):  # one node at a time has the imported images
         own_network.enter()
         with ContainerCluster(tmp_path_factory.mktemp("containers")) as cluster:

@@ -1,8 +1,8 @@
 """The images under test, built by buildah in a store of their own; as a program, builds them.
 
 There may be no image registry within reach, so the base image is a stand-in made of Debian's own packages,
-under the name that the Dockerfiles ask for. All of it is kept in the user's cache folder: what has not changed
-is not built again.
+under the name that the Dockerfiles ask for. All of it is kept in the user's cache folder: what has not
+changed is not built again.
 """
 
 from __future__ import annotations

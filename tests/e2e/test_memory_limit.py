@@ -1,0 +1,21 @@
+"""A container that needs more memory than it may have, on a real kernel."""
+
+from behaviour.live_run import LiveRun
+from behaviour.runs import a_learning_run, s3_storage
+
+
+def test_a_container_out_of_memory_spends_an_application_retry(container_cluster):
+    policy = {"retries": {"application": 1, "backoffSeconds": 0}}
+    body = a_learning_run("cramped", s3_storage(container_cluster.object_store), runPolicy=policy)
+    # Enough for Python to start, not for what it imports.
+    body["spec"]["phases"]["experts"]["resources"] = {"limits": {"memory": "64Mi"}}
+    namespace = container_cluster.namespace("memory")
+    container_cluster.apply(body, namespace=namespace)
+    run = LiveRun(container_cluster, namespace, "cramped")
+    status = run.wait_for_state("Failed")
+    print(run.kubectl("get", "collectiveruns", "--output", "wide"), status["lastFailure"])
+    assert (status["lastFailure"]["kind"], status["lastFailure"]["reason"]) == ("application", "OOMKilled")
+    assert status["lastFailure"]["exitCode"] == 137
+    member = run.member()
+    assert (member["attempt"], member["applicationRetries"]) == (2, 1)
+    assert member.get("infrastructureRetries", 0) == 0

@@ -1,0 +1,73 @@
+"""An S3 server whose certificate a private authority signed: trusted through a ConfigMap of the run."""
+
+import pytest
+from behaviour.live_run import LiveRun
+from behaviour.runs import a_scripted_run, s3_storage
+from cluster.certificates import Certificates
+from cluster.object_store import ObjectStore
+from cluster.small_cluster import SECRET
+from e2e.own_network import NODE_ADDRESS
+
+
+@pytest.fixture(scope="module")
+def private_store(container_cluster, tmp_path_factory):
+    """An S3 server that speaks TLS only."""
+    folder = tmp_path_factory.mktemp("private-store")
+    certificates = Certificates(folder / "pki")
+    certificates.make((NODE_ADDRESS,))
+    tls = {
+        "certificate": str(certificates.serving),
+        "key": str(certificates.serving_key),
+        "authority": str(certificates.authority),
+    }
+    store = ObjectStore(str(folder), address=NODE_ADDRESS, tls=tls)
+    store.start()
+    yield store
+    store.kill()
+
+
+@pytest.fixture
+def namespace(container_cluster, private_store):
+    """A namespace with the store's keys, and the authority's certificate in the ConfigMap `trust`."""
+    name = container_cluster.namespace("authority")
+    keys = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+    secret = {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": SECRET},
+        "stringData": {key: private_store.environment[key] for key in keys},
+    }
+    container_cluster.apply(secret, namespace=name)
+    authority = private_store.tls["authority"]
+    container_cluster.kubectl(
+        "--namespace", name, "create", "configmap", "trust", f"--from-file=company.crt={authority}"
+    )
+    return name
+
+
+def start(cluster, namespace, storage):
+    """A small run with this storage."""
+    cluster.apply(a_scripted_run("private", storage), namespace=namespace)
+    return LiveRun(cluster, namespace, "private")
+
+
+def test_a_run_that_names_the_authority_writes_to_the_store_and_reads_from_it(
+    container_cluster, private_store, namespace
+):
+    trust = {"caBundle": {"configMapName": "trust", "key": "company.crt"}}
+    run = start(container_cluster, namespace, s3_storage(private_store) | trust)
+    run.wait_for_member(phase="trajectoryTransformer", state="Succeeded")  # it read what the experts wrote
+    assert run.status["retries"] == 0
+    run.delete()
+
+
+def test_without_it_the_run_fails_at_once_and_says_what_is_missing(
+    container_cluster, private_store, namespace
+):
+    run = start(container_cluster, namespace, s3_storage(private_store))
+    failure = run.wait_for_state("Failed")["lastFailure"]
+    print(failure["message"])
+    assert failure["exitCode"] == 3
+    assert "is not trusted" in failure["message"]
+    assert "give its CA bundle" in failure["message"]
+    assert run.member()["attempt"] == 1

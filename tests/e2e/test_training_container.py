@@ -1,0 +1,131 @@
+"""A trainer at work in a container: confined as asked for, left alone by an upgrade, stopped by a signal."""
+
+import json
+
+import pytest
+from behaviour.live_run import LiveRun
+from behaviour.runs import a_learning_run, s3_storage
+from behaviour.stored import committed_checkpoint_steps
+from cluster.commands import CommandError
+from e2e.container_cluster import RELEASE, SYSTEM
+
+OPERATOR_PODS = f"app.kubernetes.io/instance={RELEASE},app.kubernetes.io/component=operator"
+NO_CAPABILITIES = "0000000000000000"
+
+
+@pytest.fixture(scope="module")
+def training(container_cluster):
+    """A run whose only expert learns for longer than these tests take."""
+    # A trainer that did not hear SIGTERM would only be killed long after the tests have given up.
+    policy = {"terminationGracePeriodSeconds": 3600}
+    storage = s3_storage(container_cluster.object_store)
+    body = a_learning_run("training", storage, runPolicy=policy)
+    body["spec"]["tasks"] = body["spec"]["tasks"][:1]
+    body["spec"]["phases"]["experts"]["params"] |= {"totalEnvSteps": 2_000_000}
+    namespace = container_cluster.namespace("training")
+    container_cluster.apply(body, namespace=namespace)
+    run = LiveRun(container_cluster, namespace, "training")
+    run.wait_for_pod(1)
+    yield run
+    run.kubectl("delete", "pods", "--all", "--grace-period=1", "--wait=false")
+    run.delete()
+
+
+@pytest.fixture(params=["operator", "trainer"])
+def pod(request, container_cluster, training):
+    """A running Pod of each image, as the API server has it."""
+    if request.param == "trainer":
+        return training.wait_for_pod(1)
+    (operator,) = container_cluster.pods(SYSTEM, OPERATOR_PODS)
+    return operator
+
+
+@pytest.fixture
+def inside(container_cluster, pod):
+    """What a command prints inside the Pod's container."""
+
+    def execute(*command):
+        metadata = pod["metadata"]
+        return container_cluster.execute(metadata["namespace"], metadata["name"], *command)
+
+    return execute
+
+
+def test_the_pod_asks_for_all_that_level_restricted_demands(pod):
+    spec = pod["spec"]
+    assert not any(spec.get(shared) for shared in ("hostNetwork", "hostPID", "hostIPC"))
+    kinds = {kind for volume in spec["volumes"] for kind in volume if kind != "name"}
+    assert kinds <= {"configMap", "emptyDir", "projected", "secret"}
+    assert spec["securityContext"]["runAsNonRoot"] is True
+    assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert not spec["securityContext"].get("sysctls")
+    (container,) = spec["containers"]
+    assert container["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "capabilities": {"drop": ["ALL"]},
+        "readOnlyRootFilesystem": True,
+    }
+    assert not any(port.get("hostPort") for port in container.get("ports", []))
+
+
+def test_its_process_is_nobody_special_and_can_become_nobody_else(inside):
+    lines = (line.split(":", 1) for line in inside("cat", "/proc/1/status").splitlines())
+    process = {name: value.strip() for name, value in lines}
+    assert process["Uid"].split() == ["10001"] * 4
+    sets = ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")
+    assert {name: process[name] for name in sets} == dict.fromkeys(sets, NO_CAPABILITIES)
+    assert process["NoNewPrivs"] == "1"
+    assert process["Seccomp"] == "2"  # a filter: the runtime's default profile
+
+
+def test_it_can_write_to_its_scratch_space_only(inside):
+    assert inside("sh", "-c", "echo kept > /tmp/note && cat /tmp/note") == "kept\n"
+    for place in ("/", "/opt/collectiverun", "/etc", "/var/tmp"):
+        with pytest.raises(CommandError, match="Read-only file system"):
+            inside("touch", f"{place}/note")
+
+
+def test_only_the_operator_holds_a_token(inside, pod):
+    is_operator = pod["metadata"]["namespace"] == SYSTEM
+    found = inside("sh", "-c", "ls /var/run/secrets/kubernetes.io/serviceaccount 2>/dev/null || true")
+    assert ("token" in found.split()) == is_operator
+
+
+def test_the_chart_s_own_test_passes_and_an_upgrade_leaves_the_training_pod_alone(
+    container_cluster, training
+):
+    trainer = training.wait_for_pod(1)["metadata"]["uid"]
+    (before,) = container_cluster.pods(SYSTEM, OPERATOR_PODS)
+    container_cluster.install("--set", "logFormat=text", verb="upgrade")
+    (after,) = container_cluster.pods(SYSTEM, OPERATOR_PODS)
+    assert after["metadata"]["uid"] != before["metadata"]["uid"]
+
+    # There is no DNS here, so the test Pod is told an address.
+    container_cluster.install(
+        *("--set", "logFormat=text", "--set", f"tests.host={after['status']['podIP']}"), verb="upgrade"
+    )
+    assert "Succeeded" in container_cluster.helm("test", RELEASE, "--namespace", SYSTEM)
+
+    pod = training.wait_for_pod(1)
+    assert pod["metadata"]["uid"] == trainer
+    assert pod["status"]["containerStatuses"][0]["restartCount"] == 0
+    assert training.status["state"] == "Running"
+
+
+def test_sigterm_ends_training_at_a_checkpoint_and_the_next_attempt_goes_on_there(training):
+    training.wait_until(lambda: committed_checkpoint_steps(training), "a checkpoint")
+    training.change(suspend=True)
+    training.wait_for_state("Suspended")
+    stopped_at = committed_checkpoint_steps(training)[-1]
+
+    training.change(suspend=False)
+    pod = training.wait_for_pod(2)["metadata"]["name"]
+    training.wait_until(lambda: progress_steps(training, pod), "a line of progress")
+    assert min(progress_steps(training, pod)) > stopped_at
+    assert training.status["retries"] == 0
+
+
+def progress_steps(run, pod):
+    """Env steps of the progress lines in a Pod's log."""
+    lines = map(json.loads, run.kubectl("logs", pod).splitlines())
+    return [line["envSteps"] for line in lines if line["kind"] == "progress"]
