@@ -13,16 +13,19 @@ import argparse
 import sys
 from pathlib import Path
 
+import yaml
 from cluster import standing_cluster
 from cluster.binaries import MissingBinaryError, control_plane_binaries
 from cluster.client_tools import helm, kubectl
 from cluster.commands import CommandError
 from cluster.daemon import DaemonError
-from cluster.demo import QUICKSTART, Demo
-from cluster.object_store import BUCKET, REGION
+from cluster.demo import Demo
+from cluster.example_run import QUICKSTART, example_run
 from cluster.operator_process import CHART
-from cluster.small_cluster import ROOT, SECRET, SmallCluster
+from cluster.small_cluster import ROOT, SmallCluster
 from cluster.standing_cluster import StandingClusterError
+
+_RUN_FILE = "quickstart.yaml"
 
 
 def main() -> int:
@@ -62,11 +65,12 @@ def _up(options: argparse.Namespace) -> None:
         print("Starting a cluster: control plane, one node, an S3 server (about 15 s)", file=sys.stderr)
         cluster = standing_cluster.start(options.folder)
         cluster.add_storage_keys("default")
+        (options.folder / _RUN_FILE).write_text(yaml.safe_dump(example_run(cluster), sort_keys=False))
     print(f"export KUBECONFIG={cluster.kubeconfig}")
-    print(_next_steps(cluster, options.folder), file=sys.stderr)
+    print(_next_steps(options.folder), file=sys.stderr)
 
 
-def _next_steps(cluster: SmallCluster, folder: Path) -> str:
+def _next_steps(folder: Path) -> str:
     chart = CHART.relative_to(ROOT)
     tools = sorted({str(tool.parent) for tool in (kubectl(), helm())})
     return f"""
@@ -76,14 +80,7 @@ kubectl and helm are in {" and ".join(tools)}. Next:
 
   helm install collectiverun {chart} --namespace collectiverun-system --create-namespace \\
     --set defaultResources.limits=null
-  kubectl apply -f run.yaml      # examples/01-quickstart.yaml with this storage:
-
-  storage:
-    uri: s3://{BUCKET}/runs
-    endpoint: {cluster.object_store.endpoint}
-    region: {REGION}
-    credentials: {{secretRef: {{name: {SECRET}}}}}     # it is in the namespace default
-
+  kubectl apply -f {folder / _RUN_FILE}
   kubectl get collectiveruns -w
 """
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import yaml
 from cluster.client_tools import kubectl
-from cluster.object_store import BUCKET, REGION
+from cluster.example_run import QUICKSTART, example_run
 from cluster.operator_process import CHART
-from cluster.small_cluster import ROOT, SECRET, SmallCluster
+from cluster.small_cluster import SECRET, SmallCluster
 
 from collectiverun_operator.closing_report import report_uri
 from collectiverun_operator.smoke import with_smoke_budgets
@@ -21,7 +21,6 @@ JSONObject = dict[str, Any]
 
 RELEASE = "collectiverun"
 NAMESPACE = "collectiverun-system"
-QUICKSTART = ROOT / "examples" / "01-quickstart.yaml"
 _FINAL_STATES = ("Complete", "Failed", "Rejected")
 
 
@@ -35,7 +34,7 @@ class Demo:
         """Install the chart, apply the run and watch it. Returns whether it is Complete in the end."""
         self._install_chart()
         namespace = self._cluster.namespace("demo")
-        _say(f"A namespace, {namespace}, with the keys of the S3 server in the Secret {SECRET}.")
+        _say(f"# The namespace {namespace} has the keys of the S3 server in its Secret {SECRET}.")
         name = self._apply(run_file, namespace, smoke)
         self._watch(namespace, name)
         run = self._cluster.get("collectiverun", name, "--namespace", namespace)
@@ -45,7 +44,7 @@ class Demo:
         return bool(run["status"]["state"] == "Complete")
 
     def _install_chart(self) -> None:
-        _say("The operator, by its chart. These nodes have no GPU, so phases ask for none by default.")
+        _say("# The operator, by its chart. This node has no GPU, so phases ask for none by default.")
         self._helm(
             *("upgrade", "--install", RELEASE, str(CHART)),
             *("--namespace", NAMESPACE, "--create-namespace"),
@@ -55,17 +54,9 @@ class Demo:
         self._kubectl("--namespace", NAMESPACE, "get", "pods")
 
     def _apply(self, run_file: Path, namespace: str, smoke: bool) -> str:
-        body = yaml.safe_load(run_file.read_text())
+        body = example_run(self._cluster, run_file)
         body = with_smoke_budgets(body) if smoke else body
-        body["spec"]["storage"] = {
-            "uri": f"s3://{BUCKET}/runs",
-            "endpoint": self._cluster.object_store.endpoint,
-            "region": REGION,
-            "credentials": {"secretRef": {"name": SECRET}},
-        }
-        _say(
-            f"{run_file.name}, with its storage on S3:", yaml.safe_dump({"storage": body["spec"]["storage"]})
-        )
+        _say("", f"# {run_file.name} with", yaml.safe_dump({"storage": body["spec"]["storage"]}).rstrip())
         arguments = ("--namespace", namespace, "apply", "--filename", "-")
         self._shown("kubectl", arguments, self._cluster.kubectl(*arguments, stdin=json.dumps(body)))
         return str(body["metadata"]["name"])

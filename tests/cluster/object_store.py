@@ -10,6 +10,7 @@ For the tests, and for a person who wants to see a run on S3:
 from __future__ import annotations
 
 import argparse
+import contextlib
 import ctypes
 import json
 import os
@@ -33,6 +34,8 @@ START_LIMIT_SECONDS = 120
 STOP_LIMIT_SECONDS = 30
 _PORTS = ("master.port", "volume.port", "filer.port", "s3.port", "admin.port")
 _GRPC_OFFSET = 10_000  # the server's gRPC ports lie this far above its others
+# From here on Linux gives ports to outgoing connections, so that none stays free for long.
+_EPHEMERAL_PORTS_BEGIN = 32_768
 _PR_SET_PDEATHSIG = 1
 _STATE_NAME = "server.json"
 
@@ -142,7 +145,8 @@ class ObjectStore:
     def _end(self, number: signal.Signals) -> None:
         if self.pid is None:
             return
-        os.killpg(self.pid, number)
+        with contextlib.suppress(ProcessLookupError):  # it ended by itself
+            os.killpg(self.pid, number)
         deadline = time.monotonic() + STOP_LIMIT_SECONDS
         while _is_running(self.pid):
             if time.monotonic() > deadline:
@@ -175,7 +179,7 @@ def _free_ports() -> dict[str, int]:
     """Ports that are free now, and whose gRPC twins are too."""
     found: list[int] = []
     while len(found) < len(_PORTS):
-        port = 20_000 + secrets.randbelow(30_000)
+        port = 10_000 + secrets.randbelow(_EPHEMERAL_PORTS_BEGIN - _GRPC_OFFSET - 10_000)
         if port not in found and _is_free(port) and _is_free(port + _GRPC_OFFSET):
             found.append(port)
     return dict(zip(_PORTS, found, strict=True))
@@ -183,7 +187,11 @@ def _free_ports() -> dict[str, int]:
 
 def _is_free(port: int) -> bool:
     with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) != 0
+        try:
+            probe.bind(("", port))
+        except OSError:
+            return False
+        return True
 
 
 def _start(folder: Path) -> None:
