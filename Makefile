@@ -50,8 +50,7 @@ manifests-check: $(STAMP)
 	@$(BIN)/python -m collectiverun_operator.manifests --check
 
 control-plane: $(STAMP) ## Find, or build once and keep, etcd, kube-apiserver and the like; kubectl and helm
-	@$(BIN)/python tests/cluster/binaries.py >&2
-	@$(BIN)/python tests/cluster/client_tools.py >&2
+	@PYTHONPATH=tests $(BIN)/python -m cluster tools >/dev/null
 
 unit: control-plane ## Tests alone; ARGS picks some: make unit ARGS=tests/unit_trainer
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist worksteal --ignore=tests/e2e $(ARGS)
@@ -61,13 +60,13 @@ e2e: control-plane ## Both images, built and run in a real node with containerd 
 	@$(BIN)/python -m pytest -q tests/e2e
 
 cluster: control-plane ## Leave a cluster running on this machine and print how to reach it
-	@$(BIN)/python tests/cluster/small_cluster.py up $(CLUSTER)
+	@PYTHONPATH=tests $(BIN)/python -m cluster up $(CLUSTER)
 
 cluster-stop: $(STAMP) ## Stop it
-	@$(BIN)/python tests/cluster/small_cluster.py down $(CLUSTER)
+	@PYTHONPATH=tests $(BIN)/python -m cluster down $(CLUSTER)
 
 cluster-demo: control-plane ## Chart, quickstart and S3 on that cluster, watched until Complete
-	@$(BIN)/python tests/cluster/small_cluster.py demo $(CLUSTER)
+	@PYTHONPATH=tests $(BIN)/python -m cluster demo $(CLUSTER)
 
 object-store: $(STAMP) ## Leave a local S3 server running and print how to reach it
 	@$(BIN)/python tests/cluster/object_store.py start .cache/object-store
