@@ -3,7 +3,7 @@
 import pytest
 from chart.rendering import NAME, NAMESPACE, of_kind, render, the
 
-# What DECISIONS promises; anything more is a finding.
+# Anything more is a finding.
 GRANTED = {
     ("collectiverl.io", "collectiveruns"): {"get", "list", "watch", "delete"},
     ("collectiverl.io", "collectiveruns/status"): {"get", "patch"},
@@ -55,7 +55,7 @@ def test_leases_are_reached_by_name_only_and_renewed_in_one_namespace(watched):
     objects = render(f"watchNamespaces={watched}" if watched else "crd.install=false")
     assert all(rule["resourceNames"] == [NAME] for rule in lease_rules(objects))
     renewing = the(objects, "Role", f"{NAME}-lease")
-    assert rights(renewing) == {("coordination.k8s.io", "leases"): {"get", "patch"}}
+    assert rights(renewing) == {("coordination.k8s.io", "leases"): {"patch"}}
     assert renewing["metadata"]["namespace"] == the(objects, "Lease")["metadata"]["namespace"]
 
 
