@@ -53,8 +53,6 @@ class _Known:
     version: str = ""
     refreshed_at: float = -math.inf
     figures_at: float = -math.inf
-    # The status from before a round that broke off: what it changed is still to be told.
-    untold: JSONObject | None = None
     last_complaint: str = ""
 
 
@@ -135,21 +133,24 @@ class Controller:
     async def _reconcile(self, known: _Known, body: JSONObject) -> Reconciled:
         now = self._clock()
         due = now - known.figures_at >= self._pace.figures_seconds
-        before = known.untold if known.untold is not None else body.get("status") or {}
-        known.untold = before
+        written: list[tuple[JSONObject, JSONObject]] = []
         try:
             reconciled = await reconcile(
-                self._cluster, body, datetime.now(UTC), self._platform, write_figures=due
+                self._cluster,
+                body,
+                datetime.now(UTC),
+                self._platform,
+                write_figures=due,
+                on_written=lambda before, after: written.append((before, after)),
             )
-        except ConflictError:
-            known.untold = None  # another operator won, and tells
-            raise
-        known.untold = None
+        finally:  # what is written is told even if an action failed; who lost the write has nothing to tell
+            for before, after in written:
+                known.state = str(after.get("state") or "")
+                await self._tell(body, before, after)
         if due:
             known.figures_at = now
         known.state = str(reconciled.status.get("state") or "")
         known.version = str(reconciled.body["metadata"].get("resourceVersion") or "")
-        await self._tell(body, before, reconciled.status)
         return reconciled
 
     async def _tell(self, body: JSONObject, before: JSONObject, after: JSONObject) -> None:
@@ -163,7 +164,7 @@ class Controller:
 
     async def _refresh(self, known: _Known, body: JSONObject) -> None:
         """What is known of Jobs and Pods comes from watch events, a hint: now and then they are listed."""
-        if self._clock() - known.refreshed_at < self._pace.resync_seconds or _is_finished(body):
+        if self._clock() - known.refreshed_at < self._pace.resync_seconds or _is_at_rest(body):
             return
         if body.get("status"):  # before the first status there is no Job
             await self._cluster.refresh(body)
@@ -172,7 +173,7 @@ class Controller:
     def _next_round(self, known: _Known, reconciled: Reconciled) -> float:
         now = self._clock()
         moments = [known.refreshed_at + self._pace.resync_seconds]
-        if _is_finished(reconciled.body):
+        if _is_at_rest(reconciled.body):
             moments = [now + FINISHED_RESYNC_FACTOR * self._pace.resync_seconds]
         elif known.state == "Running":
             moments.append(known.figures_at + self._pace.figures_seconds)
@@ -205,9 +206,12 @@ class Controller:
             self._cluster.forget(known.uid)
 
 
-def _is_finished(body: JSONObject) -> bool:
-    conditions = (body.get("status") or {}).get("conditions") or []
-    return any(c["type"] in ("Complete", "Failed") and c["status"] == "True" for c in conditions)
+def _is_at_rest(body: JSONObject) -> bool:
+    """Whether the run is finished and nobody has asked to re-open it."""
+    status = body.get("status") or {}
+    conditions = status.get("conditions") or []
+    is_finished = any(c["type"] in ("Complete", "Failed") and c["status"] == "True" for c in conditions)
+    return is_finished and (body.get("spec") or {}).get("retryToken", "") == status.get("retryToken", "")
 
 
 def _is_temporary(error: ClusterError) -> bool:

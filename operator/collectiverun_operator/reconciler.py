@@ -7,7 +7,7 @@ not act.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -48,14 +48,18 @@ async def reconcile(
     platform: Platform = THIS_MACHINE,
     *,
     write_figures: bool = True,
+    on_written: Callable[[JSONObject, JSONObject], None] | None = None,
 ) -> Reconciled:
     """One round for the run `body` (metadata.uid must be set).
 
     `write_figures`: also write a status in which nothing but progress figures changed.
+    `on_written`: told the last status and the new one once that is written, before anything is done.
     """
     planned = await _plan(cluster, body, now, platform)
     if _must_write(body.get("status") or {}, planned.status, write_figures=write_figures):
-        body = await cluster.write_status(body, planned.status)
+        before, body = body.get("status") or {}, await cluster.write_status(body, planned.status)
+        if on_written is not None:
+            on_written(before, planned.status)
     await _act_all(cluster, body, planned.actions)
     return Reconciled({**body, "status": planned.status}, planned.requeue_after_seconds)
 

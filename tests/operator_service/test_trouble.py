@@ -47,6 +47,8 @@ def test_jobs_that_a_quota_forbids_are_told_and_made_when_it_is_lifted(workplace
         eventually(lambda: "RequestRefused" in workplace.reasons())
         (said,) = [message for _, reason, message in workplace.events() if reason == "RequestRefused"]
         assert "exceeded quota: no-jobs" in said
+        told = workplace.reasons()
+        assert (told.count("Accepted"), told.count("PhaseStarted")) == (1, 1)
         workplace.kubectl("delete", "resourcequota", "no-jobs")
         workplace.begin(workplace.pod())
         eventually(lambda: workplace.state() == "Running")
