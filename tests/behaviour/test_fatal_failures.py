@@ -1,0 +1,67 @@
+"""What trying again can't help fails at once, says why, and is re-opened where it failed by a retry token."""
+
+import pytest
+from behaviour.place import only_on
+from behaviour.runs import a_scripted_run, s3_storage
+from behaviour.stored import artifact_uri, file_system
+
+pytestmark = pytest.mark.timeout(900)
+
+
+GATE = "behaviour.collectiverl.io/gate"
+
+
+def test_wrong_keys_fail_the_run_at_once_and_a_retry_token_goes_on_there(place):
+    place.secret("wrong-keys", "no-such-key", "wrong")
+    run = place.apply(a_scripted_run("wrong-keys", s3_storage(place.store, "wrong-keys")))
+    run.wait_for_state("Failed")
+    failure = run.status["lastFailure"]
+    assert (failure["kind"], failure["exitCode"], failure["reason"]) == ("fatal", 3, "InvalidConfiguration")
+    assert (failure["phase"], failure["attempt"]) == ("experts", 1)
+    assert "was refused" in failure["message"]
+    assert "AWS_SECRET_ACCESS_KEY" in failure["message"]
+    assert_failed_with(run, failure["message"])
+
+    place.secret("wrong-keys", place.store.access_key, place.store.secret_key)
+    run.change(retryToken="keys-are-right-now")
+    run.wait_for_member(state="Succeeded", attempt=2)
+    assert "lastFailure" not in run.status
+    run.delete()
+
+
+def test_a_damaged_artifact_fails_the_run_at_once_and_restored_it_goes_on_at_the_failed_phase(place):
+    body = a_scripted_run("damaged", place.storage)
+    body["spec"]["phases"]["trajectoryTransformer"] |= only_on(GATE, "open")
+    run = place.apply(body)
+    run.wait_for_member("trajectoryTransformer", state="Pending")
+    assert run.printed()["STATE"] == "Pending"
+    experts = run.member()
+    files = file_system(place.store)
+    path = next(p for p in files.find(artifact_uri(run, "experts")) if p.endswith(".safetensors"))
+    good = files.cat(path)
+    files.pipe(path, good[:-1] + bytes([good[-1] ^ 1]))
+
+    with place.labelled_node(GATE, "open"):
+        run.wait_for_state("Failed")
+        failure = run.status["lastFailure"]
+        assert (failure["kind"], failure["exitCode"], failure["reason"]) == ("fatal", 4, "InputInvalid")
+        assert (failure["phase"], failure["attempt"]) == ("trajectoryTransformer", 1)
+        assert path.rsplit("/", 1)[1] in failure["message"]
+        assert_failed_with(run, failure["message"])
+
+        files.pipe(path, good)
+        run.change(retryToken="restored")
+        run.wait_for_member("trajectoryTransformer", state="Succeeded", attempt=2)
+    assert run.member() == experts
+    assert "Failed" not in run.printed()["STATE"]
+    run.delete()
+
+
+def assert_failed_with(run, sentence):
+    """Everything a person looks at says that it failed and why; nothing was tried again."""
+    row = run.printed("--output", "wide")
+    assert (row["STATE"], row["RETRIES"]) == ("Failed", "0")
+    assert run.condition("Failed") == ("True", "MemberFailed")
+    assert sentence in run.message("Failed")
+    described = " ".join(run.described().split())
+    assert " ".join(sentence.split()) in described
