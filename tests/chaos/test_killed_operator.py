@@ -16,16 +16,11 @@ pytestmark = pytest.mark.timeout(900)
 ENOUGH = 120
 
 
-def is_over(run: ShortRun) -> bool:
-    """Whether nothing is left to do: neither of the run nor of its Jobs."""
-    return run.status.get("state") == "Complete" and not run.jobs
-
-
 def test_killed_after_each_of_its_writes_the_run_completes_and_nothing_was_done_twice(mimicking_cluster):
     run = ShortRun.begin(mimicking_cluster, CLEANED)
     operator = mimicking_cluster.operator(run.namespace, command=mortal_command("after", 1), wait=False)
     deaths = 0
-    while not is_over(run):
+    while not run.is_over:
         assert deaths < ENOUGH, run.status
         if not operator.is_running:
             assert operator.daemon.returncode == -signal.SIGKILL, operator.log
