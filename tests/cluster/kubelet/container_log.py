@@ -35,7 +35,7 @@ class LogOptions:
 
 def _since(query: Mapping[str, str]) -> str:
     if "sinceSeconds" not in query:
-        return query.get("sinceTime", "")
+        return query.get("sinceTime", "").rstrip("Z")  # whole seconds, compared as text
     return _stamp(datetime.now(UTC) - timedelta(seconds=int(query["sinceSeconds"])))
 
 

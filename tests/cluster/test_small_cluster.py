@@ -1,0 +1,103 @@
+"""The cluster as a whole: who may do what in it, and that nothing of it is left behind."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import psutil
+import pytest
+from cluster.commands import CommandError
+from cluster.control_plane import NOBODY
+from cluster.example_run import example_run
+from cluster.kubelet.mimicked_pod import ENV_STEPS, SECONDS_ANNOTATION
+from cluster.small_cluster import MIMICKED, ROOT
+
+from collectiverun_operator.smoke import with_smoke_budgets
+
+LIMIT_SECONDS = 120.0
+SCRIPT = """
+import json, sys, time
+from pathlib import Path
+from cluster.pods import PodPlace, a_pod
+from cluster.small_cluster import SmallCluster
+
+with SmallCluster(Path(sys.argv[1])) as cluster:
+    place = PodPlace(cluster)
+    place.start(a_pod("busy", "print(os.getpid()); time.sleep(3600)"))
+    place.wait_for_state("busy", "running")
+    pids = [record.pid for record in cluster.records]
+    pids.append(cluster.operator(place.namespace).pid)
+    pids.append(int(cluster.wait_for("its number", lambda: place.kubectl("logs", "busy").strip())))
+    print(json.dumps(pids), flush=True)
+    time.sleep(3600)
+"""
+
+
+def runs(pid):
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def test_a_session_that_is_killed_leaves_no_process_behind(tmp_path):
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "tests")}
+    command = [sys.executable, "-c", SCRIPT, str(tmp_path / "cluster")]
+    session = subprocess.Popen(command, stdout=subprocess.PIPE, env=environment)
+    assert session.stdout is not None
+    pids = json.loads(session.stdout.readline())
+    assert len(pids) == 8  # etcd, three servers, S3, a node, an operator, and a container
+    assert all(map(runs, pids))
+    session.send_signal(signal.SIGKILL)
+    session.communicate()
+    deadline = time.monotonic() + LIMIT_SECONDS
+    while any(map(runs, pids)):
+        assert time.monotonic() < deadline, [pid for pid in pids if runs(pid)]
+        time.sleep(0.1)
+
+
+def test_a_stranger_may_do_nothing_and_the_audit_log_knows(small_cluster):
+    stranger = str(small_cluster.control_plane.kubeconfig_of(NOBODY))
+    with pytest.raises(CommandError, match="forbidden"):
+        small_cluster.kubectl("--kubeconfig", stranger, "get", "collectiveruns")
+    entries = [json.loads(line) for line in small_cluster.audit_log.read_text().splitlines()]
+    (refused,) = [entry for entry in entries if entry["user"]["username"] == NOBODY and "objectRef" in entry]
+    assert (refused["verb"], refused["responseStatus"]["code"]) == ("list", 403)
+
+
+def test_an_operator_has_the_rights_of_its_own_namespace_only(small_cluster):
+    home, elsewhere = small_cluster.namespace(), small_cluster.namespace()
+    with small_cluster.operator(home):
+        account = f"--as=system:serviceaccount:{home}:testbed-collectiverun-operator"
+        may = ("auth", "can-i", "create", "jobs", account, "--namespace")
+        assert small_cluster.kubectl(*may, home).strip() == "yes"
+        with pytest.raises(CommandError):  # `can-i` says no by its exit code
+            small_cluster.kubectl(*may, elsewhere)
+
+
+def test_a_mimicked_node_lets_a_run_be_complete_and_end_as_asked(small_cluster):
+    small_cluster.node("node-mimicked", "--seconds", "1", "--taint", "mimicked", kubelet=MIMICKED)
+    namespace = small_cluster.namespace()
+    body = with_smoke_budgets(example_run(small_cluster))
+    body["spec"]["podTemplate"] = {
+        "metadata": {"annotations": {SECONDS_ANNOTATION: "0.5"}},
+        "spec": {
+            "nodeSelector": {"kubernetes.io/hostname": "node-mimicked"},
+            "tolerations": [{"key": "mimicked", "operator": "Exists"}],
+        },
+    }
+    with small_cluster.operator(namespace):
+        small_cluster.apply(body, namespace=namespace)
+        name = ("collectiverun", body["metadata"]["name"], "--namespace", namespace)
+        small_cluster.wait_for(
+            "the run to be over",
+            lambda: small_cluster.get(*name).get("status", {}).get("state") in ("Complete", "Failed"),
+        )
+    status = small_cluster.get(*name)["status"]
+    assert (status["state"], status["progress"]) == ("Complete", "8/8")
+    assert {m["envSteps"] for phase in status["phases"] for m in phase["members"]} == {ENV_STEPS}
+    small_cluster.nodes["node-mimicked"].kill()
+    small_cluster.kubectl("delete", "node", "node-mimicked")
