@@ -7,7 +7,7 @@ from collections import Counter as Tally
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
@@ -25,6 +25,7 @@ class Metrics:
     """The operator's own registry and what is counted in it."""
 
     def __init__(self, clock: Clock = time.monotonic) -> None:
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series for each
         self.registry = CollectorRegistry()
         self._clock = clock
         self._seen_at: dict[str, float] = {}
