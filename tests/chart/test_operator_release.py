@@ -6,6 +6,8 @@ import pytest
 from behaviour.runs import a_scripted_run, s3_storage
 from chart.audited_rights import granted_rights, refused_rights, used_rights
 from chart.cluster_commands import ChartCommands
+from chart.health_page import health_page
+from cluster.commands import CommandError
 
 RELEASE, NAME = "ops", "ops-collectiverun-operator"
 # No GPU here, and figures as soon as there are any.
@@ -141,3 +143,13 @@ def test_the_rights_granted_are_those_the_operator_uses(installation):
 
 def watches(rights):
     return {right for right in rights if right[2] == "watch"}
+
+
+def test_helm_test_passes_with_the_operators_health_and_fails_with_it(installation):
+    words = ("test", RELEASE, "--namespace", installation.namespace, "--timeout=120s")
+    with health_page() as page:
+        installation.install(*page.values, verb="upgrade")
+        installation.commands.helm(*words)
+        page.code = 503
+        with pytest.raises(CommandError, match="failed"):
+            installation.commands.helm(*words)

@@ -1,0 +1,117 @@
+"""docs/operations.md: its commands work in the order given, and its tables say what is so."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+
+import pytest
+from behaviour.runs import a_scripted_run, s3_storage
+from chart.cluster_commands import ChartCommands
+from chart.health_page import health_page
+from chart.rendering import REPOSITORY, render
+from chart.test_dashboard import families
+from chart.test_permissions import GRANTED
+from chart.test_values import paths_in, values
+from cluster.client_tools import helm, kubectl
+from cluster.small_cluster import SmallCluster
+
+PAGE = REPOSITORY / "docs" / "operations.md"
+LIMIT_SECONDS = 900
+
+
+def text():
+    return PAGE.read_text()
+
+
+def commands():
+    """The blocks marked as bash, in order."""
+    return re.findall(r"^```bash\n(.*?)^```$", text(), re.MULTILINE | re.DOTALL)
+
+
+def table_after(heading):
+    """The first column and the second of the table below some words."""
+    rows = text().split(heading, 1)[1].split("\n\n", 2)[1].splitlines()[2:]
+    return [tuple(cell.strip() for cell in row.strip("|").split("|"))[:2] for row in rows]
+
+
+@pytest.fixture
+def cluster(tmp_path):
+    """One of its own: the page installs the definition, and removes it."""
+    with SmallCluster(tmp_path / "cluster", with_crd=False) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def desk(cluster, tmp_path):
+    """A folder with the files that the page takes for granted, and an environment with the tools."""
+    desk = tmp_path / "desk"
+    (desk / "bin").mkdir(parents=True)
+    for tool in (helm(), kubectl()):
+        (desk / "bin" / tool.name).symlink_to(tool)
+    (desk / "charts").symlink_to(REPOSITORY / "charts")
+    store = cluster.object_store
+    keys = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+    (desk / "s3.env").write_text("".join(f"{key}={store.environment[key]}\n" for key in keys))
+    shutil.copy(cluster.control_plane.certificates.authority, desk / "ca.crt")
+    (desk / "run.yaml").write_text(json.dumps(a_scripted_run("first", s3_storage(store))))
+    return desk
+
+
+@pytest.mark.timeout(LIMIT_SECONDS)
+def test_every_command_works_in_the_order_given(cluster, desk):
+    environment = {
+        **os.environ,
+        **ChartCommands(cluster.kubeconfig, cluster.folder / "clients").environment,
+        "PATH": f"{desk / 'bin'}{os.pathsep}{os.environ['PATH']}",
+    }
+    assert len(commands()) > 10
+    with health_page() as page:
+        host, port = (value.split("=")[1] for value in page.values)
+        settings = {
+            "defaultResources": {"limits": None},  # no GPU here
+            "tests": {"host": host},
+            "healthPort": int(port),
+        }
+        (desk / "values.yaml").write_text(json.dumps(settings))
+        for block in commands():
+            done = subprocess.run(
+                ["bash", "-euo", "pipefail", "-c", block],
+                cwd=desk,
+                env=environment,
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            assert done.returncode == 0, f"{block}\n{done.stdout}{done.stderr}"
+    assert not ChartCommands(cluster.kubeconfig, cluster.folder / "clients").names("crd")
+
+
+def test_the_rights_it_lists_are_those_granted():
+    listed = {
+        resource.split("`")[1]: set(re.findall(r"[a-z]+", verbs.split(";")[0]))
+        for resource, verbs in table_after("**The operator** may")
+    }
+    assert listed == {resource: verbs for (_, resource), verbs in GRANTED.items()}
+
+
+def test_the_metrics_it_lists_are_those_there_are():
+    listed = set(re.findall(r"`(collectiverun_[a-z_]+?)(?:_total)?[{`]", text()))
+    assert listed == set(families())
+
+
+def test_every_link_leads_somewhere():
+    targets = re.findall(r"\]\((?!https?:)([^)#]+)", text())
+    assert targets
+    assert [target for target in targets if not (PAGE.parent / target).exists()] == []
+
+
+def test_every_value_it_names_is_one_of_the_chart():
+    for setting in re.findall(r"--set ([\w.]+=\w+)", text()):
+        assert render(setting)
+    known = set(paths_in(values()))
+    tops = {path.split(".")[0] for path in known}
+    named = {name for name in re.findall(r"`([a-z]\w*(?:\.\w+)+)", text()) if name.split(".")[0] in tops}
+    assert len(named) > 5
+    assert named - known == set()
