@@ -14,7 +14,7 @@ from typing import Any
 
 from unit_operator.simulated_cluster import SimulatedCluster
 
-from collectiverun_operator.cluster.kubernetes_jobs import KubernetesJobs
+from collectiverun_operator.cluster.kubernetes_jobs import KubernetesJobs, recorded_pods
 from collectiverun_operator.cluster.object_cache import Kind, ObjectCache
 from collectiverun_operator.errors import ClusterError, ConflictError
 from collectiverun_operator.planning import CreateJob
@@ -31,15 +31,19 @@ class LateServer:
         self.events: dict[Kind, deque[tuple[str, JSONObject]]] = {"Job": deque(), "Pod": deque()}
         self._known: dict[Kind, dict[str, JSONObject]] = {"Job": {}, "Pod": {}}
         self._version = 0
+        self._cached: tuple[dict[Kind, dict[str, JSONObject]], int] | None = None
 
     async def find(self, path: str) -> JSONObject | None:
         """GET."""
         self.note()
-        return copy.deepcopy(self._known["Job"].get(path.rsplit("/", 1)[1]))
+        kind: Kind = "Job" if "/jobs/" in path else "Pod"
+        return copy.deepcopy(self._known[kind].get(path.rsplit("/", 1)[1]))
 
     async def send(self, verb: str, path: str, *, query: Any = None, body: Any = None) -> JSONObject:
         """LIST, POST and DELETE."""
-        answer = {"list": self._list, "create": self._create, "delete": self._delete}[verb]
+        if verb == "list":
+            return copy.deepcopy(self._list(path, is_cached=(query or {}).get("resourceVersion") == "0"))
+        answer = {"create": self._create, "delete": self._delete}[verb]
         return copy.deepcopy(answer(path, body))
 
     def note(self) -> None:
@@ -76,9 +80,17 @@ class LateServer:
             pod["metadata"] |= {"ownerReferences": [owner], "namespace": job["namespace"]}
         return pod
 
-    def _list(self, path: str, _: object) -> JSONObject:
+    def lag(self) -> None:
+        """Its own cache stays as it is now."""
+        self.note()
+        self._cached = copy.deepcopy((self._known, self._version))
+
+    def _list(self, path: str, *, is_cached: bool) -> JSONObject:
         self.note()
         kind: Kind = "Job" if path.endswith("/jobs") else "Pod"
+        if is_cached and self._cached is not None:
+            known, version = self._cached
+            return {"items": list(known[kind].values()), "metadata": {"resourceVersion": str(version)}}
         return {
             "items": list(self._known[kind].values()),
             "metadata": {"resourceVersion": str(self._version)},
@@ -125,9 +137,9 @@ class LateCluster:
     async def write_status(self, run: JSONObject, status: JSONObject) -> JSONObject:
         return {**run, "status": copy.deepcopy(status)}
 
-    async def refresh(self, namespace: str, run_uid: str) -> None:
+    async def refresh(self, run_uid: str, status: JSONObject) -> None:
         """Plan from a fresh list, as every five minutes and after a start."""
-        await self._jobs.refresh(namespace, run_uid)
+        await self._jobs.refresh("default", run_uid, recorded_pods(status))
 
     def restart(self) -> None:
         """Another operator process: nothing is known, and the watches begin anew."""

@@ -39,7 +39,7 @@ class LateNews(RuleBasedStateMachine):
 
     @rule()
     def refresh(self):
-        asyncio.run(self.cluster.refresh("default", self.uid))
+        asyncio.run(self.cluster.refresh(self.uid, self.status()))
 
     @rule()
     def restart(self):
@@ -47,6 +47,10 @@ class LateNews(RuleBasedStateMachine):
         self.cluster.restart()
         self.refresh()
         self.reconcile()
+
+    @rule()
+    def the_servers_own_cache_lags(self):
+        self.cluster.server.lag()
 
     @rule(seconds=st.sampled_from([1, 30, 700]))
     def wait(self, seconds):

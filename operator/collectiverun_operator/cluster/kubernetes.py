@@ -12,7 +12,7 @@ from uuid import uuid4
 from kubernetes.aio.client import ApiClient
 
 from collectiverun_operator.cluster import kubernetes_paths as paths
-from collectiverun_operator.cluster.kubernetes_jobs import KubernetesJobs
+from collectiverun_operator.cluster.kubernetes_jobs import KubernetesJobs, recorded_pods
 from collectiverun_operator.cluster.kubernetes_progress import PodProgress
 from collectiverun_operator.cluster.kubernetes_requests import (
     JSON_PATCH,
@@ -140,7 +140,8 @@ class KubernetesCluster:
 
     async def refresh(self, run: JSONObject) -> None:
         """Ask for everything that bears the run's label; the cache holds that instead of what it held."""
-        await self._jobs.refresh(run["metadata"]["namespace"], run["metadata"]["uid"])
+        metadata, recorded = run["metadata"], recorded_pods(run.get("status") or {})
+        await self._jobs.refresh(metadata["namespace"], metadata["uid"], recorded)
 
     def forget(self, run_uid: str) -> None:
         """The run is gone: so is all that is known of it."""

@@ -5,7 +5,7 @@ Doing anything twice is harmless: a Job has one name for ever, and only the Job 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from collectiverun_operator import labels
@@ -16,6 +16,8 @@ from collectiverun_operator.errors import ClusterError, ConflictError, NameTaken
 from collectiverun_operator.outcomes import Active, pod_outcome
 
 JSONObject = dict[str, Any]
+
+LIVE = ("Queued", "Pending", "Running", "Stopping")
 
 
 class KubernetesJobs:
@@ -48,14 +50,18 @@ class KubernetesJobs:
             await self._explain(job, run_uid)
         return self._cache.pods(run_uid)
 
-    async def refresh(self, namespace: str, run_uid: str) -> None:
+    async def refresh(self, namespace: str, run_uid: str, expected_pods: Collection[str] = ()) -> None:
         """Ask for everything that bears the run's label; the cache holds that instead of what it held.
 
         The API server answers out of its own cache: from its database it would read every Job and every Pod
-        of the namespace, to leave all but this run's out.
+        of the namespace, to leave all but this run's out. That may be of an earlier moment, so its database
+        is asked where it lacks one of `expected_pods`, UIDs of Pods that were there before.
         """
         await self._list("Job", paths.jobs(namespace), run_uid, resourceVersion="0")
         await self._list("Pod", paths.pods(namespace), run_uid, resourceVersion="0")
+        known = {pod["metadata"]["uid"] for pod in self._cache.pods(run_uid)}
+        if any(uid not in known and not self._cache.is_gone(uid) for uid in expected_pods):
+            await self._list("Pod", paths.pods(namespace), run_uid)
 
     async def create(self, manifest: JSONObject) -> JSONObject:
         """The Job as made, or as it is there already. Raises NameTakenError if it is another owner's."""
@@ -132,6 +138,12 @@ def controller_uid(body: Mapping[str, Any]) -> str:
     """UID of a Job's run, or of a Pod's Job; empty if nothing controls it."""
     owners = body["metadata"].get("ownerReferences") or []
     return next((str(owner.get("uid")) for owner in owners if owner.get("controller")), "")
+
+
+def recorded_pods(status: Mapping[str, Any]) -> set[str]:
+    """UIDs of the Pods of attempts that a run's status says are under way."""
+    members = [member for phase in status.get("phases") or [] for member in phase.get("members") or []]
+    return {member["podUid"] for member in members if member.get("podUid") and member["state"] in LIVE}
 
 
 def _is_finished(job: JSONObject) -> bool:

@@ -87,6 +87,10 @@ class ObjectCache:
         """The run's Pods; read them only."""
         return list(self._bodies.get(("Pod", run_uid), {}).values())
 
+    def is_gone(self, uid: str) -> bool:
+        """Whether the object of this UID is known to have been deleted, not long ago."""
+        return uid in self._gone
+
     def forget(self, run_uid: str) -> None:
         """The run is gone."""
         self._bodies.pop(("Job", run_uid), None)
