@@ -43,7 +43,7 @@ def read_audit(path: Path, namespace: str | None = None, since: int = 0) -> Iter
         for line in log:
             if line.endswith(b"\n"):  # else it is being written
                 event = json.loads(line)
-                if event.get("stage") == "ResponseComplete" and _is_in(event, namespace):
+                if _is_answered(event) and _is_in(event, namespace):
                     yield _request(event)
 
 
@@ -65,6 +65,12 @@ def _creations(requests: Iterable[Request], resource: str) -> Iterator[Request]:
     )
 
 
+def _is_answered(event: dict[str, Any]) -> bool:
+    """A request is written down at its end, one that was not let in (401) at the beginning of its answer."""
+    code = (event.get("responseStatus") or {}).get("code")
+    return event["stage"] == "ResponseComplete" or (event["stage"] == "ResponseStarted" and code == 401)
+
+
 def _is_in(event: dict[str, Any], namespace: str | None) -> bool:
     return namespace is None or (event.get("objectRef") or {}).get("namespace") == namespace
 
@@ -75,7 +81,7 @@ def _request(event: dict[str, Any]) -> Request:
     return Request(
         received=_seconds(event["requestReceivedTimestamp"]),
         answered=_seconds(event["stageTimestamp"]),
-        user=event["user"]["username"],
+        user=event["user"].get("username", ""),  # none if it was not let in
         verb=event["verb"],
         resource="/".join(part for part in parts if part),
         namespace=target.get("namespace", ""),

@@ -11,42 +11,56 @@ from cluster.small_cluster import SmallCluster
 
 
 class ProxiedOperator:
-    """An operator that knows the API server by the proxy's address."""
+    """An operator that knows the API server by the proxy's address, and has a token that can be ended."""
 
     def __init__(self, cluster: SmallCluster, namespace: str, **settings: str) -> None:
-        self.proxy = SeverableProxy("127.0.0.1", int(cluster.control_plane.url.rsplit(":", 1)[1]))
-        self.process = self._start(cluster, namespace, settings)
         self._cluster, self._namespace = cluster, namespace
+        self.proxy = SeverableProxy("127.0.0.1", int(cluster.control_plane.url.rsplit(":", 1)[1]))
+        self.process = self._start(settings)
 
-    @property
-    def kubeconfig(self) -> Path:
-        """Its kubeconfig, which it reads again as a Pod reads its projected token."""
-        return self._cluster.folder / f"operator-{self._namespace}.kubeconfig"
+    def renew_token(self, name: str) -> None:
+        """Put another token into its kubeconfig in one step, as a Pod's projected token is renewed."""
+        self._rewrite("users", "user", token=self._token(name))
 
-    def take_token(self, token: str) -> None:
-        """Put another token into its kubeconfig, in one step."""
-        _rewrite(self.kubeconfig, token=token)
+    def end_token(self, name: str) -> None:
+        """From now on this token is worth nothing."""
+        self._kubectl("delete", "secret", name)
 
     def close(self) -> None:
         """End operator and proxy."""
         self.process.kill()
         self.proxy.close()
 
-    def _start(self, cluster: SmallCluster, namespace: str, settings: dict[str, str]) -> OperatorProcess:
-        # The cluster writes the file as it starts the operator, so that is done twice.
-        operator = cluster.operator(namespace, wait=False, **settings)
+    def _start(self, settings: dict[str, str]) -> OperatorProcess:
+        # As the operator is started its rights and its kubeconfig are made, so it has to be started twice.
+        operator = self._cluster.operator(self._namespace, wait=False, **settings)
         operator.kill()
-        kubeconfig = cluster.folder / f"operator-{namespace}.kubeconfig"
-        _rewrite(kubeconfig, server=f"https://127.0.0.1:{self.proxy.port}")
+        self._rewrite("clusters", "cluster", server=f"https://127.0.0.1:{self.proxy.port}")
+        self.renew_token("first")
         return operator.start()
 
+    def _token(self, name: str) -> str:
+        """One bound to a Secret: the API server grants none that expires in less than ten minutes."""
+        self._kubectl("create", "secret", "generic", name)
+        bound = ("--bound-object-kind=Secret", f"--bound-object-name={name}")
+        return self._kubectl("create", "token", self._account(), *bound).strip()
 
-def _rewrite(path: Path, server: str | None = None, token: str | None = None) -> None:
-    document = json.loads(path.read_text())
-    if server is not None:
-        document["clusters"][0]["cluster"]["server"] = server
-    if token is not None:
-        document["users"][0]["user"]["token"] = token
-    partial = path.with_suffix(".partial")
-    partial.write_text(json.dumps(document))
-    partial.replace(path)
+    def _account(self) -> str:
+        found = self._cluster.get("serviceaccounts", "--namespace", self._namespace)["items"]
+        names = (account["metadata"]["name"] for account in found)
+        return next(name for name in names if name != "default")
+
+    def _kubectl(self, *arguments: str) -> str:
+        return self._cluster.kubectl("--namespace", self._namespace, *arguments)
+
+    def _rewrite(self, entries: str, entry: str, **values: str) -> None:
+        path = self._kubeconfig
+        document = json.loads(path.read_text())
+        document[entries][0][entry] |= values
+        partial = path.with_suffix(".partial")
+        partial.write_text(json.dumps(document))
+        partial.replace(path)
+
+    @property
+    def _kubeconfig(self) -> Path:
+        return self._cluster.folder / f"operator-{self._namespace}.kubeconfig"

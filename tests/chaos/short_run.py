@@ -25,6 +25,7 @@ JSONObject = dict[str, Any]
 
 NAME = "short"
 MEMBERS = 5  # two experts, and one member in each of the three phases after them
+LIMIT_SECONDS = 500.0
 FINISHED = ("Complete", "Failed", "Rejected")
 CLEANED = {"cleanup": {"succeededJobs": "AfterPhase"}}
 RETAINED = {"cleanup": {"succeededJobs": "Retain"}}
@@ -78,12 +79,14 @@ class ShortRun:
         return list(read_audit(self.cluster.audit_log, self.namespace))
 
     def wait_for_phase(self, phase: str) -> None:
-        """Until a member of the phase runs."""
-        self.cluster.wait_for(f"{phase} runs", lambda: _is_running(self.status, phase))
+        """Until a member of the phase runs, or did and nobody saw it."""
+        self.cluster.wait_for(f"{phase} runs", lambda: _is_running_or_over(self.status, phase), LIMIT_SECONDS)
 
     def wait_until_complete(self) -> None:
         """Until it is finished; AssertionError with its status if it is not Complete then."""
-        self.cluster.wait_for("the run is finished", lambda: self.status.get("state") in FINISHED)
+        self.cluster.wait_for(
+            "the run is finished", lambda: self.status.get("state") in FINISHED, LIMIT_SECONDS
+        )
         assert self.status["state"] == "Complete", json.dumps(self.status, indent=1)
 
     def faults(self) -> list[str]:
@@ -127,9 +130,9 @@ def _spent_attempts(status: JSONObject) -> Iterator[str]:
                 yield f"{phase['name']}/{member['name']} is {state} after attempt {attempt}"
 
 
-def _is_running(status: JSONObject, phase: str) -> bool:
+def _is_running_or_over(status: JSONObject, phase: str) -> bool:
     found = (known for known in status.get("phases", []) if known["name"] == phase)
-    return any(member["state"] == "Running" for known in found for member in known["members"])
+    return any(member["state"] in ("Running", "Succeeded") for known in found for member in known["members"])
 
 
 def _body(cluster: SmallCluster, spec: JSONObject) -> JSONObject:

@@ -5,7 +5,7 @@ import time
 import pytest
 from chaos.short_run import ShortRun
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(1200)
 
 HANG_SECONDS = 90.0
 

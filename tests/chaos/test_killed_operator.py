@@ -10,7 +10,7 @@ import pytest
 from chaos.mortal_operator import mortal_command
 from chaos.short_run import CLEANED, MEMBERS, ShortRun
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = pytest.mark.timeout(1200)
 
 # More than a run of five members takes writes; without progress the test ends here.
 ENOUGH = 120

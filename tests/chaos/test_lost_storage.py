@@ -9,7 +9,7 @@ from chaos.short_run import MEMBERS, NAME, ShortRun
 
 from collectiverun_operator.smoke import with_smoke_budgets
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = pytest.mark.timeout(1200)
 
 # The trainer gives up sooner than that, and long before its usual five minutes.
 OUTAGE_SECONDS = 10.0
