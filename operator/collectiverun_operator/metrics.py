@@ -11,9 +11,11 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disa
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from collectiverun_operator.phases import PHASES
 from collectiverun_operator.times import parse_time
 
 JSONObject = Mapping[str, Any]
+BUDGETS = ("application", "infrastructure")
 ROUND_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 PHASE_BUCKETS = (10, 60, 300, 900, 3600, 4 * 3600, 12 * 3600, 24 * 3600, 72 * 3600)
 LAG_BUCKETS = (0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5)
@@ -62,6 +64,8 @@ class Metrics:
             registry=self.registry,
         )
 
+        self._begin_at_zero()
+
     def watch_queue(self, depth: Callable[[], float], oldest_seconds: Callable[[], float]) -> None:
         """Have the queue's figures read whenever Prometheus asks."""
         self._gauge("collectiverun_queue_depth", "Runs that are due and wait for a worker.", depth)
@@ -94,13 +98,20 @@ class Metrics:
             self._count_phase(earlier.get(phase["name"], {}), phase)
 
     def _count_phase(self, before: JSONObject, after: JSONObject) -> None:
-        for kind in ("application", "infrastructure"):
+        for kind in BUDGETS:
             spent = _retries(after, kind) - _retries(before, kind)
             if spent > 0:  # less than none: a new retryToken gave a new budget
                 self.retries.labels(after["name"], kind).inc(spent)
         started, completed = parse_time(after.get("startTime")), parse_time(after.get("completionTime"))
         if before.get("state") != "Succeeded" == after.get("state") and started and completed:
             self.phase_seconds.labels(after["name"]).observe((completed - started).total_seconds())
+
+    def _begin_at_zero(self) -> None:
+        """A series that begins at 1 is no increase to Prometheus: the first retry would not be seen."""
+        for phase in PHASES:
+            self.phase_seconds.labels(phase.name)
+            for kind in BUDGETS:
+                self.retries.labels(phase.name, kind)
 
     def _event_ages(self) -> Mapping[str, float]:
         return {kind: self._clock() - seen_at for kind, seen_at in self._seen_at.items()}

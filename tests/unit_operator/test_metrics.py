@@ -5,6 +5,7 @@ from __future__ import annotations
 from prometheus_client import generate_latest
 
 from collectiverun_operator.metrics import Metrics
+from collectiverun_operator.phases import PHASES
 
 
 def exposed(metrics: Metrics) -> dict[str, float]:
@@ -35,7 +36,21 @@ def test_spent_retries_are_counted_once() -> None:
 def test_a_budget_given_back_counts_nothing() -> None:
     metrics = Metrics()
     metrics.count_transition(a_status("Failed", application=2), a_status("Running"))
-    assert not any(name.startswith("collectiverun_retries_total") for name in exposed(metrics))
+    assert retries(metrics) == {0.0}
+
+
+def test_retries_and_phases_are_there_before_the_first_so_that_it_is_seen_as_an_increase() -> None:
+    metrics = Metrics()
+    counts = {f'collectiverun_phase_seconds_count{{phase="{phase.name}"}}' for phase in PHASES}
+    assert counts <= exposed(metrics).keys()
+    assert retries(metrics) == {0.0}
+
+
+def retries(metrics: Metrics) -> set[float]:
+    """Values of all series of retries."""
+    return {
+        value for name, value in exposed(metrics).items() if name.startswith("collectiverun_retries_total")
+    }
 
 
 def test_a_phase_is_timed_when_it_succeeds_and_only_then() -> None:
