@@ -11,7 +11,7 @@ set -euo pipefail
 target=$(realpath -m "$1")
 work=$target.work
 version=1.20.2
-needed=(golang-go dpkg-dev etcd-server openssl ca-certificates)
+needed=(golang-go dpkg-dev openssl ca-certificates)
 
 stop() { echo "Kubernetes can't be built: $1" >&2; exit 1; }
 
@@ -39,14 +39,14 @@ install_tools() {
         apt-get install -qq -y --no-install-recommends "${missing[@]}" >/dev/null
 }
 
-# The machine's own mirror as a list of sources, kept apart so that the system's lists stay as they are.
+# The machine's own mirror with sources, kept apart so that the system's lists stay as they are.
 list_sources() {
     mkdir -p "$work/apt/parts" "$work/apt/lists/partial"
     local entries=/etc/apt/sources.list.d/debian.sources
     if [ -e "$entries" ]; then
-        sed 's/^Types:.*/Types: deb-src/' "$entries" >"$work/apt/parts/debian.sources"
+        sed 's/^Types:.*/Types: deb deb-src/' "$entries" >"$work/apt/parts/debian.sources"
     else
-        sed -n 's/^deb /deb-src /p' /etc/apt/sources.list >"$work/apt/parts/debian.list"
+        sed -n 's/^deb \(.*\)/deb \1\ndeb-src \1/p' /etc/apt/sources.list >"$work/apt/parts/debian.list"
     fi
 }
 
@@ -63,7 +63,8 @@ fetch() {
     cd "$work/packages"
     with_sources apt-get update
     with_sources apt-get source --download-only kubernetes
-    apt-get -qq -o APT::Sandbox::User=root download golang-github-modern-go-reflect2-dev
+    # Unpacked, not installed: the package would start an etcd of its own.
+    with_sources apt-get download golang-github-modern-go-reflect2-dev etcd-server
     ls kubernetes_*"$version"-*.dsc >/dev/null 2>&1 || stop "Debian's sources are not of version $version."
     rm -rf "$tree" "$work/reflect2"
     mkdir -p "$(dirname "$tree")"
@@ -123,7 +124,7 @@ compile() {
     # Without the clouds' libraries and Docker's: half the size, two thirds of the time.
     go build -trimpath -tags 'providerless dockerless' -ldflags "$(version_flags)" -o "$work/bin/" \
         ./cmd/kube-apiserver ./cmd/kube-controller-manager ./cmd/kube-scheduler ./cmd/kubelet
-    cp /usr/bin/etcd "$work/bin/"
+    dpkg-deb --fsys-tarfile "$work"/packages/etcd-server_*.deb | tar -x -C "$work/bin" --strip-components=3 ./usr/bin/etcd
 }
 
 # In one step: a folder that is there is complete.
