@@ -121,3 +121,15 @@ LateNews.TestCase.settings = settings(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
 TestLateNews = LateNews.TestCase
+
+
+def test_a_restart_on_a_list_from_before_a_recorded_pod_loses_nothing():
+    history = LateNews()
+    history.begin(("reach",))
+    history.the_servers_own_cache_lags()
+    history.the_world_goes_on(1)
+    history.deliver("Pod", 99)
+    history.reconcile()
+    assert history.status()["phases"][0]["members"][0]["podUid"]
+    history.restart()
+    history.nobody_is_tried_twice()
