@@ -11,7 +11,7 @@ from behaviour.stored import committed_checkpoint_steps, file_digests, manifest
 pytestmark = pytest.mark.timeout(900)
 
 
-STEPS = 2400
+STEPS = 1600
 
 
 def experts_alone(place, name):
@@ -22,15 +22,15 @@ def experts_alone(place, name):
         tasks=[{"env": "reach-v3"}],
         runPolicy={"cleanup": {"succeededJobs": "Retain"}},  # its log is read afterwards
     )
-    budgets = {"totalEnvSteps": STEPS, "checkpointEveryEnvSteps": 200, "evaluationEveryEnvSteps": 800}
+    budgets = {"totalEnvSteps": STEPS, "checkpointEveryEnvSteps": 200, "evaluationEveryEnvSteps": 400}
     body["spec"]["phases"]["experts"]["params"] |= budgets
     body["spec"]["phases"]["trajectoryTransformer"] |= only_on("no", "node")
     return body
 
 
 def first_step_of_log(run, attempt):
-    """Env steps of the first progress line that an attempt wrote."""
-    job = next(name for name in run.job_names() if name.endswith(f"-{attempt}"))
+    """Env steps of the first progress line that an attempt of the experts wrote."""
+    job = next(name for name in run.job_names() if "-experts-" in name and name.endswith(f"-{attempt}"))
     lines = map(json.loads, run.kubectl("logs", f"job/{job}").splitlines())
     return next(line["envSteps"] for line in lines if line["kind"] == "progress")
 
