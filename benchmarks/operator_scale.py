@@ -137,9 +137,9 @@ async def idle_for(seconds: float) -> Span:
 
 
 async def send_events(people: Crowd, runs: int, seconds: float) -> Span:
-    """Let Pods of a fifth of the runs end, so that whole phases end too; and wait for what follows."""
+    """Let Pods of half of the runs end, so that whole phases end too; and wait for what follows."""
     began = time.time()
-    await people.finish_at(EVENTS_PER_SECOND, seconds, among=max(2, runs // 5))
+    await people.finish_at(EVENTS_PER_SECOND, seconds, among=max(2, runs // 2))
     await asyncio.sleep(SETTLE_SECONDS)
     return Span(began, time.time())
 

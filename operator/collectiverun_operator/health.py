@@ -1,7 +1,7 @@
 """Whether the operator does its work, told in a way that can be no: /healthz.
 
 That the process answers says nothing: a watch can die in silence, a worker can hang. So a Lease of its own
-is renewed and must come back through the watch, and no run may be due for long without being looked at.
+is renewed and must come back through the watch, and the queue may not stand still while a run is due.
 """
 
 from __future__ import annotations
@@ -44,14 +44,15 @@ class Canary:
         )
 
 
-def queue_check(oldest_seconds: Callable[[], float], limit_seconds: float) -> Check:
-    """Fails when a run is due for too long."""
+def queue_check(stalled_seconds: Callable[[], float], limit_seconds: float) -> Check:
+    """Fails when the queue stands still for too long."""
 
     def check() -> str | None:
-        age = oldest_seconds()
+        age = stalled_seconds()
         if age <= limit_seconds:
             return None
-        return f"a run has been due for {age:.0f} s without being finished (limit {limit_seconds:.0f} s)"
+        text = f"the queue has stood still for {age:.0f} s (limit {limit_seconds:.0f} s)"
+        return f"{text}: one run is worked on for so long, or runs are due and none was finished"
 
     return check
 

@@ -67,7 +67,7 @@ class OperatorSettings(BaseModel):
     canary_seconds: Seconds = 30
     """The canary Lease is renewed this often."""
     stale_seconds: Seconds = 120
-    """/healthz fails when the canary was not seen, or a run not looked at, for this long."""
+    """/healthz fails when the canary was not seen, or the queue stood still, for this long."""
     log_format: Literal["json", "text"] = "json"
 
     @model_validator(mode="after")

@@ -128,7 +128,7 @@ class OperatorRuntime:
 
     def _checks(self) -> Health:
         checks: list[Callable[[], str | None]] = [
-            queue_check(lambda: self.queue.oldest_seconds, self.settings.stale_seconds),
+            queue_check(lambda: self.queue.stalled_seconds, self.settings.stale_seconds),
             liveness_check(lambda: [task.get_name() for task in self._tasks if task.done()]),
         ]
         return Health([*checks, self._canary.check] if self.settings.lease_name else checks)

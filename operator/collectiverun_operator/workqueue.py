@@ -57,6 +57,7 @@ class Schedule(Generic[Key]):
     def __init__(self) -> None:
         self._due: dict[Key, float] = {}
         self._active: dict[Key, float] = {}
+        self._taken_at: dict[Key, float] = {}
         self._heap: list[tuple[float, int, Key]] = []
         self._order = count()
 
@@ -77,11 +78,12 @@ class Schedule(Generic[Key]):
         due, _, key = heapq.heappop(self._heap)
         del self._due[key]
         self._active[key] = due
+        self._taken_at[key] = now
         return key
 
     def done(self, key: Key) -> None:
         """The key is no longer being worked on."""
-        del self._active[key]
+        del self._active[key], self._taken_at[key]
         if key in self._due:
             self._push(key)
 
@@ -97,6 +99,15 @@ class Schedule(Generic[Key]):
     def oldest_seconds(self, now: float) -> float:
         """How long the key that waits longest, or is being worked on for longest, has been due."""
         moments = [*self._due.values(), *self._active.values()]
+        return max(0.0, now - min(moments)) if moments else 0.0
+
+    def stalled_seconds(self, now: float, finished_at: float) -> float:
+        """For how long one key has been worked on, or keys have been due though none was finished.
+
+        A long queue that moves does not count: who has much to do is not helped by being started again.
+        """
+        waiting = (max(due, finished_at) for due in self._due.values() if due <= now)
+        moments = [*self._taken_at.values(), *waiting]
         return max(0.0, now - min(moments)) if moments else 0.0
 
     def _push(self, key: Key) -> None:
@@ -127,6 +138,7 @@ class WorkQueue(Generic[Key]):
         self._clock = clock
         self._chance = chance
         self._failures: dict[Key, int] = {}
+        self._finished_at = clock()
         self._news = asyncio.Event()
 
     @property
@@ -138,6 +150,11 @@ class WorkQueue(Generic[Key]):
     def oldest_seconds(self) -> float:
         """For how long the oldest key has been due without being finished."""
         return self._schedule.oldest_seconds(self._clock())
+
+    @property
+    def stalled_seconds(self) -> float:
+        """For how long it has stood still: one key worked on, or keys due and none finished."""
+        return self._schedule.stalled_seconds(self._clock(), self._finished_at)
 
     def add(self, key: Key, after_seconds: float = 0.0) -> None:
         """Have the key worked on after so many seconds; if it is to be sooner already, that stands."""
@@ -162,6 +179,7 @@ class WorkQueue(Generic[Key]):
                 await self._work_on(key, work)
             finally:
                 self._schedule.done(key)
+                self._finished_at = self._clock()
                 self._news.set()
 
     async def _work_on(self, key: Key, work: Callable[[Key], Awaitable[float | None]]) -> None:

@@ -32,9 +32,9 @@ def test_a_canary_that_is_not_seen_for_too_long_is_a_fault_until_it_is_seen_agai
     assert canary.check() is None
 
 
-def test_a_run_that_is_due_for_too_long_is_a_fault() -> None:
+def test_a_queue_that_stands_still_for_too_long_is_a_fault() -> None:
     assert queue_check(lambda: 119.0, 120)() is None
-    assert "due for 121 s" in str(queue_check(lambda: 121.0, 120)())
+    assert "stood still for 121 s" in str(queue_check(lambda: 121.0, 120)())
 
 
 def test_a_task_that_ended_is_a_fault() -> None:

@@ -84,6 +84,24 @@ def test_age_counts_what_is_due_and_what_is_worked_on_but_not_what_is_delayed() 
     assert (schedule.oldest_seconds(60), schedule.depth(160)) == (0, 1)
 
 
+def test_a_long_queue_that_moves_does_not_stand_still() -> None:
+    schedule: Schedule[str] = Schedule()
+    for key in "abc":
+        schedule.add(key, 0)
+    assert schedule.stalled_seconds(100, finished_at=0) == 100
+    assert schedule.stalled_seconds(100, finished_at=90) == 10
+
+
+def test_a_queue_stands_still_as_long_as_a_key_is_worked_on() -> None:
+    schedule: Schedule[str] = Schedule()
+    schedule.add("slow", 0)
+    schedule.add("waits", 0)
+    schedule.take(50)
+    assert schedule.stalled_seconds(100, finished_at=90) == 50
+    schedule.done("slow")
+    assert schedule.stalled_seconds(100, finished_at=100) == 0
+
+
 STEPS = st.one_of(
     st.tuples(st.just("add"), st.sampled_from("abc"), st.integers(0, 5)),
     st.tuples(st.just("take"), st.just(""), st.just(0)),
