@@ -1,5 +1,6 @@
 """A Pod that can't start, and a run that takes too long."""
 
+import json
 import time
 
 import pytest
@@ -34,17 +35,17 @@ CAUSES = {
 def test_a_pod_that_can_not_start_is_pending_until_its_deadline_and_then_fails_the_run(place, cause):
     make, reasons, detail = CAUSES[cause]
     body = make(place)
-    body["spec"]["runPolicy"] = {"pendingDeadlineSeconds": LIMIT}
+    body["spec"]["runPolicy"] = {"pendingDeadlineSeconds": 3600}
     run = place.apply(body)
-    run.wait_until(run.pods, "a Pod")
-    seen = []
+    run.wait_for_member(state="Pending")
+    run.wait_until(lambda: waits_for(run, reasons), f"a Pod that waits because of {reasons}")
+    row = run.printed()
+    assert (row["STATE"], row["PHASE"], row["PROGRESS"]) == ("Pending", "experts", "0/4")
+    assert run.condition("Running") == ("False", "NotStarted")
+    assert run.condition("Failed")[0] == "False"
 
-    def has_failed():
-        seen.append(run.printed()["STATE"])
-        return seen[-1] == "Failed"
-
-    run.wait_until(has_failed, "Failed")
-    assert set(seen) == {"Pending", "Failed"}
+    run.change(runPolicy={"pendingDeadlineSeconds": LIMIT})
+    run.wait_for_state("Failed")
     failure = run.status["lastFailure"]
     assert (failure["kind"], failure["reason"]) == ("deadline", "PendingDeadlineExceeded")
     assert f"pendingDeadlineSeconds {LIMIT}" in failure["message"]
@@ -53,25 +54,31 @@ def test_a_pod_that_can_not_start_is_pending_until_its_deadline_and_then_fails_t
     assert run.condition("Failed") == ("True", "PendingDeadlineExceeded")
     row = run.printed("--output", "wide")
     assert (row["STATE"], row["RETRIES"], row["REASON"]) == ("Failed", "0", "PendingDeadlineExceeded")
+    assert run.member()["attempt"] == 1
+
+
+def waits_for(run, reasons):
+    """Whether kubectl shows one of these reasons for its Pod."""
+    text = json.dumps([pod["status"] for pod in run.pods()])
+    return any(f'"{reason}"' in text for reason in reasons)
 
 
 def test_the_active_deadline_stops_while_a_run_is_suspended_and_goes_on_afterwards(place):
-    limit = 20
-    run = place.apply(place.mimicked("late", runPolicy={"activeDeadlineSeconds": limit}))
+    run = place.apply(place.mimicked("late", runPolicy={"activeDeadlineSeconds": 3600}))
     run.wait_for_pod(1)
-    run.wait_for_state("Running")
     run.change(suspend=True)
-    status = run.wait_for_state("Suspended")
-    spent = status["activeSeconds"]
-    assert spent < limit
-    time.sleep(limit)
+    spent = run.wait_for_state("Suspended")["activeSeconds"]
+    time.sleep(LIMIT + 2)
+    # Did the clock go on, the run were late now.
+    run.change(runPolicy={"activeDeadlineSeconds": spent + LIMIT})
+    run.wait(lambda status: status["observedGeneration"] == 3, "looked at again")
+    assert (run.status["state"], run.status["activeSeconds"]) == ("Suspended", spent)
+    assert run.condition("Failed")[0] == "False"
+
     run.change(suspend=False)
-    run.wait_for_state("Running")
-    assert run.status["activeSeconds"] == spent
-    # What is left of it counts from here; a shorter limit only saves the test's time.
-    run.change(runPolicy={"activeDeadlineSeconds": spent + 5})
     run.wait_for_state("Failed")
+    assert run.member()["attempt"] == 2
     assert run.condition("Failed") == ("True", "DeadlineExceeded")
     assert run.status["lastFailure"]["kind"] == "deadline"
-    assert run.status["activeSeconds"] >= spent + 5
+    assert run.status["activeSeconds"] >= spent + LIMIT
     assert run.pods() == []

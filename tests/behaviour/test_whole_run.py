@@ -7,7 +7,6 @@ from behaviour.runs import a_learning_run
 
 pytestmark = pytest.mark.timeout(900)
 
-
 PHASES = ("experts", "trajectoryTransformer", "onlineDistillation", "evaluation")
 
 
@@ -58,7 +57,9 @@ def assert_complete(run):
 
 
 def assert_events_tell_the_story(described):
+    events = described.partition("\nEvents:\n")[2]
     for phase in PHASES:
-        assert phase in described
-    assert re.search(r"Normal\s+\S*Complete", described), described
-    assert "Warning" not in described
+        assert re.search(rf"PhaseStarted .* phase {phase} begins", events), events
+        assert re.search(rf"PhaseSucceeded .* phase {phase} is done", events), events
+    assert len(re.findall(r"Normal +Complete ", events)) == 1
+    assert "Warning" not in events
