@@ -74,10 +74,14 @@ def test_an_upgrade_brings_the_definition_of_the_chart(clients, namespace):
     assert clients.get("crd", CRD)["spec"]["names"]["shortNames"] == ["crun"]
 
 
-def test_another_release_does_not_take_a_definition_that_is_not_its_own(clients, namespace):
+def test_another_release_takes_a_kept_definition_only_when_told_to(clients, namespace):
     clients.install("ops", namespace)
     with pytest.raises(CommandError, match="cannot be imported into the current release"):
         clients.install("other", namespace)
+    clients.helm("uninstall", "ops", "--namespace", namespace)
+    clients.install("other", namespace, "--take-ownership")
+    owner = clients.get("crd", CRD)["metadata"]["annotations"]["meta.helm.sh/release-name"]
+    assert owner == "other"
 
 
 def test_two_namespaced_releases_share_one_definition_and_stay_apart(clients, namespace, second_namespace):
