@@ -1,26 +1,65 @@
 """One cluster with real containers for the whole session."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from cluster import binaries, client_tools
+from cluster.commands import CommandError
 from e2e import own_network
-from e2e.container_cluster import ContainerCluster
-from e2e.container_images import CACHE
+from e2e.container_cluster import RELEASE, SYSTEM, ContainerCluster
+from e2e.image_import import LOCK
 from filelock import FileLock
+
+ACCOUNT = pytest.StashKey[str]()
+# Of one test, with the start of the cluster in it where it is the first.
+LIMIT_SECONDS = 1200
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Containers on a busy machine take their time."""
+    for item in items:
+        if item.path.parent == Path(__file__).parent:
+            item.add_marker(pytest.mark.timeout(LIMIT_SECONDS))
 
 
 @pytest.fixture(scope="session")
-def container_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ContainerCluster]:
+def container_cluster(
+    tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config
+) -> Iterator[ContainerCluster]:
     """The cluster, with the chart installed."""
     # What may have to be fetched must be there before the network is left.
     for provide in (binaries.control_plane_binaries, binaries.kubelet_binary, client_tools.kubectl):
         provide()
-    with FileLock(CACHE / "node.lock"):  # one node at a time has the imported images
+    cluster = ContainerCluster(tmp_path_factory.mktemp("containers"))
+    with FileLock(LOCK):  # the imported images serve one node at a time
         own_network.enter()
-        with ContainerCluster(tmp_path_factory.mktemp("containers")) as cluster:
-            try:
-                cluster.install()
-                yield cluster
-            finally:
-                print(cluster.container_node.logs())
+        try:
+            cluster.start()
+            cluster.install()
+            yield cluster
+        finally:
+            pytestconfig.stash[ACCOUNT] = account(cluster)
+            cluster.stop()
+
+
+def account(cluster: ContainerCluster) -> str:
+    """What the node and the operator said last."""
+    looks = (
+        ("get", "pods", "--all-namespaces", "--output", "wide"),
+        ("--namespace", SYSTEM, "logs", f"deployment/{RELEASE}-operator", "--tail=50"),
+    )
+    said = [cluster.container_node.logs()]
+    for look in looks:
+        try:
+            said.append(cluster.kubectl("--request-timeout=20s", *look))
+        except CommandError as error:
+            said.append(str(error))
+    return "\n".join(said)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Where something failed, the cluster's own words are what tells why."""
+    failed = terminalreporter.stats.get("failed", []) + terminalreporter.stats.get("error", [])
+    if failed and ACCOUNT in config.stash:
+        terminalreporter.write_line(config.stash[ACCOUNT])

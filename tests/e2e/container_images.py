@@ -8,6 +8,7 @@ changed is not built again.
 from __future__ import annotations
 
 import subprocess
+import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,6 +39,10 @@ ENTRYPOINT ["sleep", "infinity"]
 """
 
 
+class BuildError(RuntimeError):
+    """An image that can't be built."""
+
+
 @dataclass(frozen=True)
 class ImageStore:
     """buildah with a store of its own, beside whatever the machine's user has."""
@@ -50,10 +55,13 @@ class ImageStore:
         return done.stdout.strip() or None
 
     def build(self, name: str, dockerfile: Path, context: Path, *options: str) -> None:
-        """Build an image from a Dockerfile; its output is shown."""
+        """Build an image from a Dockerfile. Raises BuildError with all that was said."""
+        print(f"Building {name}", flush=True)
         isolated = ("--isolation", "chroot", "--network", "host", "--pull-never", "--layers")
         command = ("build", *isolated, *options, "--file", str(dockerfile), "--tag", name, str(context))
-        self._run(*command, shown=True)
+        done = self._run(*command, check=False)
+        if done.returncode:
+            raise BuildError(f"{name} can't be built:\n{done.stdout}{done.stderr}")
 
     def save(self, name: str, archive: Path) -> None:
         """Write an image as an archive that containerd can import."""
@@ -64,12 +72,10 @@ class ImageStore:
         """Remove what earlier builds left and no named image is made of."""
         self._run("rmi", "--prune")
 
-    def _run(
-        self, *arguments: str, check: bool = True, shown: bool = False
-    ) -> subprocess.CompletedProcess[str]:
+    def _run(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         places = ("--root", str(self.folder / "storage"), "--runroot", str(self.folder / "run"))
         command = ["buildah", *places, "--storage-driver", "overlay", *arguments]
-        return subprocess.run(command, check=check, capture_output=not shown, text=True)
+        return subprocess.run(command, check=check, capture_output=True, text=True)
 
 
 def build_all(store: ImageStore) -> None:
@@ -97,8 +103,9 @@ def _build_base(store: ImageStore, scratch: Path) -> None:
     if store.image_id(BASE):
         return
     rootfs = scratch / "rootfs.tar"
+    print(f"Putting Debian {_RELEASE} together for {BASE}", flush=True)
     include = f"--include={','.join(_BASE_PACKAGES)}"
-    subprocess.run(["mmdebstrap", "--variant=minbase", include, _RELEASE, rootfs], check=True)
+    subprocess.run(["mmdebstrap", "--quiet", "--variant=minbase", include, _RELEASE, rootfs], check=True)
     _build_text(store, BASE, _BASE_DOCKERFILE, scratch)
     rootfs.unlink()
 
@@ -110,4 +117,7 @@ def _build_text(store: ImageStore, name: str, text: str, context: Path) -> None:
 
 
 if __name__ == "__main__":
-    build_all(ImageStore())
+    try:
+        build_all(ImageStore())
+    except BuildError as error:
+        sys.exit(str(error))

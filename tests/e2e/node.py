@@ -6,21 +6,20 @@ node's process namespace with its first one, and drops its mounts and its networ
 
 from __future__ import annotations
 
-import json
 import shutil
-import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
 from cluster.binaries import kubelet_binary
 from cluster.daemon import Daemon
 from e2e import cgroups, node_files
-from e2e.container_images import CACHE, ImageStore
+from e2e.containerd import Containerd
+from e2e.image_import import IMAGES, check_images
 from e2e.own_network import NODE_ADDRESS
 
 _INIT = Path(__file__).with_name("node-init")
 _NAMESPACES = ("unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
-_KUBERNETES = "k8s.io"  # containerd's own namespace for what the kubelet sees
+_LOG_EXCERPT = 5000
 
 
 class Node:
@@ -28,23 +27,21 @@ class Node:
 
     def __init__(self, name: str, folder: Path, kubeconfig: Path) -> None:
         self.folder = folder
-        self._socket = folder / "containerd.sock"
-        self._images = CACHE / "containerd"
+        self._containerd = Containerd(folder / "containerd.sock")
         self._kubeconfig = kubeconfig
         command = [*_NAMESPACES, "bash", str(_INIT), str(folder), str(kubelet_binary()), name, NODE_ADDRESS]
         self.daemon = Daemon("node", command, folder)
 
     def start(self, images: Sequence[str]) -> None:
-        """Start containerd, see to it that it has the images, then start the kubelet."""
+        """Start containerd, then the kubelet. Raises MissingImageError if an image is not imported."""
         self.folder.mkdir(parents=True, exist_ok=True)
         cgroups.make_empty()
-        node_files.write(self.folder, self._images, self._socket)
+        node_files.write(self.folder, IMAGES, self._containerd.socket)
         shutil.copy(self._kubeconfig, self.folder / "kubeconfig")
         self.daemon.start()
-        self.daemon.wait_until(self._containerd_answers)
-        self._remove_containers()
-        for image in images:
-            self._import(image)
+        self.daemon.wait_until(self._containerd.answers)
+        self._containerd.remove_containers()
+        check_images(self._containerd, images)
         (self.folder / "ready-for-kubelet").touch()
 
     def stop(self) -> None:
@@ -54,33 +51,5 @@ class Node:
 
     def logs(self) -> str:
         """The ends of its logs, for a look at why it did not do what it should."""
-        texts = {path: path.read_text(errors="replace") for path in sorted(self.folder.glob("*.log"))}
-        return "\n".join(f"--- {path.name}\n{text[-3000:]}" for path, text in texts.items())
-
-    def _containerd_answers(self) -> bool:
-        return self._ctr("version", check=False).returncode == 0
-
-    def _remove_containers(self) -> None:
-        """Those of a session that was killed; their processes are gone already."""
-        for name in self._ctr("containers", "list", "--quiet").stdout.split():
-            self._ctr("containers", "delete", name)
-
-    def _import(self, image: str) -> None:
-        store = ImageStore()
-        record = self._images / "imported.json"
-        imported = json.loads(record.read_text()) if record.exists() else {}
-        wanted = store.image_id(image)
-        if imported.get(image) == wanted:
-            return
-        archive = self.folder / "image.tar"
-        store.save(image, archive)
-        self._ctr("images", "import", str(archive))
-        archive.unlink()
-        record.write_text(json.dumps({**imported, image: wanted}))
-
-    def _ctr(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-        command = ["ctr", "--address", str(self._socket), "--namespace", _KUBERNETES, *arguments]
-        done = subprocess.run(command, capture_output=True, text=True)
-        if check and done.returncode:
-            raise RuntimeError(f"{' '.join(command)} failed:\n{done.stderr}")
-        return done
+        texts = {path.name: path.read_text(errors="replace") for path in sorted(self.folder.glob("*.log"))}
+        return "\n".join(f"--- {name}\n{text[-_LOG_EXCERPT:]}" for name, text in texts.items())

@@ -12,7 +12,7 @@ from e2e.own_network import BRIDGE, NODE_ADDRESS, POD_SUBNET
 _CONTAINERD = """
 version = 2
 root = "{images}"
-state = "/run/containerd"
+state = "{state}"
 disabled_plugins = [{unused}]
 [grpc]
 address = "{socket}"
@@ -32,6 +32,7 @@ runtime_type = "io.containerd.runc.v2"
 BinaryName = "runc"
 SystemdCgroup = false
 """
+_STATE = Path("/run/containerd")  # in the node, /run is its own
 _UNUSED = [f"io.containerd.snapshotter.v1.{name}" for name in ("aufs", "btrfs", "devmapper", "zfs")]
 
 # Pods see each other and the node, and nothing else: the network has no way out.
@@ -72,13 +73,12 @@ _KUBELET = {
 }
 
 
-def write(folder: Path, images: Path, socket: Path) -> None:
+def write(folder: Path, images: Path, socket: Path, state: Path = _STATE) -> None:
     """Write them into `folder`; images are kept in `images`, containerd listens at `socket`."""
     network = folder / "network"
     network.mkdir(parents=True, exist_ok=True)
     (network / "10-pods.conflist").write_text(json.dumps(_NETWORK))
-    containerd = _CONTAINERD.format(
-        images=images, socket=socket, pause=PAUSE, network=network, unused=json.dumps(_UNUSED)[1:-1]
-    )
+    places = {"images": images, "state": state, "socket": socket, "network": network}
+    containerd = _CONTAINERD.format(**places, pause=PAUSE, unused=json.dumps(_UNUSED)[1:-1])
     (folder / "containerd.toml").write_text(containerd)
     (folder / "kubelet.yaml").write_text(json.dumps(_KUBELET))

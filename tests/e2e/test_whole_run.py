@@ -1,6 +1,5 @@
 """The quickstart as a person would run it on a cluster: chart, Secret, kubectl apply, kubectl get."""
 
-import pytest
 import yaml
 from behaviour.live_run import LiveRun, printed_table
 from behaviour.runs import s3_storage
@@ -19,7 +18,6 @@ def quickstart(storage):
     return with_smoke_budgets(body)
 
 
-@pytest.mark.timeout(1200)
 def test_the_quickstart_goes_through_all_its_phases_in_containers(container_cluster):
     namespace = container_cluster.namespace("quickstart")
     body = quickstart(s3_storage(container_cluster.object_store))
