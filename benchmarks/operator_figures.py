@@ -21,16 +21,17 @@ _JOB_NAME = re.compile(r"(?P<run>.+)-[a-z]+-[0-9a-f]{8}-\d+(-[a-z0-9]{5})?")
 
 
 class MeasuredOperator:
-    """An operator that may be killed and started again; `peak_mib` is over all of its processes."""
+    """An operator, and the one that takes its place; `peak_mib` is over both."""
 
     def __init__(self, process: OperatorProcess) -> None:
         self._process = process
         self._peak_kib = 0
 
-    def kill(self) -> None:
-        """End it with SIGKILL, its memory's peak noted."""
+    def replace(self, process: OperatorProcess) -> None:
+        """End it with SIGKILL, its memory's peak noted; another one, not started yet, takes its place."""
         self._note_peak()
         self._process.kill()
+        self._process = process
 
     @property
     def peak_mib(self) -> float:

@@ -24,7 +24,8 @@ CONCURRENT_READS = 8
 # What thousands of Pods may cost: then each is read less often than it is due.
 READS_PER_SECOND = 20.0
 READS_AT_ONCE = 100.0
-PATIENCE_SECONDS = 0.5
+# A worker waits so long in a round; with thousands of Pods nearly every round has a log to wait for.
+PATIENCE_SECONDS = 0.1
 READ_SECONDS = 10.0
 MAX_FAILURES = 4  # after so many in a row a log is read 16 times less often
 TAIL = {"container": CONTAINER, "tailLines": 100, "limitBytes": 256 * 1024}
