@@ -80,7 +80,13 @@ class ShortRun:
 
     def wait_for_phase(self, phase: str) -> None:
         """Until a member of the phase runs, or did and nobody saw it."""
-        self.cluster.wait_for(f"{phase} runs", lambda: _is_running_or_over(self.status, phase), LIMIT_SECONDS)
+
+        def look() -> bool:
+            status = self.status
+            assert status.get("state") not in ("Failed", "Rejected"), json.dumps(status, indent=1)
+            return _is_running_or_over(status, phase)
+
+        self.cluster.wait_for(f"{phase} runs", look, LIMIT_SECONDS)
 
     def wait_until_complete(self) -> None:
         """Until it is finished; AssertionError with its status if it is not Complete then."""
