@@ -5,6 +5,7 @@ Apart from the node, because it takes longest of all, and is needed only when an
 
 from __future__ import annotations
 
+import json
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -19,6 +20,7 @@ from filelock import FileLock
 IMAGES = CACHE / "containerd"
 # Whoever has it has containerd's images to itself.
 LOCK = CACHE / "node.lock"
+_RECORD = IMAGES / "imported.json"
 
 
 class MissingImageError(RuntimeError):
@@ -40,15 +42,26 @@ def bring(containerd: Containerd, images: Sequence[str], scratch: Path) -> None:
         store.save(image, archive)
         containerd.ctr("images", "import", str(archive))
         archive.unlink()
-    wanted = {*images, *(store.image_id(image) for image in images)}
+        _RECORD.write_text(json.dumps(_imported() | {image: store.image_id(image)}))
+    # The kubelet's side of containerd lists an image once more, by its id.
+    wanted = {*images, *_imported().values()}
     for name in set(containerd.ctr("images", "list", "--quiet")) - wanted:
         containerd.ctr("images", "remove", name)
 
 
 def _stale(containerd: Containerd, images: Sequence[str], store: ImageStore) -> list[str]:
-    # The kubelet's side of containerd lists each image once more, by its id.
-    present = containerd.ctr("images", "list", "--quiet")
-    return [image for image in images if store.image_id(image) not in present]
+    present, imported = containerd.ctr("images", "list", "--quiet"), _imported()
+    return [
+        image
+        for image in images
+        if image not in present or imported.get(image) != (store.image_id(image) or "none")
+    ]
+
+
+def _imported() -> dict[str, str]:
+    """Id of each image as it was imported last."""
+    record: dict[str, str] = json.loads(_RECORD.read_text()) if _RECORD.exists() else {}
+    return record
 
 
 def main() -> None:
