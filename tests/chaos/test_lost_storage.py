@@ -11,7 +11,7 @@ from collectiverun_operator.smoke import with_smoke_budgets
 
 pytestmark = pytest.mark.timeout(1200)
 
-# Longer than a phase of this run takes, so that it is felt; the trainer itself tries again for longer than that.
+# Longer than a phase of this run takes, so that it is felt, and less than the trainer waits for storage.
 OUTAGE_SECONDS = 15.0
 # Without any application retry, a failure that is taken for the program's ends the run.
 OUTAGE_POLICY = {"retries": {"application": 0, "backoffSeconds": 1}, "cleanup": {"succeededJobs": "Retain"}}
