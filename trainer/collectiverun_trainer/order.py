@@ -65,9 +65,7 @@ class PhaseOrder(Model):
     tasks: tuple[Task, ...] = Field(description="Tasks this member works on.")
     holdout: tuple[Task, ...] = Field((), description="Tasks no phase trains on; evaluation tries them.")
     environment: EnvironmentSettings = EnvironmentSettings()
-    params: dict[str, Any] = Field(
-        default_factory=dict, description="Parameters of the phase, see config/."
-    )
+    params: dict[str, Any] = Field(default_factory=dict, description="Parameters of the phase, see config/.")
     storage: StorageOptions = StorageOptions()
     inputs: dict[Phase, tuple[ArtifactReference, ...]] = Field(default_factory=dict)
     spec: dict[str, Any] = Field(default_factory=dict, description="The run's spec, for the report only.")
