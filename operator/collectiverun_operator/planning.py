@@ -88,7 +88,8 @@ def plan(run: CollectiveRun, observed: Observed, now: datetime) -> Plan:
         return _plan_finished(run, status, observed, now)
     status = _turn(run, status, observed, moment, is_changed=is_changed)
     creations = () if is_changed else missing_jobs(run, status)
-    actions: list[Action] = [*_deletions(run, status, observed), *map(CreateJob, creations)]
+    # New Jobs first: somebody waits for those, and for nothing that is cleared away.
+    actions: list[Action] = [*map(CreateJob, creations), *_deletions(run, status, observed)]
     return Plan(write_document(status), tuple(actions), _requeue(_times(run, status, observed, moment), now))
 
 

@@ -7,6 +7,7 @@ not act.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,7 +15,7 @@ from typing import Any
 
 from collectiverun_operator.cluster import Cluster
 from collectiverun_operator.conditions import INVALID_POD_TEMPLATE
-from collectiverun_operator.errors import ClusterError, ClusterUnreachableError, Fault, InvalidRun
+from collectiverun_operator.errors import Fault, InvalidRun
 from collectiverun_operator.observation import Observed, observe
 from collectiverun_operator.planning import Action, CreateJob, DeleteJob, Plan, plan, reject
 from collectiverun_operator.resource import CollectiveRun, Platform, parse_run
@@ -105,17 +106,13 @@ def _must_write(before: JSONObject, after: JSONObject, *, write_figures: bool) -
 
 
 async def _act_all(cluster: Cluster, body: JSONObject, actions: Iterable[Action]) -> None:
-    """Take every action; one that is refused keeps no other from being taken, and is raised at the end."""
-    refused: ClusterError | None = None
-    for action in actions:
-        try:
-            await _act(cluster, body, action)
-        except ClusterUnreachableError:
-            raise
-        except ClusterError as error:
-            refused = refused or error
-    if refused is not None:
-        raise refused
+    """Take every action at once; one that is refused keeps no other from being taken, and is raised then."""
+    outcomes = await asyncio.gather(
+        *(_act(cluster, body, action) for action in actions), return_exceptions=True
+    )
+    for outcome in outcomes:
+        if isinstance(outcome, BaseException):
+            raise outcome
 
 
 async def _act(cluster: Cluster, body: JSONObject, action: Action) -> None:
