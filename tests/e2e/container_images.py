@@ -15,6 +15,7 @@ from pathlib import Path
 
 import platformdirs
 from e2e import pip_configuration
+from filelock import FileLock
 
 REPOSITORY = Path(__file__).parents[2]
 CACHE = platformdirs.user_cache_path("collectiverun") / "containers"
@@ -68,6 +69,10 @@ class ImageStore:
         archive.unlink(missing_ok=True)
         self._run("push", "--quiet", name, f"docker-archive:{archive}:{name}")
 
+    def drop_unfinished(self) -> None:
+        """Remove what a build that was killed left mounted."""
+        self._run("rm", "--all")
+
     def drop_unnamed(self) -> None:
         """Remove what earlier builds left and no named image is made of."""
         self._run("rmi", "--prune")
@@ -81,7 +86,8 @@ class ImageStore:
 def build_all(store: ImageStore) -> None:
     """Build what is missing or has changed."""
     store.folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=store.folder) as scratch:
+    with FileLock(store.folder / "images.lock"), tempfile.TemporaryDirectory(dir=store.folder) as scratch:
+        store.drop_unfinished()
         folder = Path(scratch)
         _build_base(store, folder)
         _build_text(store, PAUSE, _PAUSE_DOCKERFILE, folder)
