@@ -39,7 +39,7 @@ def _events(audit_log: Path, user: str) -> Iterator[JSONObject]:
         for line in lines:
             if f'"{user}"' in line and line.endswith("\n"):  # else it is being written
                 event = json.loads(line)
-                if event["user"]["username"] == user and "resource" in event.get("objectRef", {}):
+                if event["user"].get("username") == user and "resource" in event.get("objectRef", {}):
                     yield event
 
 
