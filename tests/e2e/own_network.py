@@ -17,6 +17,7 @@ POD_SUBNET = "10.243.0.0/24"
 # Pods reach it and no service proxy is needed.
 API_SERVER_ADDRESS = "10.0.0.1"
 BRIDGE = "node0"
+_BRIDGE_HARDWARE_ADDRESS = "02:00:0a:f3:00:01"
 _CLONE_NEWNET = 0x40000000
 
 
@@ -27,7 +28,9 @@ def enter() -> None:
         raise OSError(error, f"{os.strerror(error)}: a network of its own needs root")
     for command in (
         "ip link set lo up",
-        f"ip link add {BRIDGE} type bridge",
+        # An address of its own: a bridge without one takes that of a port, another whenever Pods come and
+        # go, and for as long as a neighbour remembers the old one it talks to nobody.
+        f"ip link add {BRIDGE} address {_BRIDGE_HARDWARE_ADDRESS} type bridge",
         f"ip address add {NODE_ADDRESS}/24 dev {BRIDGE}",
         f"ip address add {API_SERVER_ADDRESS}/32 dev {BRIDGE}",
         f"ip link set {BRIDGE} up",
