@@ -69,10 +69,10 @@ cluster-demo: control-plane ## Chart, quickstart and S3 on that cluster, watched
 	@PYTHONPATH=tests $(BIN)/python -m cluster demo $(CLUSTER)
 
 object-store: $(STAMP) ## Leave a local S3 server running and print how to reach it
-	@$(BIN)/python tests/cluster/object_store.py start .cache/object-store
+	@PYTHONPATH=tests $(BIN)/python -m cluster.object_store start .cache/object-store
 
 object-store-stop: $(STAMP) ## Stop it
-	@$(BIN)/python tests/cluster/object_store.py stop .cache/object-store
+	@PYTHONPATH=tests $(BIN)/python -m cluster.object_store stop .cache/object-store
 
 constraints: $(STAMP) ## Write constraints.txt anew from .venv
 	@{ head -2 constraints.txt; $(BIN)/pip freeze --exclude-editable | sed 's/+cpu//'; } > constraints.new && mv constraints.new constraints.txt

@@ -2,9 +2,9 @@
 
 For the tests, and for a person who wants to see a run on S3:
 
-    eval "$(python tests/cluster/object_store.py start /tmp/store)"   # exports AWS_*, shows the endpoint
-    collectiverun run -f run.yaml                                     # storage.uri: s3://collectiverun/…
-    python tests/cluster/object_store.py stop /tmp/store
+    eval "$(PYTHONPATH=tests python -m cluster.object_store start /tmp/store)"  # exports AWS_*
+    collectiverun run -f run.yaml                                               # s3://collectiverun/…
+    PYTHONPATH=tests python -m cluster.object_store stop /tmp/store
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ import os
 import secrets
 import shlex
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -27,6 +26,7 @@ from pathlib import Path
 import botocore.session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+from cluster.ports import free_ports
 
 BUCKET = "collectiverun"
 REGION = "us-east-1"
@@ -34,8 +34,6 @@ START_LIMIT_SECONDS = 120
 STOP_LIMIT_SECONDS = 30
 _PORTS = ("master.port", "volume.port", "filer.port", "s3.port", "admin.port")
 _GRPC_OFFSET = 10_000  # the server's gRPC ports lie this far above its others
-# From here on Linux gives ports to outgoing connections, so that none stays free for long.
-_EPHEMERAL_PORTS_BEGIN = 32_768
 _PR_SET_PDEATHSIG = 1
 _STATE_NAME = "server.json"
 
@@ -177,21 +175,7 @@ def _is_running(pid: int) -> bool:
 
 def _free_ports() -> dict[str, int]:
     """Ports that are free now, and whose gRPC twins are too."""
-    found: list[int] = []
-    while len(found) < len(_PORTS):
-        port = 10_000 + secrets.randbelow(_EPHEMERAL_PORTS_BEGIN - _GRPC_OFFSET - 10_000)
-        if port not in found and _is_free(port) and _is_free(port + _GRPC_OFFSET):
-            found.append(port)
-    return dict(zip(_PORTS, found, strict=True))
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        try:
-            probe.bind(("", port))
-        except OSError:
-            return False
-        return True
+    return dict(zip(_PORTS, free_ports(len(_PORTS), _GRPC_OFFSET), strict=True))
 
 
 def _start(folder: Path) -> None:

@@ -9,12 +9,12 @@ import socket
 _FIRST, _BEHIND_LAST = 10_000, 32_768
 
 
-def free_ports(count: int) -> list[int]:
-    """Ports that are free now, all different."""
+def free_ports(count: int, twin_offset: int = 0) -> list[int]:
+    """Ports that are free now, all different, as are those `twin_offset` above them."""
     found: set[int] = set()
     while len(found) < count:
-        port = _FIRST + secrets.randbelow(_BEHIND_LAST - _FIRST)
-        if _is_free(port):
+        port = _FIRST + secrets.randbelow(_BEHIND_LAST - twin_offset - _FIRST)
+        if _is_free(port) and _is_free(port + twin_offset):
             found.add(port)
     return list(found)
 
