@@ -94,12 +94,12 @@ class Controller:
             result = "ok"
         except ClusterError as error:
             result = "conflict" if isinstance(error, ConflictError) else "error"
-            await self._complain(key, "RequestRefused", str(error), is_temporary=_is_temporary(error))
+            self._complain(key, "RequestRefused", str(error), is_temporary=_is_temporary(error))
             raise
         except Exception as error:
             _log.exception("the round broke off", extra=about(*key))
             text = f"{type(error).__name__}: {error}; see the operator's log"
-            await self._complain(key, "OperatorError", text)
+            self._complain(key, "OperatorError", text)
             raise
         finally:
             self._metrics.reconcile_seconds.labels(result).observe(self._clock() - began)
@@ -125,7 +125,7 @@ class Controller:
         try:
             reconciled = await self._reconcile(known, body)
         except UnreadableStatusError as error:
-            await self._complain(key, "UnreadableStatus", str(error))
+            self._complain(key, "UnreadableStatus", str(error))
             return self._pace.resync_seconds
         known.last_complaint = ""
         return self._next_round(known, reconciled)
@@ -146,21 +146,22 @@ class Controller:
         finally:  # what is written is told even if an action failed; who lost the write has nothing to tell
             for before, after in written:
                 known.state = str(after.get("state") or "")
-                await self._tell(body, before, after)
+                self._tell(body, before, after)
         if due:
-            known.figures_at = now
+            # Not all at the same moment, though all began with the operator.
+            known.figures_at = now + random.uniform(0, self._pace.figures_seconds / 3)
         known.state = str(reconciled.status.get("state") or "")
         known.version = str(reconciled.body["metadata"].get("resourceVersion") or "")
         return reconciled
 
-    async def _tell(self, body: JSONObject, before: JSONObject, after: JSONObject) -> None:
+    def _tell(self, body: JSONObject, before: JSONObject, after: JSONObject) -> None:
         self._metrics.count_transition(before, after)
         metadata = body["metadata"]
         for event in transitions(before, after):
             level = logging.WARNING if event.type == "Warning" else logging.INFO
             extra = about(metadata["namespace"], metadata["name"], phase=event.phase, member=event.member)
             _log.log(level, "%s: %s", event.reason, event.message, extra=extra)
-            await self._cluster.post_event(body, event.type, event.reason, event.message)
+            self._cluster.post_event(body, event.type, event.reason, event.message)
 
     async def _refresh(self, known: _Known, body: JSONObject) -> None:
         """What is known of Jobs and Pods comes from watch events, a hint: now and then they are listed."""
@@ -181,7 +182,7 @@ class Controller:
             moments.append(now + reconciled.requeue_after_seconds)
         return max(0.0, min(moments) - now)
 
-    async def _complain(self, key: RunKey, reason: str, text: str, *, is_temporary: bool = False) -> None:
+    def _complain(self, key: RunKey, reason: str, text: str, *, is_temporary: bool = False) -> None:
         """Say once, in the log and as an Event, what keeps a run from being worked on."""
         known = self._runs.get(key)
         if known is not None and known.last_complaint == text:
@@ -192,7 +193,7 @@ class Controller:
         known.last_complaint = text
         if not is_temporary:
             metadata = {"namespace": key[0], "name": key[1], "uid": known.uid}
-            await self._cluster.post_event({"metadata": metadata}, "Warning", reason, text)
+            self._cluster.post_event({"metadata": metadata}, "Warning", reason, text)
 
     def _known(self, key: RunKey, body: JSONObject) -> _Known:
         uid = body["metadata"]["uid"]

@@ -62,7 +62,7 @@ class OperatorSettings(BaseModel):
     """Each run is planned from a fresh list at least this often."""
     figures_seconds: Seconds = 30
     """Progress figures of a run are written at most this often."""
-    workers: Annotated[int, Field(ge=1, le=256)] = 8
+    workers: Annotated[int, Field(ge=1, le=256)] = 16
     """Runs that are looked at at the same time."""
     canary_seconds: Seconds = 30
     """The canary Lease is renewed this often."""

@@ -48,11 +48,12 @@ class CreateJob:
 
 @dataclass(frozen=True)
 class DeleteJob:
-    """Delete the Job of this name and UID, its Pods first."""
+    """Delete the Job of this name and UID. `is_finished`: nothing of it runs that had to be waited for."""
 
     namespace: str
     name: str
     uid: str
+    is_finished: bool = False
 
 
 @dataclass(frozen=True)
@@ -179,7 +180,7 @@ def _plan_finished(run: CollectiveRun, status: RunStatus, observed: Observed, no
 
 def _deletions(run: CollectiveRun, status: RunStatus, observed: Observed) -> Iterator[DeleteJob]:
     jobs: Iterable[ObservedJob] = superfluous_jobs(status, observed, run.spec.run_policy)
-    return (DeleteJob(run.namespace, job.name, job.uid) for job in jobs)
+    return (DeleteJob(run.namespace, job.name, job.uid, job.is_finished) for job in jobs)
 
 
 def _times(run: CollectiveRun, status: RunStatus, observed: Observed, now: datetime) -> Iterator[datetime]:

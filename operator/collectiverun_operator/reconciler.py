@@ -119,6 +119,6 @@ async def _act(cluster: Cluster, body: JSONObject, action: Action) -> None:
     if isinstance(action, CreateJob):
         await cluster.create_job(action.manifest)
     elif isinstance(action, DeleteJob):
-        await cluster.delete_job(action.namespace, action.name, action.uid)
+        await cluster.delete_job(action.namespace, action.name, action.uid, is_finished=action.is_finished)
     else:
         await cluster.delete_run(body)

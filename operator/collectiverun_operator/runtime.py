@@ -30,6 +30,8 @@ JSONObject = dict[str, Any]
 ROUNDS_PER_SECOND = 100.0
 ROUNDS_AT_ONCE = 200
 LAG_SECONDS = 1.0
+# News of a run often comes in bursts: a Pod is made, given a node, started. Only an end is acted on at once.
+BURST_SECONDS = 0.5
 
 _log = logging.getLogger(__name__)
 
@@ -109,7 +111,8 @@ class OperatorRuntime:
             self._cache.put(kind, body)
         metadata = body["metadata"]
         if run_uid_of(body) and metadata["labels"].get(RUN):
-            self.queue.add((metadata["namespace"], metadata["labels"][RUN]))
+            after = BURST_SECONDS if is_deleted or not _has_ended(body) else 0.0
+            self.queue.add((metadata["namespace"], metadata["labels"][RUN]), after)
 
     def saw_lease(self) -> None:
         """The canary came back."""
@@ -167,6 +170,11 @@ class OperatorRuntime:
             due = loop.time() + LAG_SECONDS
             await asyncio.sleep(LAG_SECONDS)
             self.metrics.loop_lag_seconds.observe(max(0.0, loop.time() - due))
+
+
+def _has_ended(pod: JSONObject) -> bool:
+    """Whether it is a Pod that runs no longer."""
+    return (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed")
 
 
 def _access_sentence(error: ClusterError, settings: OperatorSettings) -> str:

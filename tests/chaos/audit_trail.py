@@ -52,6 +52,13 @@ def created_jobs(requests: Iterable[Request]) -> list[str]:
     return [request.name for request in _creations(requests, "jobs")]
 
 
+def written_statuses(requests: Iterable[Request]) -> list[Request]:
+    """Every time a run's status was written."""
+    return [
+        request for request in requests if request.resource == "collectiveruns/status" and request.is_write
+    ]
+
+
 def created_pods(requests: Iterable[Request]) -> int:
     """How many Pods were made. Their names are the server's and stand in no request."""
     return sum(1 for _ in _creations(requests, "pods"))

@@ -24,6 +24,7 @@ from collectiverun_operator.resource import API_VERSION, KIND
 JSONObject = dict[str, Any]
 
 NAME = "short"
+PHASES = 4
 MEMBERS = 5  # two experts, and one member in each of the three phases after them
 LIMIT_SECONDS = 500.0
 FINISHED = ("Complete", "Failed", "Rejected")

@@ -7,6 +7,7 @@ Everything ends with the process that started it, unless it is told to outlive i
 from __future__ import annotations
 
 import json
+import os
 import secrets
 import ssl
 import urllib.error
@@ -158,8 +159,10 @@ class ControlPlane:
             [binaries.controller_manager, *controllers],
             [binaries.scheduler, *scheduler],
         )
+        # Memory is there, cores are not: garbage is collected a fourth as often as by default.
+        environment = {**os.environ, "GOGC": "400"}
         return [
-            Daemon(Path(command[0]).name, [str(word) for word in command], folder, outlive=self._outlive)
+            Daemon(Path(command[0]).name, [str(word) for word in command], folder, environment, self._outlive)
             for command in commands
         ]
 

@@ -28,8 +28,11 @@ class Cluster(Protocol):
     async def create_job(self, manifest: JSONObject) -> JSONObject:
         """The Job as created. One that is already there under the same name and run is returned as it is."""
 
-    async def delete_job(self, namespace: str, name: str, uid: str) -> None:
-        """Delete the Job with this UID and its Pods: SIGTERM, grace, SIGKILL. None there is success."""
+    async def delete_job(self, namespace: str, name: str, uid: str, *, is_finished: bool = False) -> None:
+        """Delete the Job with this UID and its Pods: SIGTERM, grace, SIGKILL. None there is success.
+
+        The Job is there until its Pods are gone, unless it `is_finished`, so that none of them runs.
+        """
 
     async def progress(self, run_uid: str) -> Mapping[str, JSONObject]:
         """The newest progress line of each running Job, by the Job's name."""

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import logging
+import asyncio
 import re
 from collections.abc import AsyncIterator, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
-from uuid import uuid4
 
 from kubernetes.aio.client import ApiClient
 
 from collectiverun_operator.cluster import kubernetes_paths as paths
+from collectiverun_operator.cluster.kubernetes_events import COMPONENT, KubernetesEvents
 from collectiverun_operator.cluster.kubernetes_jobs import KubernetesJobs, recorded_pods
 from collectiverun_operator.cluster.kubernetes_progress import PodProgress
 from collectiverun_operator.cluster.kubernetes_requests import (
@@ -23,18 +23,13 @@ from collectiverun_operator.cluster.kubernetes_requests import (
 from collectiverun_operator.cluster.object_cache import ObjectCache
 from collectiverun_operator.errors import ClusterError, ConflictError
 from collectiverun_operator.resource import API_VERSION, KIND
-from collectiverun_operator.times import format_time
 
 JSONObject = dict[str, Any]
 
-COMPONENT = "collectiverun-operator"
 PAGE_LIMIT = 100
-EVENT_MESSAGE_LIMIT = 1024
 # How the API server begins: that a Job is invalid, or that it can't even be read.
 _JOB = re.compile(r'^Job\.batch "[^"]*" is invalid: |^Job in version "v1" cannot be handled as a Job: ')
 _DENIED = "denied the request"  # how the API server words the verdict of an admission webhook
-
-_log = logging.getLogger(__name__)
 
 
 class KubernetesCluster:
@@ -55,10 +50,13 @@ class KubernetesCluster:
         self._jobs = KubernetesJobs(self._requests, cache)
         self._cache = cache
         self._progress = PodProgress(self._requests, figures_seconds)
+        self._events = KubernetesEvents(self._requests)
 
     async def close(self) -> None:
-        """End what still reads logs. The API client is its owner's to close."""
+        """End what is still done beside the rounds. The API client is its owner's to close."""
         await self._progress.close()
+        await self._jobs.close()
+        await self._events.close()
 
     async def jobs(self, run_uid: str) -> list[JSONObject]:
         """See `Cluster.jobs`; from the cache."""
@@ -76,9 +74,9 @@ class KubernetesCluster:
         """See `Cluster.create_job`. Raises NameTakenError if the name is another owner's."""
         return await self._jobs.create(manifest)
 
-    async def delete_job(self, namespace: str, name: str, uid: str) -> None:
+    async def delete_job(self, namespace: str, name: str, uid: str, *, is_finished: bool = False) -> None:
         """See `Cluster.delete_job`."""
-        await self._jobs.delete(namespace, name, uid)
+        await self._jobs.delete(namespace, name, uid, is_finished=is_finished)
 
     async def progress(self, run_uid: str) -> Mapping[str, JSONObject]:
         """See `Cluster.progress`; read at most every `figures_seconds`, and no node is waited for long."""
@@ -148,13 +146,9 @@ class KubernetesCluster:
         self._jobs.forget(run_uid)
         self._progress.forget(run_uid)
 
-    async def post_event(self, run: JSONObject, type_: str, reason: str, message: str) -> None:
-        """Tell people what happened to the run. One that can't be posted is logged, and nothing else."""
-        body = _event(run, type_, reason, message)
-        try:
-            await self._requests.send("create", paths.events(run["metadata"]["namespace"]), body=body)
-        except ClusterError as error:
-            _log.warning("an Event could not be posted (%s: %s): %s", reason, message, error)
+    def post_event(self, run: JSONObject, type_: str, reason: str, message: str) -> asyncio.Task[None]:
+        """Tell people what happened to the run; nobody has to wait for it."""
+        return self._events.post(run, type_, reason, message)
 
     async def renew_lease(self, namespace: str, name: str, holder: str = COMPONENT) -> None:
         """Write the present time into the Lease. Raises ClusterError; the chart makes the Lease."""
@@ -175,29 +169,3 @@ class KubernetesCluster:
 def _template_sentence(sentence: str) -> str:
     """What is wrong with the Job, without its name, which is none a user knows, and without its bytes."""
     return _JOB.sub("", sentence).split(", error found in #", 1)[0]
-
-
-def _event(run: JSONObject, type_: str, reason: str, message: str) -> JSONObject:
-    metadata, now = run["metadata"], format_time(datetime.now(UTC))
-    return {
-        "apiVersion": "v1",
-        "kind": "Event",
-        "metadata": {"name": f"{metadata['name']}.{uuid4().hex[:16]}", "namespace": metadata["namespace"]},
-        "involvedObject": {
-            "apiVersion": API_VERSION,
-            "kind": KIND,
-            "namespace": metadata["namespace"],
-            "name": metadata["name"],
-            "uid": metadata["uid"],
-            "resourceVersion": metadata.get("resourceVersion", ""),
-        },
-        "type": type_,
-        "reason": reason,
-        "message": message[:EVENT_MESSAGE_LIMIT],
-        "firstTimestamp": now,
-        "lastTimestamp": now,
-        "count": 1,
-        "source": {"component": COMPONENT},
-        "reportingComponent": COMPONENT,
-        "reportingInstance": COMPONENT,
-    }

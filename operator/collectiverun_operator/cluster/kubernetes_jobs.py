@@ -11,6 +11,7 @@ from typing import Any
 from collectiverun_operator import labels
 from collectiverun_operator.cluster import kubernetes_paths as paths
 from collectiverun_operator.cluster.kubernetes_requests import KubernetesRequests
+from collectiverun_operator.cluster.kubernetes_sweeping import Sweeper
 from collectiverun_operator.cluster.object_cache import Kind, ObjectCache
 from collectiverun_operator.errors import ClusterError, ConflictError, NameTakenError
 from collectiverun_operator.outcomes import Active, pod_outcome
@@ -26,6 +27,7 @@ class KubernetesJobs:
     def __init__(self, requests: KubernetesRequests, cache: ObjectCache) -> None:
         self._requests = requests
         self._cache = cache
+        self._sweeper = Sweeper(self._delete_ended)
         # Jobs, by run, of which an ended Pod is known, or was asked for after they finished.
         self._explained: dict[str, set[str]] = {}
 
@@ -74,9 +76,23 @@ class KubernetesJobs:
         self._cache.put("Job", job)
         return job
 
-    async def delete(self, namespace: str, name: str, uid: str) -> None:
-        """Delete the Job of this UID, its Pods first. One that is not there is success."""
-        body = {"propagationPolicy": "Foreground", "preconditions": {"uid": uid}}
+    async def delete(self, namespace: str, name: str, uid: str, *, is_finished: bool) -> None:
+        """Delete the Job of this UID, its Pods first; one that is finished soon. None there is success."""
+        if is_finished:
+            self._sweeper.add(namespace, name, uid)
+        else:
+            await self._delete(namespace, name, uid, "Foreground")
+
+    async def close(self) -> None:
+        """End what is done beside the rounds."""
+        await self._sweeper.close()
+
+    async def _delete_ended(self, namespace: str, name: str, uid: str) -> None:
+        """There is no Pod to wait for: the Job goes with one write, and those who watch hear of it once."""
+        await self._delete(namespace, name, uid, "Background")
+
+    async def _delete(self, namespace: str, name: str, uid: str, policy: str) -> None:
+        body = {"propagationPolicy": policy, "preconditions": {"uid": uid}}
         try:
             left = await self._requests.send("delete", paths.job(namespace, name), body=body)
         except ClusterError as error:
@@ -86,6 +102,8 @@ class KubernetesJobs:
         else:
             if left.get("kind") == "Job":
                 self._cache.put("Job", left)
+            else:
+                self._cache.discard_uid("Job", uid)
 
     def forget(self, run_uid: str) -> None:
         """The run is gone."""

@@ -22,7 +22,7 @@ JSONObject = dict[str, Any]
 
 CONCURRENT_READS = 8
 # What thousands of Pods may cost: then each is read less often than it is due.
-READS_PER_SECOND = 20.0
+READS_PER_SECOND = 10.0
 READS_AT_ONCE = 100.0
 # A worker waits so long in a round; with thousands of Pods nearly every round has a log to wait for.
 PATIENCE_SECONDS = 0.1

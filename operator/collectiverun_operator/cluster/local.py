@@ -87,7 +87,7 @@ class LocalCluster:
             self._attempts[name] = LocalAttempt.create(self._record, manifest)
         return deepcopy(self._attempts[name].job)
 
-    async def delete_job(self, namespace: str, name: str, uid: str) -> None:
+    async def delete_job(self, namespace: str, name: str, uid: str, *, is_finished: bool = False) -> None:
         """See `Cluster.delete_job`."""
         attempt = self._attempts.get(name)
         if attempt is not None and attempt.uid == uid:
