@@ -49,6 +49,17 @@ IN_PROGRESS = Wanted(False, "InProgress")
 ALL_SUCCEEDED = Wanted(True, "AllPhasesSucceeded")
 
 
+def condition_of(status: Mapping[str, Any], type_: str) -> Mapping[str, Any]:
+    """That condition of a status as JSON; empty if it has none."""
+    found = (entry for entry in status.get("conditions") or [] if entry.get("type") == type_)
+    return next(found, {})
+
+
+def holds(status: Mapping[str, Any], type_: str) -> bool:
+    """Whether a condition of a status as JSON is True."""
+    return bool(condition_of(status, type_).get("status") == "True")
+
+
 def not_accepted(reason: str, sentences: Sequence[str]) -> Wanted:
     """The spec can't be carried out: every fault, one a line."""
     return Wanted(False, reason, "\n".join(sentences))
@@ -80,15 +91,15 @@ def _update(
 def derive_state(conditions: Sequence[ConditionStatus]) -> RunState:
     """One word for people; no code reads it."""
     found = {condition.type: condition for condition in conditions}
-    holds = {type_: type_ in found and found[type_].status == "True" for type_ in TYPES}
-    if holds[COMPLETE] or holds[FAILED]:
-        return "Complete" if holds[COMPLETE] else "Failed"
-    if not holds[ACCEPTED]:
+    is_true = {type_: type_ in found and found[type_].status == "True" for type_ in TYPES}
+    if is_true[COMPLETE] or is_true[FAILED]:
+        return "Complete" if is_true[COMPLETE] else "Failed"
+    if not is_true[ACCEPTED]:
         return "Rejected"
-    if holds[SUSPENDED]:
+    if is_true[SUSPENDED]:
         return "Suspended"
     if found[SUSPENDED].reason == SUSPENDING.reason:
         return "Suspending"
-    if holds[RUNNING]:
+    if is_true[RUNNING]:
         return "Running"
-    return "Queued" if holds[QUEUED] else "Pending"
+    return "Queued" if is_true[QUEUED] else "Pending"

@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from collectiverun_operator.cluster.kubernetes import KubernetesCluster
+from collectiverun_operator.conditions import COMPLETE, FAILED, holds
 from collectiverun_operator.errors import ClusterError, ConflictError, NameTakenError
 from collectiverun_operator.events import transitions
 from collectiverun_operator.metrics import Metrics
@@ -210,8 +211,7 @@ class Controller:
 def _is_at_rest(body: JSONObject) -> bool:
     """Whether the run is finished and nobody has asked to re-open it."""
     status = body.get("status") or {}
-    conditions = status.get("conditions") or []
-    is_finished = any(c["type"] in ("Complete", "Failed") and c["status"] == "True" for c in conditions)
+    is_finished = holds(status, COMPLETE) or holds(status, FAILED)
     return is_finished and (body.get("spec") or {}).get("retryToken", "") == status.get("retryToken", "")
 
 

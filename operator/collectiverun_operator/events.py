@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from collectiverun_operator import conditions
+from collectiverun_operator.conditions import condition_of, holds
 
 Status = Mapping[str, Any]
 EventType = Literal["Normal", "Warning"]
@@ -39,7 +40,7 @@ def transitions(before: Status, after: Status) -> list[EventText]:
 
 
 def _acceptance(before: Status, after: Status) -> Iterator[EventText]:
-    old, new = _condition(before, conditions.ACCEPTED), _condition(after, conditions.ACCEPTED)
+    old, new = condition_of(before, conditions.ACCEPTED), condition_of(after, conditions.ACCEPTED)
     if new.get("status") == "True" and old.get("status") != "True":
         yield EventText("Normal", "Accepted", "the spec is valid; the run begins or goes on")
     if new.get("status") == "False" and _said(new) != _said(old):
@@ -47,7 +48,7 @@ def _acceptance(before: Status, after: Status) -> Iterator[EventText]:
 
 
 def _reopening(before: Status, after: Status) -> Iterator[EventText]:
-    if _holds(before, conditions.FAILED) and not _holds(after, conditions.FAILED):
+    if holds(before, conditions.FAILED) and not holds(after, conditions.FAILED):
         phase = after.get("currentPhase", "")
         text = f"retryToken changed: the run goes on at phase {phase}, with its retries and clocks at zero"
         yield EventText("Normal", "Reopened", text, phase)
@@ -94,38 +95,29 @@ def _why(phase: str, member: str, status: Status) -> str:
 
 
 def _queueing(before: Status, after: Status) -> Iterator[EventText]:
-    was, holds = _holds(before, conditions.QUEUED), _holds(after, conditions.QUEUED)
-    if holds and not was:
+    was, is_queued = holds(before, conditions.QUEUED), holds(after, conditions.QUEUED)
+    if is_queued and not was:
         yield EventText("Normal", "Queued", "every Job of the run is held by the queue")
-    if was and not holds:
+    if was and not is_queued:
         yield EventText("Normal", "Admitted", "the queue holds the run's Jobs no longer")
 
 
 def _suspension(before: Status, after: Status) -> Iterator[EventText]:
-    old, new = _condition(before, conditions.SUSPENDED), _condition(after, conditions.SUSPENDED)
+    old, new = condition_of(before, conditions.SUSPENDED), condition_of(after, conditions.SUSPENDED)
     was, is_now = (entry.get("reason") in _SUSPENDED for entry in (old, new))
     if is_now and new["reason"] != old.get("reason"):
         reason = "Suspended" if new["status"] == "True" else conditions.SUSPENDING.reason
         yield EventText("Normal", reason, new["message"])
-    if was and not is_now and _condition(after, conditions.FAILED).get("reason") == _GOES_ON:
+    if was and not is_now and condition_of(after, conditions.FAILED).get("reason") == _GOES_ON:
         yield EventText("Normal", "Resumed", "the run is suspended no longer")
 
 
 def _ending(before: Status, after: Status) -> Iterator[EventText]:
-    if _holds(after, conditions.COMPLETE) and not _holds(before, conditions.COMPLETE):
+    if holds(after, conditions.COMPLETE) and not holds(before, conditions.COMPLETE):
         yield EventText("Normal", "Complete", f"all phases succeeded: {after.get('progress', '')} members")
-    if _holds(after, conditions.FAILED) and not _holds(before, conditions.FAILED):
-        failed = _condition(after, conditions.FAILED)
+    if holds(after, conditions.FAILED) and not holds(before, conditions.FAILED):
+        failed = condition_of(after, conditions.FAILED)
         yield EventText("Warning", "Failed", f"{failed['reason']}: {failed['message']}")
-
-
-def _condition(status: Status, type_: str) -> Mapping[str, Any]:
-    found = (entry for entry in status.get("conditions") or [] if entry.get("type") == type_)
-    return next(found, {})
-
-
-def _holds(status: Status, type_: str) -> bool:
-    return bool(_condition(status, type_).get("status") == "True")
 
 
 def _said(condition: Mapping[str, Any]) -> tuple[Any, ...]:

@@ -15,9 +15,10 @@ from rich.text import Text
 
 from collectiverun_operator.closing_report import outcome_document, outcome_parts, shown_uri, storage_root
 from collectiverun_operator.cluster.local import LocalCluster
+from collectiverun_operator.conditions import COMPLETE, FAILED, SUSPENDED, holds
 from collectiverun_operator.errors import CollectiveRunError, InvalidRun
 from collectiverun_operator.immutability import changed_fields
-from collectiverun_operator.local_run import LocalRun, holds, without_lost_time
+from collectiverun_operator.local_run import LocalRun, without_lost_time
 from collectiverun_operator.plain_lines import PlainLines
 from collectiverun_operator.resource import CollectiveRun, parse_run
 from collectiverun_operator.settings import record_folder
@@ -52,9 +53,9 @@ def run_here(document: JSONObject, run: CollectiveRun, *, cache: Path | None, as
         body = _resumed(document, run, cluster)
         status = _drive(cluster, body, run, console)
         _tell(status, cluster, console, folder, as_json)
-    if holds(status, "Complete"):
+    if holds(status, COMPLETE):
         return COMPLETE_CODE
-    return FAILED_CODE if holds(status, "Failed") else STOPPED_CODE
+    return FAILED_CODE if holds(status, FAILED) else STOPPED_CODE
 
 
 def _resumed(document: JSONObject, run: CollectiveRun, cluster: LocalCluster) -> JSONObject:
@@ -112,7 +113,7 @@ def _tell(status: JSONObject, cluster: LocalCluster, console: Console, folder: P
     snapshot = Snapshot(status=status, log_path=cluster.log_path)
     for part in outcome_parts(snapshot, times, folder):
         console.print(part, soft_wrap=isinstance(part, Text))
-    if holds(status, "Suspended"):
+    if holds(status, SUSPENDED):
         console.print("stopped; run the same command again to continue")
     if as_json:
         json.dump(outcome_document(status, times), sys.stdout, indent=2)

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 from collectiverun_operator import labels
 from collectiverun_operator.cluster.local import LocalCluster
+from collectiverun_operator.conditions import COMPLETE, FAILED, SUSPENDED, holds
 from collectiverun_operator.reconciler import reconcile
 from collectiverun_operator.snapshot import MemberKey, Snapshot
 from collectiverun_operator.times import format_time, parse_time
@@ -94,7 +95,7 @@ class LocalRun:
 
     def _is_still(self) -> bool:
         """Whether nothing will happen any more unless somebody changes the run."""
-        return any(holds(self.status, condition) for condition in ("Complete", "Failed", "Suspended"))
+        return any(holds(self.status, condition) for condition in (COMPLETE, FAILED, SUSPENDED))
 
     def _stop(self) -> None:
         self._stops += 1
@@ -120,12 +121,6 @@ class LocalRun:
             if name in progress:
                 found[(marks[labels.PHASE], marks[labels.MEMBER])] = progress[name]
         return found
-
-
-def holds(status: Mapping[str, Any], condition: str) -> bool:
-    """Whether a condition of the run is True."""
-    found = (entry for entry in status.get("conditions") or [] if entry["type"] == condition)
-    return any(entry["status"] == "True" for entry in found)
 
 
 def without_lost_time(status: JSONObject, last_sign_of_life: float | None, now: datetime) -> JSONObject:

@@ -30,7 +30,8 @@ JSONObject = dict[str, Any]
 ROUNDS_PER_SECOND = 100.0
 ROUNDS_AT_ONCE = 200
 LAG_SECONDS = 1.0
-# News of a run often comes in bursts: a Pod is made, given a node, started. Only an end is acted on at once.
+# News of a run often comes in bursts: a Pod is made, given a node, started. Only an end is acted on at once,
+# and before all other news.
 BURST_SECONDS = 0.5
 
 _log = logging.getLogger(__name__)
@@ -111,8 +112,11 @@ class OperatorRuntime:
             self._cache.put(kind, body)
         metadata = body["metadata"]
         if run_uid_of(body) and metadata["labels"].get(RUN):
-            after = BURST_SECONDS if is_deleted or not _has_ended(body) else 0.0
-            self.queue.add((metadata["namespace"], metadata["labels"][RUN]), after)
+            key = (metadata["namespace"], metadata["labels"][RUN])
+            if _has_ended(body) and not is_deleted:
+                self.queue.add(key, urgent=True)
+            else:
+                self.queue.add(key, BURST_SECONDS)
 
     def saw_lease(self) -> None:
         """The canary came back."""

@@ -23,10 +23,10 @@ def is_trial_due(run: CollectiveRun) -> bool:
     """Whether the spec is one that was not tried, or was refused: what was wrong may be right by now."""
     if run.platform.local:
         return False
-    found = {condition.get("type"): condition for condition in run.status.get("conditions") or []}
-    if found.get(conditions.COMPLETE, {}).get("status") == "True":
+    if conditions.holds(run.status, conditions.COMPLETE):
         return False
-    is_refused = found.get(conditions.ACCEPTED, {}).get("reason") == conditions.INVALID_POD_TEMPLATE
+    accepted = conditions.condition_of(run.status, conditions.ACCEPTED)
+    is_refused = accepted.get("reason") == conditions.INVALID_POD_TEMPLATE
     return is_refused or run.generation != run.status.get("observedGeneration")
 
 

@@ -1,22 +1,24 @@
 """A queue of keys: what is due, when, and who works on it.
 
 Each key is in it once, however often it is added, and is worked on by one worker at a time: what is added
-meanwhile waits until that one is done. Order is by the moment at which a key became due.
+meanwhile waits until that one is done. Order is by the moment at which a key became due, urgent ones first.
 """
 
 from __future__ import annotations
 
 import asyncio
 import heapq
+import math
 import random
 import time
-from collections.abc import Awaitable, Callable, Hashable
+from collections.abc import Awaitable, Callable, Hashable, Iterator
 from dataclasses import dataclass
 from itertools import count
 from typing import Generic, TypeVar
 
 Key = TypeVar("Key", bound=Hashable)
 Clock = Callable[[], float]
+_Heap = list[tuple[float, int, Key]]
 
 
 @dataclass(frozen=True)
@@ -58,25 +60,31 @@ class Schedule(Generic[Key]):
         self._due: dict[Key, float] = {}
         self._active: dict[Key, float] = {}
         self._taken_at: dict[Key, float] = {}
-        self._heap: list[tuple[float, int, Key]] = []
+        self._urgent: set[Key] = set()
+        # Those that are urgent, and all others; what is outdated in them is dropped when it comes up.
+        self._heaps: tuple[_Heap[Key], _Heap[Key]] = ([], [])
         self._order = count()
 
-    def add(self, key: Key, due: float) -> bool:
+    def add(self, key: Key, due: float, *, urgent: bool = False) -> bool:
         """Have the key worked on at `due`, or sooner if that was asked for. Whether that is news."""
-        if key in self._due and self._due[key] <= due:
+        is_sooner = due < self._due.get(key, math.inf)
+        if not is_sooner and not (urgent and key not in self._urgent):
             return False
-        self._due[key] = due
+        self._due[key] = min(due, self._due.get(key, math.inf))
+        if urgent:
+            self._urgent.add(key)
         if key not in self._active:
             self._push(key)
         return True
 
     def take(self, now: float) -> Key | None:
-        """The key that has been due for longest, from now on being worked on."""
-        self._drop_outdated()
-        if not self._heap or self._heap[0][0] > now:
+        """The key that has been due for longest, an urgent one if any is, from now on being worked on."""
+        heap = next((heap for heap in self._current_heaps() if heap[0][0] <= now), None)
+        if heap is None:
             return None
-        due, _, key = heapq.heappop(self._heap)
+        due, _, key = heapq.heappop(heap)
         del self._due[key]
+        self._urgent.discard(key)
         self._active[key] = due
         self._taken_at[key] = now
         return key
@@ -89,8 +97,7 @@ class Schedule(Generic[Key]):
 
     def next_due(self) -> float | None:
         """When the next key may be taken."""
-        self._drop_outdated()
-        return self._heap[0][0] if self._heap else None
+        return min((heap[0][0] for heap in self._current_heaps()), default=None)
 
     def depth(self, now: float) -> int:
         """How many keys are due and not yet taken."""
@@ -111,11 +118,16 @@ class Schedule(Generic[Key]):
         return max(0.0, now - min(moments)) if moments else 0.0
 
     def _push(self, key: Key) -> None:
-        heapq.heappush(self._heap, (self._due[key], next(self._order), key))
+        heap = self._heaps[0 if key in self._urgent else 1]
+        heapq.heappush(heap, (self._due[key], next(self._order), key))
 
-    def _drop_outdated(self) -> None:
-        while self._heap and not self._is_current(*self._heap[0]):
-            heapq.heappop(self._heap)
+    def _current_heaps(self) -> Iterator[_Heap[Key]]:
+        """Those that have a key, with a current one on top."""
+        for heap in self._heaps:
+            while heap and not self._is_current(*heap[0]):
+                heapq.heappop(heap)
+            if heap:
+                yield heap
 
     def _is_current(self, due: float, _: int, key: Key) -> bool:
         return key not in self._active and self._due.get(key) == due
@@ -156,9 +168,12 @@ class WorkQueue(Generic[Key]):
         """For how long it has stood still: one key worked on, or keys due and none finished."""
         return self._schedule.stalled_seconds(self._clock(), self._finished_at)
 
-    def add(self, key: Key, after_seconds: float = 0.0) -> None:
-        """Have the key worked on after so many seconds; if it is to be sooner already, that stands."""
-        if self._schedule.add(key, self._clock() + after_seconds):
+    def add(self, key: Key, after_seconds: float = 0.0, *, urgent: bool = False) -> None:
+        """Have the key worked on after so many seconds; if it is to be sooner already, that stands.
+
+        Once it is due, an `urgent` one goes before all that are not.
+        """
+        if self._schedule.add(key, self._clock() + after_seconds, urgent=urgent):
             self._news.set()
 
     def retry(self, key: Key) -> float:

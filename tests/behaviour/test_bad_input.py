@@ -89,7 +89,8 @@ def refusal(place, name):
         return error.stderr
     run.wait_for_state("Rejected")
     assert run.condition("Accepted")[0] == "False"
-    assert run.printed()["STATE"] == "Rejected"
+    row = run.printed("--output", "wide")
+    assert (row["STATE"], row["ACCEPTED"]) == ("Rejected", "InvalidSpec")
     assert run.jobs() == []
     assert run.message("Accepted").splitlines()[0] in run.described()
     return run.message("Accepted")

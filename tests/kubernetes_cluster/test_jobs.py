@@ -87,6 +87,23 @@ def test_deleting_what_is_gone_is_success_and_the_cache_learns_of_it(theatre: Th
     theatre.play(scene)
 
 
+def test_a_finished_job_goes_soon_and_is_not_waited_for(theatre: Theatre):
+    async def scene(stage: Stage):
+        run = await stage.make_run()
+        job = await stage.cluster.create_job(manifest_of(run))
+        name, uid = job["metadata"]["name"], job["metadata"]["uid"]
+        for _ in range(2):
+            await stage.cluster.delete_job(stage.namespace, name, uid, is_finished=True)
+
+        async def is_gone():
+            return not await stage.jobs() and not await stage.cluster.jobs(run["metadata"]["uid"])
+
+        await eventually(is_gone)
+        assert stage.requests.count(("delete", 200)) == 1
+
+    theatre.play(scene)
+
+
 def test_a_deleted_job_is_terminating_until_its_pods_are_gone(theatre: Theatre):
     async def scene(stage: Stage):
         run = await stage.make_run()

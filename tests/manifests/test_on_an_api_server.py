@@ -184,8 +184,8 @@ def test_wide_columns_say_more(kubectl):
     kubectl.apply(new_run())
     kubectl.write_status("demo", failed())
     header, row = kubectl("get", "collective", "--output", "wide").splitlines()
-    assert header.split()[-4:] == ["SUSPEND", "RETRIES", "REASON", "STORAGE"]
-    assert row.split()[-4:-1] == ["false", "1", "OOMKilled"]
+    assert header.split()[-5:] == ["ACCEPTED", "SUSPEND", "RETRIES", "REASON", "STORAGE"]
+    assert row.split()[-5:-1] == ["Validated", "false", "1", "OOMKilled"]
     assert row.split()[-1].startswith("file:///data/runs/default/demo-")
 
 

@@ -44,6 +44,32 @@ def test_keys_are_taken_in_the_order_in_which_they_became_due() -> None:
     assert drained(schedule, 5) == ["early", "middle", "middle too", "late"]
 
 
+def test_of_what_is_due_the_urgent_goes_first() -> None:
+    schedule: Schedule[str] = Schedule()
+    schedule.add("old", 0)
+    schedule.add("urgent, not due", 9, urgent=True)
+    schedule.add("urgent", 2, urgent=True)
+    schedule.add("urgent too", 1, urgent=True)
+    assert drained(schedule, 5) == ["urgent too", "urgent", "old"]
+    assert schedule.next_due() == 9
+
+
+def test_what_becomes_urgent_while_it_waits_or_is_worked_on_goes_first_once() -> None:
+    schedule: Schedule[str] = Schedule()
+    for key in ("old", "waits", "active"):
+        schedule.add(key, 0 if key != "active" else -1)
+    assert schedule.take(0) == "active"
+    assert schedule.add("waits", 1, urgent=True)
+    assert not schedule.add("waits", 1, urgent=True)
+    schedule.add("active", 1, urgent=True)
+    assert drained(schedule, 1) == ["waits", "old"]
+    schedule.done("active")
+    assert drained(schedule, 1) == ["active"]
+    for key in ("active", "waits", "old"):
+        schedule.done(key)
+    assert drained(schedule, 9) == []
+
+
 def test_a_key_is_not_taken_before_it_is_due() -> None:
     schedule: Schedule[str] = Schedule()
     schedule.add("a", 10)

@@ -24,6 +24,7 @@ _DESCRIPTION = (
     " storage."
 )
 _WIDE = 1
+_ACCEPTED = '.status.conditions[?(@.type=="Accepted")].reason'
 
 
 def custom_resource_definition() -> JSONObject:
@@ -96,6 +97,7 @@ def _columns() -> list[JSONObject]:
         _column("Success", ".status.successRate", "Success rate of the best network so far."),
         _column("ETA", ".status.eta", "Time left in the current phase."),
         _column("Age", ".metadata.creationTimestamp", "Time since the run was created.", type_="date"),
+        _column("Accepted", _ACCEPTED, "Validated, or what is wrong with the spec.", priority=_WIDE),
         _column("Suspend", ".spec.suspend", "Whether it is to stop.", type_="boolean", priority=_WIDE),
         _column("Retries", ".status.retries", "Retries so far.", type_="integer", priority=_WIDE),
         _column("Reason", ".status.lastFailure.reason", "Why an attempt failed last.", priority=_WIDE),
