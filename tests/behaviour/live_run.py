@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from cluster.small_cluster import SmallCluster
+from waiting import eventually
 
 JSONObject = dict[str, Any]
 
@@ -121,11 +121,17 @@ class LiveRun:
 
     def wait(self, is_met: Callable[[JSONObject], Any], what: str) -> JSONObject:
         """The status once it meets a condition."""
-        end = time.monotonic() + WAIT_SECONDS
-        while not is_met(status := self.status):
-            assert time.monotonic() < end, f"{self.name}: never {what}; last seen: {self._account(status)}"
-            time.sleep(POLL_SECONDS)
-        return status
+        seen: list[JSONObject] = []
+
+        def look() -> JSONObject | None:
+            seen[:] = [self.status]
+            return seen[0] if is_met(seen[0]) else None
+
+        found = eventually(
+            look, lambda: f"{self.name}: {what}; last seen: {self._account(seen[0])}", WAIT_SECONDS
+        )
+        assert found is not None
+        return found
 
     def wait_for_member(self, phase: str = "experts", index: int = 0, **fields: Any) -> JSONObject:
         """A member's status once it has these fields."""
@@ -153,10 +159,7 @@ class LiveRun:
 
     def wait_until(self, is_met: Callable[[], Any], what: str) -> None:
         """Wait for something to become true."""
-        end = time.monotonic() + WAIT_SECONDS
-        while not is_met():
-            assert time.monotonic() < end, f"{self.name}: never {what}; last seen: {self._account()}"
-            time.sleep(POLL_SECONDS)
+        eventually(is_met, lambda: f"{self.name}: {what}; last seen: {self._account()}", WAIT_SECONDS)
 
     def _labelled(self, kind: str) -> list[JSONObject]:
         text = self.kubectl("get", kind, "--selector", self.selector, "--output", "json")

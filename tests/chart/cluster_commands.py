@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable
 from typing import Any
 
 from chart.rendering import CHART
@@ -53,14 +51,6 @@ class ChartCommands(ClusterCommands):
     def wait_for_definition(self) -> None:
         """Wait until runs can be created."""
         self.kubectl("wait", "--for=condition=Established", f"crd/{CRD}", "--timeout=60s")
-
-
-def until(what: str, holds: Callable[[], object], limit_seconds: float = LIMIT_SECONDS) -> None:
-    """Wait until something holds; fail with its name if it does not."""
-    deadline = time.monotonic() + limit_seconds
-    while not holds():
-        assert time.monotonic() < deadline, f"not within {limit_seconds:.0f} s: {what}"
-        time.sleep(0.2)
 
 
 def _option(value: str) -> list[str]:

@@ -4,11 +4,11 @@ import re
 
 import pytest
 from chart.audited_rights import refused_rights
-from chart.cluster_commands import until
 from chart.rendering import render
 from chart.runs import a_run
 from cluster.kubeconfig import write_kubeconfig
 from cluster.operator_process import make_operator
+from waiting import eventually
 
 RELEASE, NAME = "ops", "ops-collectiverun-operator"
 PACE = ("pacing.canarySeconds=1", "pacing.staleSeconds=10")
@@ -36,17 +36,17 @@ def test_it_serves_every_namespace_and_asks_for_nothing_it_may_not(
     operator, control_plane, clients, namespace, second_namespace
 ):
     clients.create(a_run(second_namespace))
-    until("a Job in another namespace", lambda: clients.names("jobs", "--namespace", second_namespace))
+    eventually(lambda: clients.names("jobs", "--namespace", second_namespace), "a Job in another namespace")
     # The age counts from the start until the first event: younger than before, it came through the watch.
     before = lease_age(operator)
-    until("a renewed Lease", lambda: lease_age(operator) < before)
+    eventually(lambda: lease_age(operator) < before, "a renewed Lease")
     account = f"system:serviceaccount:{namespace}:{NAME}"
     assert refused_rights(control_plane.audit_log, account) == set()
 
 
 def test_its_health_fails_when_the_canary_is_gone_and_recovers_when_it_is_back(operator, clients, namespace):
     clients.kubectl("delete", "lease", NAME, "--namespace", namespace)
-    until("its health fails", lambda: operator.health()[0] == 503)
+    eventually(lambda: operator.health()[0] == 503, "its health fails")
     assert f"Lease {namespace}/{NAME}" in operator.health()[1]
     clients.install(RELEASE, namespace, *PACE, verb="upgrade")  # what the operations page says to do
-    until("it is healthy again", lambda: operator.health()[0] == 200)
+    eventually(lambda: operator.health()[0] == 200, "it is healthy again")

@@ -4,10 +4,11 @@ No operator works here: test_operator_release.py has one.
 """
 
 import pytest
-from chart.cluster_commands import CRD, until
+from chart.cluster_commands import CRD
 from chart.rendering import REPOSITORY
 from chart.runs import GROUP, a_job_of, a_run
 from cluster.commands import CommandError
+from waiting import eventually
 
 CRD_FILE = REPOSITORY / "crds" / "collectiveruns.yaml"
 
@@ -20,7 +21,7 @@ def run_and_job(clients, namespace):
         clients.wait_for_definition()
         clients.create(a_run(namespace))
         clients.create(a_job_of(clients.get("collectiverun", "first", "--namespace", namespace)))
-        until("the Job has a Pod", lambda: len(uids()) == 3)
+        eventually(lambda: len(uids()) == 3, "the Job has a Pod")
         return uids
 
     def uids():
@@ -123,6 +124,6 @@ def test_people_with_the_clusters_own_roles_get_runs(clients, namespace, role, a
     clients.kubectl("create", *words)
     where = (f"collectiveruns.{GROUP}", "--namespace", namespace)
     for verb in allowed:
-        until(f"{role} may {verb}", lambda verb=verb: clients.can(user, verb, *where), 30)
+        eventually(lambda verb=verb: clients.can(user, verb, *where), f"{role} may {verb}", 30)
     assert not [verb for verb in refused if clients.can(user, verb, *where)]
     assert not clients.can(user, "patch", *where, "--subresource=status")

@@ -13,7 +13,6 @@ from __future__ import annotations
 import json
 import os
 import sys
-import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -34,6 +33,7 @@ from cluster.operator_process import (
     rights,
     service_account,
 )
+from waiting import LIMIT_SECONDS, eventually
 
 T = TypeVar("T")
 
@@ -45,8 +45,6 @@ OPERATOR_IMAGE = "collectiverun-operator:0.1.0"
 SECRET = "s3"
 # Kinds of kubelet: its Pods are processes of this machine, or only say that they run.
 PROCESSES, MIMICKED = "process_kubelet", "mimicked_kubelet"
-WAIT_SECONDS = 240.0
-_POLL_SECONDS = 0.1
 
 
 class SmallCluster:
@@ -135,13 +133,9 @@ class SmallCluster:
         text = json.dumps({"apiVersion": "v1", "kind": "List", "items": documents})
         self.kubectl("--namespace", namespace, "apply", "--filename", "-", stdin=text)
 
-    def wait_for(self, what: str, look: Callable[[], T], seconds: float = WAIT_SECONDS) -> T:
+    def wait_for(self, what: str, look: Callable[[], T], seconds: float = LIMIT_SECONDS) -> T:
         """What `look` returns as soon as that is true; AssertionError that says what was missing."""
-        deadline = time.monotonic() + seconds
-        while not (found := look()):
-            assert time.monotonic() < deadline, f"not within {seconds:.0f} s: {what}; still {found!r}"
-            time.sleep(_POLL_SECONDS)
-        return found
+        return eventually(look, what, seconds)
 
     def namespace(self, prefix: str = "test") -> str:
         """A fresh namespace with the Secret `s3`, the S3 server's keys."""

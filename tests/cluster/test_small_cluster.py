@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
 import psutil
 import pytest
@@ -14,10 +13,10 @@ from cluster.control_plane import NOBODY
 from cluster.example_run import example_run
 from cluster.kubelet.mimicked_pod import ENV_STEPS, SECONDS_ANNOTATION
 from cluster.small_cluster import MIMICKED, ROOT
+from waiting import eventually
 
 from collectiverun_operator.smoke import with_smoke_budgets
 
-LIMIT_SECONDS = 120.0
 SCRIPT = """
 import json, sys, time
 from pathlib import Path
@@ -53,10 +52,7 @@ def test_a_session_that_is_killed_leaves_no_process_behind(tmp_path):
     assert all(map(runs, pids))
     session.send_signal(signal.SIGKILL)
     session.communicate()
-    deadline = time.monotonic() + LIMIT_SECONDS
-    while any(map(runs, pids)):
-        assert time.monotonic() < deadline, [pid for pid in pids if runs(pid)]
-        time.sleep(0.1)
+    eventually(lambda: not any(map(runs, pids)), lambda: f"the end of {[pid for pid in pids if runs(pid)]}")
 
 
 def test_a_stranger_may_do_nothing_and_the_audit_log_knows(small_cluster):

@@ -7,8 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -71,14 +70,6 @@ def history(path: Path) -> list[Event]:
 def commits(path: Path) -> Iterator[Path]:
     """Every artifact committed below the storage root, checkpoints left out."""
     return (path.parent / "storage").glob("*/*/*/*/attempt-*/*/_SUCCESS")
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    """Wait for something to become true; AssertionError if it never does."""
-    end = time.monotonic() + WAIT_SECONDS
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.05)
 
 
 def has_started(path: Path, phase: str) -> bool:

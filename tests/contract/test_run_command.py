@@ -15,8 +15,8 @@ from contract.collectiverun_command import (
     history,
     start,
     tiny_run,
-    wait_until,
 )
+from waiting import eventually
 
 from collectiverun_operator.cluster.local_history import violations
 
@@ -146,7 +146,7 @@ def test_artifacts_that_somebody_removed_are_missed_at_once(finished):
 def test_a_second_driver_is_refused_and_the_first_goes_on(tmp_path):
     path = tiny_run(tmp_path)
     first = start(path)
-    wait_until(lambda: has_started(path, "experts"))
+    eventually(lambda: has_started(path, "experts"))
     code, stdout, stderr = finish(start(path))
     assert (code, stdout) == (2, "")
     assert f"already driven by process {first.pid}" in stderr
@@ -227,7 +227,7 @@ def test_the_run_can_be_driven_from_another_folder_under_the_same_record(tmp_pat
 def test_a_deadline_stands_still_while_no_driver_is_there(tmp_path):
     path = tiny_run(tmp_path, runPolicy={"activeDeadlineSeconds": 100_000})
     first = start(path)
-    wait_until(lambda: has_started(path, "experts"))
+    eventually(lambda: has_started(path, "experts"))
     first.kill()
     first.communicate()
     # As if the driver had run for 50 s in 2020 and nobody had come back since.
@@ -238,7 +238,7 @@ def test_a_deadline_stands_still_while_no_driver_is_there(tmp_path):
     sign_of_life = {"processId": first.pid, "heartbeatTime": 1_577_836_800.0 + 50}
     record.with_name("driver.json").write_text(json.dumps(sign_of_life))
     second = start(path)
-    wait_until(
+    eventually(
         lambda: any(event["event"] == "podStarted" and event["attempt"] == 2 for event in history(path))
     )
     second.terminate()

@@ -8,7 +8,8 @@ from uuid import uuid4
 
 import pytest
 from cluster.control_plane import ControlPlane
-from operator_service.workplace import Workplace, eventually
+from operator_service.workplace import Workplace
+from waiting import eventually
 
 CRD = Path(__file__).parents[2] / "crds" / "collectiveruns.yaml"
 

@@ -12,7 +12,8 @@ from cluster.control_plane import NOBODY, ControlPlane
 from cluster.operator_process import COMMAND, OperatorProcess
 from operator_service.conftest import CRD, install_definition
 from operator_service.operators import KOPF
-from operator_service.workplace import Workplace, eventually
+from operator_service.workplace import Workplace
+from waiting import eventually
 
 # Access to files as before, so that only the name and the home of the user are gone.
 CAPABILITIES = "+dac_override,+dac_read_search"

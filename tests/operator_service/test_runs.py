@@ -6,7 +6,8 @@ import json
 from collections import Counter
 
 from operator_service.operators import samples
-from operator_service.workplace import Workplace, eventually
+from operator_service.workplace import Workplace
+from waiting import eventually
 
 WRITES = ("create", "update", "patch", "delete", "deletecollection")
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 
-from operator_service.workplace import Workplace, eventually
+from operator_service.workplace import Workplace
 from unit_operator.builders import KUBERNETES, phase_named
+from waiting import eventually
 
 from collectiverun_operator.jobs import job_name
 from collectiverun_operator.resource import parse_run

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,11 +12,11 @@ from cluster.control_plane import ControlPlane
 from cluster.operator_process import OperatorProcess
 from operator_service.operators import CANARY, make_operator
 from unit_operator.builders import a_body, a_result, artifact_uri, ended, running
+from waiting import eventually
 
 JSONObject = dict[str, Any]
 T = TypeVar("T")
 
-PATIENCE_SECONDS = 120.0
 S3 = {"uri": "s3://bucket/runs", "credentials": {"secretRef": {"name": "s3"}}}
 CPU = {"resources": {}}
 LEASE = {
@@ -131,15 +129,6 @@ class Workplace:
     def _set_status(self, kind: str, name: str, status: JSONObject) -> None:
         patch = json.dumps({"status": status})
         self.kubectl("patch", kind, name, "--subresource=status", "--type=merge", "-p", patch)
-
-
-def eventually(look: Callable[[], T | None]) -> T:
-    """What `look` finds, as soon as it finds something true."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not (found := look()):
-        assert time.monotonic() < deadline, f"nothing after {PATIENCE_SECONDS:.0f} s, still {found!r}"
-        time.sleep(0.1)
-    return found
 
 
 def _resource(reference: JSONObject) -> str:

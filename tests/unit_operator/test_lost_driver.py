@@ -25,6 +25,7 @@ from unit_operator.local_jobs import (
     phases,
     pods,
 )
+from waiting import eventually
 
 from collectiverun_operator.cluster.local import LocalCluster
 from collectiverun_operator.cluster.local_history import read_history, violations
@@ -73,13 +74,6 @@ def events(folder, kind):
     return [event for event in read_history(folder / "history.jsonl") if event["event"] == kind]
 
 
-def wait_for(condition):
-    end = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.02)
-
-
 def gone(pid):
     return not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
 
@@ -88,7 +82,7 @@ def gone(pid):
 def lost(tmp_path):
     """A record whose driver was killed while one process ran; the process's number."""
     driver = start_driver(tmp_path, SLEEP, "m0")
-    wait_for(
+    eventually(
         lambda: (tmp_path / "logs/experts/m0/attempt-1.jsonl").exists() and events(tmp_path, "podStarted")
     )
     driver.kill()
@@ -97,7 +91,7 @@ def lost(tmp_path):
 
 
 def test_a_process_dies_with_its_driver(lost):
-    wait_for(lambda: gone(lost))
+    eventually(lambda: gone(lost))
 
 
 def test_the_pod_of_a_lost_driver_is_a_disruption(lost, tmp_path):
@@ -119,7 +113,7 @@ def test_a_process_that_outlived_its_driver_is_killed_before_anything_starts(tmp
     )
     driver = start_driver(tmp_path, script, "m0")
     log = tmp_path / "logs/experts/m0/attempt-1.jsonl"
-    wait_for(lambda: log.exists() and log.read_text().endswith("\n"))
+    eventually(lambda: log.exists() and log.read_text().endswith("\n"))
     driver.kill()
     driver.wait()
     survivors = {events(tmp_path, "podStarted")[0]["processId"], int(log.read_text())}
