@@ -41,6 +41,7 @@ class Demo:
         self._describe(namespace, name)
         self._kubectl("--namespace", namespace, "get", "collectiveruns", "--output", "wide")
         _print_outcome(run["status"])
+        self._print_report(run["status"])
         return bool(run["status"]["state"] == "Complete")
 
     def _install_chart(self) -> None:
@@ -97,6 +98,15 @@ class Demo:
         text = self._cluster.kubectl(*arguments)
         self._shown("kubectl", arguments, "…\n" + text[text.index("\nStatus:") + 1 :])
 
+    def _print_report(self, status: Mapping[str, Any]) -> None:
+        """The S3 server may end with the demo; report, videos and figures stay."""
+        uri = report_uri(status)
+        if uri is None:
+            _say("", "Report: none")
+            return
+        copy = self._cluster.object_store.copy(uri.rpartition("/")[0], self._cluster.folder / "report")
+        _say("", f"Report: {copy / Path(uri).name}", f"        (a copy of {uri})")
+
     def _kubectl(self, *arguments: str) -> None:
         self._shown("kubectl", arguments, self._cluster.kubectl(*arguments))
 
@@ -121,4 +131,3 @@ def _print_outcome(status: Mapping[str, Any]) -> None:
     for network, rates in success.items():
         if rates:
             _say(f"{network:<14}{rates['anyStep']:>10.0%}{rates['atEnd']:>10.0%}")
-    _say("", f"Report: {report_uri(status) or 'none'}")

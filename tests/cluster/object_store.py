@@ -16,6 +16,7 @@ import json
 import os
 import secrets
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -24,6 +25,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import botocore.session
+import s3fs
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from cluster.ports import free_ports
@@ -83,6 +85,18 @@ class ObjectStore:
             )
         self.pid = process.pid
         self._wait_until_ready(process)
+
+    def copy(self, uri: str, folder: Path) -> Path:
+        """Everything below an S3 URI, in a fresh folder."""
+        shutil.rmtree(folder, ignore_errors=True)
+        files = s3fs.S3FileSystem(
+            key=self.access_key,
+            secret=self.secret_key,
+            endpoint_url=self.endpoint,
+            client_kwargs={"region_name": REGION},
+        )
+        files.get(f"{uri}/", str(folder), recursive=True)
+        return folder
 
     def kill(self) -> None:
         """End the server in the middle of whatever it does, as a loss of power would."""

@@ -29,6 +29,8 @@ def test_a_cluster_stays_and_the_demo_on_it_ends_complete(tmp_path):
         assert command("up", folder).stdout == started.stdout  # it is found again
         shown = command("demo", folder, "--smoke", "--run", ROOT / "examples" / "02-scripted-experts.yaml")
         assert shown.returncode == 0, shown.stdout + shown.stderr
+        assert f"Report: {folder}/report/report.html" in shown.stdout
+        assert "<html" in (folder / "report" / "report.html").read_text()
     finally:
         stopped = command("down", folder)
     assert "STATUS: deployed" in shown.stdout

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from datetime import UTC, datetime
 from typing import Any
-from uuid import uuid4
 
 from collectiverun_operator.cluster import kubernetes_paths as paths
 from collectiverun_operator.cluster.kubernetes_requests import KubernetesRequests
@@ -61,10 +61,12 @@ class KubernetesEvents:
 def event_of(run: JSONObject, type_: str, reason: str, message: str) -> JSONObject:
     """An Event about the run, as of now."""
     metadata, now = run["metadata"], format_time(datetime.now(UTC))
+    # Events of one second are listed by name: names tell their order.
+    name = f"{metadata['name']}.{time.time_ns():x}"
     return {
         "apiVersion": "v1",
         "kind": "Event",
-        "metadata": {"name": f"{metadata['name']}.{uuid4().hex[:16]}", "namespace": metadata["namespace"]},
+        "metadata": {"name": name, "namespace": metadata["namespace"]},
         "involvedObject": {
             "apiVersion": API_VERSION,
             "kind": KIND,
