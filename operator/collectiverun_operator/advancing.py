@@ -15,7 +15,7 @@ from collectiverun_operator.outcomes import MESSAGE_LIMIT, Active, Failed, Resul
 from collectiverun_operator.phases import SINGLE_MEMBER
 from collectiverun_operator.policies import deadlines
 from collectiverun_operator.policies.retries import after_failure
-from collectiverun_operator.specification import RunPolicy
+from collectiverun_operator.specification.run import RunPolicy
 from collectiverun_operator.status import NOTE_LIMIT, LastFailure, MemberStatus, PhaseStatus, Rates, RunStatus
 
 JSONObject = Mapping[str, Any]

@@ -15,11 +15,11 @@ from uuid import uuid4
 
 import typer
 
+from collectiverun_operator.command_line.local_command import ChangedRunError, run_here
+from collectiverun_operator.command_line.run_file import read_run_file, with_absolute_storage
+from collectiverun_operator.command_line.smoke import with_smoke_budgets
 from collectiverun_operator.errors import CollectiveRunError, InvalidRun
-from collectiverun_operator.local_command import ChangedRunError, run_here
 from collectiverun_operator.resource import CollectiveRun, Platform, parse_run
-from collectiverun_operator.run_file import read_run_file, with_absolute_storage
-from collectiverun_operator.smoke import with_smoke_budgets
 
 HERE = Platform()
 # The image and the uid are the installation's and the API server's to give.

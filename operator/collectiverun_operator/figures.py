@@ -10,7 +10,7 @@ from collectiverun_operator.observation import Observed
 from collectiverun_operator.outcomes import read_count, read_success
 from collectiverun_operator.phases import PHASES, members_of, parallelism_of
 from collectiverun_operator.readable import percent, time_left
-from collectiverun_operator.specification import Spec
+from collectiverun_operator.specification.run import Spec
 from collectiverun_operator.status import MemberStatus, NetworkSuccess, PhaseStatus, Rates, RunStatus
 
 JSONObject = Mapping[str, Any]

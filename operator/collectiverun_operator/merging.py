@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from collectiverun_operator.specification import PodTemplate
+from collectiverun_operator.specification.run import PodTemplate
 
 CONTAINER = "trainer"
 

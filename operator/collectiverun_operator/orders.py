@@ -8,9 +8,9 @@ from typing import Any
 
 from collectiverun_operator.artifacts import member_uri
 from collectiverun_operator.phases import EVALUATION, Member, Phase, holdout_tasks, params_of, settings_of
-from collectiverun_operator.quantities import parse_quantity
 from collectiverun_operator.resource import CollectiveRun
-from collectiverun_operator.specification import RunTask
+from collectiverun_operator.specification.quantities import parse_quantity
+from collectiverun_operator.specification.run import RunTask
 
 CA_DIRECTORY = "/etc/collectiverun/ca"
 MAX_THREADS = 256

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from collectiverun_operator.specification import PhaseSettings, RunTask, Spec
+from collectiverun_operator.specification.run import PhaseSettings, RunTask, Spec
 
 SINGLE_MEMBER = "all"
 

@@ -16,7 +16,6 @@ from collectiverun_operator.artifacts import storage_root
 from collectiverun_operator.conditions import COMPLETE, FAILED, INVALID_SPEC, not_accepted
 from collectiverun_operator.errors import Fault
 from collectiverun_operator.figures import with_figures
-from collectiverun_operator.immutability import spec_hash
 from collectiverun_operator.observation import Observed, ObservedJob
 from collectiverun_operator.phases import PHASES, members_of
 from collectiverun_operator.policies import completion, deadlines
@@ -24,6 +23,7 @@ from collectiverun_operator.policies.cleanup import expiry_time, superfluous_job
 from collectiverun_operator.policies.retries import take_token
 from collectiverun_operator.policies.suspension import stop_members
 from collectiverun_operator.resource import CollectiveRun
+from collectiverun_operator.specification.immutability import spec_hash
 from collectiverun_operator.starting import missing_jobs, next_start, start_members
 from collectiverun_operator.status import (
     LastFailure,

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID, uuid5
 
-from collectiverun_operator.consistency import consistency_faults, sections_of
 from collectiverun_operator.errors import Fault, InvalidRun
-from collectiverun_operator.faults import model_faults, unknown_field
-from collectiverun_operator.specification import Spec
+from collectiverun_operator.specification.consistency import consistency_faults, sections_of
+from collectiverun_operator.specification.faults import model_faults, unknown_field
+from collectiverun_operator.specification.run import Spec
 
 API_VERSION = "collectiverl.io/v1alpha1"
 KIND = "CollectiveRun"

@@ -6,7 +6,7 @@ from typing import Any
 
 from cluster.object_store import BUCKET, REGION, ObjectStore
 
-from collectiverun_operator.smoke import with_smoke_budgets
+from collectiverun_operator.command_line.smoke import with_smoke_budgets
 
 JSONObject = dict[str, Any]
 

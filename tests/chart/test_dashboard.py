@@ -6,7 +6,7 @@ from itertools import combinations
 
 from chart.rendering import CHART, of_kind, render
 
-from collectiverun_operator.metrics import Metrics
+from collectiverun_operator.service.metrics import Metrics
 from collectiverun_operator.status import RunState
 
 FILE = CHART / "files" / "collectiverun.json"

@@ -14,8 +14,8 @@ from cluster.example_run import QUICKSTART, example_run
 from cluster.operator_process import CHART
 from cluster.small_cluster import SECRET, SmallCluster
 
-from collectiverun_operator.closing_report import report_uri
-from collectiverun_operator.smoke import with_smoke_budgets
+from collectiverun_operator.command_line.closing_report import report_uri
+from collectiverun_operator.command_line.smoke import with_smoke_budgets
 
 JSONObject = dict[str, Any]
 

@@ -15,7 +15,7 @@ from cluster.kubelet.mimicked_pod import ENV_STEPS, SECONDS_ANNOTATION
 from cluster.small_cluster import MIMICKED, ROOT
 from waiting import eventually
 
-from collectiverun_operator.smoke import with_smoke_budgets
+from collectiverun_operator.command_line.smoke import with_smoke_budgets
 
 SCRIPT = """
 import json, sys, time

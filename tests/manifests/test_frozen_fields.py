@@ -5,9 +5,9 @@ import copy
 from manifests.api_server_model import broken_rules, nodes
 from manifests.served_runs import SCHEMA, SECRET, VOLUME, a_run, as_served
 
-from collectiverun_operator.immutability import spec_hash
 from collectiverun_operator.manifests.rules import all_rules
-from collectiverun_operator.specification import Spec
+from collectiverun_operator.specification.immutability import spec_hash
+from collectiverun_operator.specification.run import Spec
 
 NODES = dict(nodes(SCHEMA))
 # Where two fields must fit together.

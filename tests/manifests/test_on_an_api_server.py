@@ -16,7 +16,7 @@ from collectiverun_operator.manifests.crd import NAME
 from collectiverun_operator.observation import observe
 from collectiverun_operator.planning import plan, reject
 from collectiverun_operator.resource import parse_run
-from collectiverun_operator.specification import Spec
+from collectiverun_operator.specification.run import Spec
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 

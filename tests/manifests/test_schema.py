@@ -6,7 +6,7 @@ from manifests.api_server_model import node, nodes, violations, with_defaults
 
 from collectiverun_operator.manifests.crd import custom_resource_definition, run_schema
 from collectiverun_operator.manifests.rules import all_rules
-from collectiverun_operator.specification import Spec
+from collectiverun_operator.specification.run import Spec
 
 SCHEMA = run_schema()
 NODES = dict(nodes(SCHEMA))

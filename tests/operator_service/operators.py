@@ -11,7 +11,7 @@ from cluster.daemon import Daemon
 from cluster.operator_process import COMMAND, OperatorProcess
 from cluster.ports import free_ports
 
-KOPF = (str(Path(sys.executable).with_name("kopf")), "run", "-m", "collectiverun_operator.handlers")
+KOPF = (str(Path(sys.executable).with_name("kopf")), "run", "-m", "collectiverun_operator.service.handlers")
 CANARY = "canary"
 # Quick enough for a test; the relations are those of the defaults.
 PACE = {"CANARY_SECONDS": "0.5", "STALE_SECONDS": "10", "FIGURES_SECONDS": "1", "RESYNC_SECONDS": "3"}

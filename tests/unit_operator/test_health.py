@@ -10,8 +10,8 @@ from http import HTTPStatus
 
 import pytest
 
-from collectiverun_operator.health import Canary, Health, liveness_check, queue_check
-from collectiverun_operator.http_endpoint import HTTPEndpoint, PortTakenError
+from collectiverun_operator.service.health import Canary, Health, liveness_check, queue_check
+from collectiverun_operator.service.http_endpoint import HTTPEndpoint, PortTakenError
 
 
 def free_port() -> int:

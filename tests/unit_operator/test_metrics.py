@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from prometheus_client import generate_latest
 
-from collectiverun_operator.metrics import Metrics
 from collectiverun_operator.phases import PHASES
+from collectiverun_operator.service.metrics import Metrics
 
 
 def exposed(metrics: Metrics) -> dict[str, float]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from collectiverun_operator.operator_settings import BadSettingError, read_settings
+from collectiverun_operator.service.settings import BadSettingError, read_settings
 
 
 def test_an_empty_environment_gives_defaults() -> None:
     settings = read_settings({"COLLECTIVERUN_NAMESPACES": "", "COLLECTIVERUN_LEASE_NAME": ""})
     assert settings.namespaces == ()
-    assert (settings.health_port, settings.metrics_port, settings.workers) == (8080, 9090, 8)
+    assert (settings.health_port, settings.metrics_port, settings.workers) == (8080, 9090, 16)
     assert not settings.platform.local
 
 

@@ -5,7 +5,7 @@ from unit_operator.builders import disrupted, ended, tasks
 from unit_operator.story import Story
 
 from collectiverun_operator.policies.retries import backoff_seconds
-from collectiverun_operator.specification import Retries
+from collectiverun_operator.specification.run import Retries
 
 PREEMPTED = ended(143, **disrupted("PreemptionByScheduler"))
 

@@ -7,7 +7,7 @@ import pytest
 from unit_operator.builders import KUBERNETES, a_run, tasks, trainer_of
 from unit_operator.story import Story
 
-from collectiverun_operator.immutability import changed_fields, spec_hash
+from collectiverun_operator.specification.immutability import changed_fields, spec_hash
 
 CREDENTIALS = {"credentials": {"secretRef": {"name": "keys"}}}
 

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collectiverun_operator.workqueue import BackOff, Schedule, TokenBucket, WorkQueue
+from collectiverun_operator.pacing import BackOff, TokenBucket
+from collectiverun_operator.service.workqueue import Schedule, WorkQueue
 
 
 class SetClock:

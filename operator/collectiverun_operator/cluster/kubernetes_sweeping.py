@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable
 from itertools import count
 
 from collectiverun_operator.errors import ClusterError
-from collectiverun_operator.workqueue import BackOff, TokenBucket
+from collectiverun_operator.pacing import DOUBLING, TokenBucket
 
 DELETIONS_PER_SECOND = 10.0
 DELETIONS_AT_ONCE = 10
@@ -52,4 +52,4 @@ class Sweeper:
                 return
             except ClusterError as error:
                 _log.warning("Job %s/%s could not be deleted, it is tried again: %s", namespace, name, error)
-            await asyncio.sleep(BackOff().delay(failures, random.random()))
+            await asyncio.sleep(DOUBLING.delay(failures, random.random()))

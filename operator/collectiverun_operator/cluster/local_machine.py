@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from collectiverun_operator.quantities import parse_quantity
+from collectiverun_operator.specification.quantities import parse_quantity
 
 GPU_RESOURCE = "nvidia.com/gpu"
 

@@ -9,7 +9,7 @@ from collectiverun_operator.manifests.list_types import with_list_types
 from collectiverun_operator.manifests.rules import with_rules
 from collectiverun_operator.manifests.structural_schema import structural_schema
 from collectiverun_operator.resource import API_VERSION, KIND, NAME_LIMIT
-from collectiverun_operator.specification import Spec
+from collectiverun_operator.specification.run import Spec
 from collectiverun_operator.status import RunStatus
 
 JSONObject = dict[str, Any]

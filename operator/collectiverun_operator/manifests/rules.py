@@ -11,8 +11,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from collectiverun_operator.immutability import MUTABLE, MUTABLE_IN_PHASES
-from collectiverun_operator.specification import Phases, Spec
+from collectiverun_operator.specification.immutability import MUTABLE, MUTABLE_IN_PHASES
+from collectiverun_operator.specification.run import Phases, Spec
 
 JSONObject = dict[str, Any]
 

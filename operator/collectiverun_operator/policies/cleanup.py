@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from collectiverun_operator.observation import Observed, ObservedAttempt, ObservedJob
-from collectiverun_operator.specification import RunPolicy
+from collectiverun_operator.specification.run import RunPolicy
 from collectiverun_operator.status import MemberStatus, RunStatus
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from collectiverun_operator.specification import RunPolicy
+from collectiverun_operator.specification.run import RunPolicy
 from collectiverun_operator.status import RunStatus
 
 ACTIVE = "DeadlineExceeded"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from collectiverun_operator.outcomes import FailureKind
-from collectiverun_operator.specification import Retries
+from collectiverun_operator.specification.run import Retries
 from collectiverun_operator.status import ConditionStatus, MemberStatus, RunStatus
 
 

@@ -12,8 +12,7 @@ from rich.text import Text
 
 from collectiverun_operator.artifacts import absolute_uri
 from collectiverun_operator.cluster.local_history import PhaseTime
-from collectiverun_operator.readable import percent
-from collectiverun_operator.snapshot import (
+from collectiverun_operator.command_line.snapshot import (
     Snapshot,
     count_text,
     duration_text,
@@ -21,6 +20,7 @@ from collectiverun_operator.snapshot import (
     failure_sentence,
     member_name,
 )
+from collectiverun_operator.readable import percent
 
 JSONObject = dict[str, Any]
 NETWORKS = ("experts", "collective", "students")

@@ -15,14 +15,15 @@ from prometheus_client.aiohttp import make_aiohttp_handler
 from collectiverun_operator.cluster.kubernetes import KubernetesCluster
 from collectiverun_operator.cluster.kubernetes_client import connect
 from collectiverun_operator.cluster.object_cache import ObjectCache, run_uid_of
-from collectiverun_operator.controller import Controller, Pace, RunKey
 from collectiverun_operator.errors import ClusterError, ClusterUnreachableError, CollectiveRunError
-from collectiverun_operator.health import Canary, Health, liveness_check, queue_check
-from collectiverun_operator.http_endpoint import HTTPEndpoint
 from collectiverun_operator.labels import RUN
-from collectiverun_operator.metrics import Metrics
-from collectiverun_operator.operator_settings import OperatorSettings, variable
-from collectiverun_operator.workqueue import TokenBucket, WorkQueue
+from collectiverun_operator.pacing import TokenBucket
+from collectiverun_operator.service.controller import Controller, Pace, RunKey
+from collectiverun_operator.service.health import Canary, Health, liveness_check, queue_check
+from collectiverun_operator.service.http_endpoint import HTTPEndpoint
+from collectiverun_operator.service.metrics import Metrics
+from collectiverun_operator.service.settings import OperatorSettings, variable
+from collectiverun_operator.service.workqueue import WorkQueue
 
 JSONObject = dict[str, Any]
 

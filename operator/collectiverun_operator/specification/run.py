@@ -6,8 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, WithJsonSchema
 
-from collectiverun_operator.quantities import QUANTITY_SCHEMA, check_quantity
-from collectiverun_operator.storage_specification import Storage
+from collectiverun_operator.specification.quantities import QUANTITY_SCHEMA, check_quantity
+from collectiverun_operator.specification.storage import Storage
 from collectiverun_trainer.config import (
     EnvironmentSettings,
     EvaluationParams,

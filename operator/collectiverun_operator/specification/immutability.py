@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from collectiverun_operator.specification import Spec
+from collectiverun_operator.specification.run import Spec
 
 MUTABLE = ("suspend", "retryToken", "image", "runPolicy", "podTemplate")
 MUTABLE_IN_PHASES = ("resources", "podTemplate", "parallelism")

@@ -13,17 +13,22 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from collectiverun_operator.closing_report import outcome_document, outcome_parts, shown_uri, storage_root
 from collectiverun_operator.cluster.local import LocalCluster
+from collectiverun_operator.command_line.closing_report import (
+    outcome_document,
+    outcome_parts,
+    shown_uri,
+    storage_root,
+)
+from collectiverun_operator.command_line.local_run import LocalRun, without_lost_time
+from collectiverun_operator.command_line.plain_lines import PlainLines
+from collectiverun_operator.command_line.record_folder import record_folder
+from collectiverun_operator.command_line.snapshot import Snapshot
+from collectiverun_operator.command_line.terminal import LiveTable
 from collectiverun_operator.conditions import COMPLETE, FAILED, SUSPENDED, holds
 from collectiverun_operator.errors import CollectiveRunError, InvalidRun
-from collectiverun_operator.immutability import changed_fields
-from collectiverun_operator.local_run import LocalRun, without_lost_time
-from collectiverun_operator.plain_lines import PlainLines
 from collectiverun_operator.resource import CollectiveRun, parse_run
-from collectiverun_operator.settings import record_folder
-from collectiverun_operator.snapshot import Snapshot
-from collectiverun_operator.terminal import LiveTable
+from collectiverun_operator.specification.immutability import changed_fields
 
 JSONObject = dict[str, Any]
 

@@ -19,11 +19,11 @@ from collectiverun_operator.cluster.kubernetes import KubernetesCluster
 from collectiverun_operator.conditions import COMPLETE, FAILED, holds
 from collectiverun_operator.errors import ClusterError, ConflictError, NameTakenError
 from collectiverun_operator.events import transitions
-from collectiverun_operator.metrics import Metrics
 from collectiverun_operator.reconciler import Reconciled, reconcile
 from collectiverun_operator.resource import Platform
+from collectiverun_operator.service.metrics import Metrics
+from collectiverun_operator.service.structured_logs import about
 from collectiverun_operator.status import UnreadableStatusError
-from collectiverun_operator.structured_logs import about
 
 JSONObject = dict[str, Any]
 RunKey = tuple[str, str]  # namespace, name

@@ -7,7 +7,7 @@ from typing import Any
 
 from collectiverun_operator.errors import Fault
 from collectiverun_operator.merging import CONTAINER
-from collectiverun_operator.specification import PodTemplate
+from collectiverun_operator.specification.run import PodTemplate
 
 _OURS_IN_POD = {
     "restartPolicy": "Pods of a run are never restarted in place",

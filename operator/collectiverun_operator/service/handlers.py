@@ -1,7 +1,7 @@
 """Where kopf meets the operator: watch events in, keys into the queue. Only this and service.py know kopf.
 
 Handlers carry no work and decide nothing, so no event is needed to go on: no finalizer, no annotation, no
-state of kopf's. `kopf run -m collectiverun_operator.handlers` works too.
+state of kopf's. `kopf run -m collectiverun_operator.service.handlers` works too.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from typing import Any
 
 import kopf
 
-from collectiverun_operator import nameless_user  # noqa: F401  (before what it is for)
 from collectiverun_operator.errors import CollectiveRunError
 from collectiverun_operator.labels import GROUP, RUN_UID
-from collectiverun_operator.operator_settings import OperatorSettings, read_settings
-from collectiverun_operator.runtime import OperatorRuntime
+from collectiverun_operator.service import nameless_user  # noqa: F401  (before what it is for)
+from collectiverun_operator.service.runtime import OperatorRuntime
+from collectiverun_operator.service.settings import OperatorSettings, read_settings
 
 RUNS = (GROUP, "v1alpha1", "collectiveruns")
 JOBS = ("batch", "v1", "jobs")

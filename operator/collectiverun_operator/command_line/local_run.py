@@ -15,9 +15,9 @@ from typing import Any, Protocol
 
 from collectiverun_operator import labels
 from collectiverun_operator.cluster.local import LocalCluster
+from collectiverun_operator.command_line.snapshot import MemberKey, Snapshot
 from collectiverun_operator.conditions import COMPLETE, FAILED, SUSPENDED, holds
 from collectiverun_operator.reconciler import reconcile
-from collectiverun_operator.snapshot import MemberKey, Snapshot
 from collectiverun_operator.times import format_time, parse_time
 
 JSONObject = dict[str, Any]

@@ -14,11 +14,11 @@ from typing import Annotated
 import kopf
 import typer
 
-from collectiverun_operator import handlers
 from collectiverun_operator.errors import CollectiveRunError
-from collectiverun_operator.operator_settings import BadSettingError, OperatorSettings, read_settings
-from collectiverun_operator.runtime import OperatorRuntime
-from collectiverun_operator.structured_logs import configure_logging
+from collectiverun_operator.service import handlers
+from collectiverun_operator.service.runtime import OperatorRuntime
+from collectiverun_operator.service.settings import BadSettingError, OperatorSettings, read_settings
+from collectiverun_operator.service.structured_logs import configure_logging
 
 FAILED, USAGE = 1, 2
 

@@ -8,7 +8,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from collectiverun_operator.snapshot import (
+from collectiverun_operator.command_line.snapshot import (
     JSONObject,
     Snapshot,
     count_text,

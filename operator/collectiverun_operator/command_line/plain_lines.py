@@ -6,8 +6,7 @@ import sys
 import time
 from typing import IO, Any
 
-from collectiverun_operator.readable import percent
-from collectiverun_operator.snapshot import (
+from collectiverun_operator.command_line.snapshot import (
     JSONObject,
     Snapshot,
     count_text,
@@ -18,6 +17,7 @@ from collectiverun_operator.snapshot import (
     retry_text,
     success_words,
 )
+from collectiverun_operator.readable import percent
 
 PROGRESS_EVERY_SECONDS = 30.0
 _QUIET = ("Waiting", "Pending")

@@ -12,7 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from collectiverun_operator.errors import Fault
 from collectiverun_operator.merging import CONTAINER, merge_templates
-from collectiverun_operator.specification import (
+from collectiverun_operator.specification.run import (
     EnvironmentSettings,
     ExpertsPhase,
     OnlineDistillationPhase,
@@ -23,7 +23,7 @@ from collectiverun_operator.specification import (
     Storage,
     StudentsPhase,
 )
-from collectiverun_operator.template_rules import template_faults
+from collectiverun_operator.specification.template_rules import template_faults
 
 
 @dataclass(frozen=True)
