@@ -96,9 +96,9 @@ class Stage:
 
 
 async def eventually(look: Callable[[], Awaitable[T | None]]) -> T:
-    """What `look` finds as soon as it finds something; gives up after a generous while."""
+    """What `look` finds as soon as that is true; gives up after a generous while."""
     async with asyncio.timeout(PATIENCE_SECONDS):
-        while (found := await look()) is None:
+        while not (found := await look()):
             await asyncio.sleep(0.1)
     return found
 
