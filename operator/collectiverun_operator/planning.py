@@ -13,7 +13,14 @@ from typing import Any
 
 from collectiverun_operator.advancing import Scene, advance
 from collectiverun_operator.artifacts import storage_root
-from collectiverun_operator.conditions import COMPLETE, FAILED, INVALID_SPEC, not_accepted
+from collectiverun_operator.conditions import (
+    COMPLETE,
+    FAILED,
+    INVALID_SPEC,
+    SPEC_CHANGED,
+    Wanted,
+    not_accepted,
+)
 from collectiverun_operator.errors import Fault
 from collectiverun_operator.figures import with_figures
 from collectiverun_operator.observation import Observed, ObservedJob
@@ -77,18 +84,21 @@ class Plan:
     requeue_after_seconds: float | None = None
 
 
-def plan(run: CollectiveRun, observed: Observed, now: datetime) -> Plan:
-    """What is to be done now. Raises UnreadableStatusError if the status is not ours."""
+def plan(run: CollectiveRun, observed: Observed, now: datetime, refusal: Wanted | None = None) -> Plan:
+    """What is to be done now. Raises UnreadableStatusError if the status is not ours.
+
+    `refusal`: why what is asked for now can't be carried out. What runs goes on, and nothing new starts.
+    """
     moment = now.astimezone(UTC).replace(microsecond=0)  # as precise as a status is
     status = read_status(run.status) or _begin(run, moment)
-    is_changed = status.spec_hash != spec_hash(run.spec)
-    if not is_changed:
+    obstacle = SPEC_CHANGED if status.spec_hash != spec_hash(run.spec) else refusal
+    if obstacle is None:
         is_failing = status.is_true(FAILED) or _is_failing(run, status, moment)
         status = take_token(status, run.spec.retry_token, is_failing=is_failing)
     if _is_finished(status):
         return _plan_finished(run, status, observed, now)
-    status = _turn(run, status, observed, moment, is_changed=is_changed)
-    creations = () if is_changed else missing_jobs(run, status)
+    status = _turn(run, status, observed, moment, obstacle)
+    creations = missing_jobs(run, status) if obstacle is None else ()
     # New Jobs first: somebody waits for those, and for nothing that is cleared away.
     actions: list[Action] = [*map(CreateJob, creations), *_deletions(run, status, observed)]
     return Plan(write_document(status), tuple(actions), _requeue(_times(run, status, observed, moment), now))
@@ -103,7 +113,7 @@ def reject(
 
 
 def _turn(
-    run: CollectiveRun, status: RunStatus, observed: Observed, now: datetime, *, is_changed: bool
+    run: CollectiveRun, status: RunStatus, observed: Observed, now: datetime, obstacle: Wanted | None
 ) -> RunStatus:
     """One turn: enter what happened, stop what must stop, start what may start, sum up."""
     status = advance(status, Scene(run.spec.run_policy, status.resolved.storage_root, observed, now))
@@ -111,11 +121,11 @@ def _turn(
     is_failing = _is_failing(run, status, now)
     if run.spec.suspend or is_failing:
         status = stop_members(status, observed, now)
-    elif not is_changed:
+    elif obstacle is None:
         status = _resolve_image(run, start_members(run, status, observed, now))
     status = completion.settle_phases(status, now, is_suspended=run.spec.suspend)
     status = with_figures(status, run.spec, observed)
-    return summarise(run, status, observed, now, is_changed=is_changed, is_failing=is_failing)
+    return summarise(run, status, observed, now, obstacle, is_failing=is_failing)
 
 
 def _begin(run: CollectiveRun, now: datetime) -> RunStatus:

@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Any
 
 from collectiverun_operator.cluster import Cluster
-from collectiverun_operator.conditions import INVALID_POD_TEMPLATE
+from collectiverun_operator.conditions import INVALID_POD_TEMPLATE, not_accepted
 from collectiverun_operator.errors import Fault, InvalidRun
 from collectiverun_operator.observation import Observed, observe
 from collectiverun_operator.planning import Action, CreateJob, DeleteJob, Plan, plan, reject
@@ -71,9 +71,10 @@ async def _plan(cluster: Cluster, body: JSONObject, now: datetime, platform: Pla
     except InvalidRun as error:
         return Plan(reject(body, error.faults, now))
     fault = await _template_fault(cluster, run)
-    if fault is not None:
+    if fault is not None and not run.status.get("specHash"):  # it has not begun
         return Plan(reject(body, [fault], now, INVALID_POD_TEMPLATE))
-    return plan(run, await _observe(cluster, run), now)
+    refusal = None if fault is None else not_accepted(INVALID_POD_TEMPLATE, [str(fault)])
+    return plan(run, await _observe(cluster, run), now, refusal)
 
 
 async def _template_fault(cluster: Cluster, run: CollectiveRun) -> Fault | None:

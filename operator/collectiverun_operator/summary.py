@@ -24,8 +24,8 @@ def summarise(
     status: RunStatus,
     observed: Observed,
     now: datetime,
+    obstacle: Wanted | None,
     *,
-    is_changed: bool,
     is_failing: bool,
 ) -> RunStatus:
     """The status with its conditions, state, clock and times."""
@@ -34,7 +34,7 @@ def summarise(
     is_complete, is_failed = phase is None, is_failing and not is_busy
     is_ended = is_complete or is_failed
     wanted = {
-        conditions.ACCEPTED: conditions.SPEC_CHANGED if is_changed else conditions.VALIDATED,
+        conditions.ACCEPTED: obstacle or conditions.VALIDATED,
         conditions.QUEUED: conditions.ALL_QUEUED if _is_queued(status) else conditions.NOT_QUEUED,
         conditions.RUNNING: _running(status, is_ended),
         conditions.SUSPENDED: _suspended(run.spec.suspend and not is_ended and not is_failing, is_busy),

@@ -8,6 +8,7 @@ from typing import Any
 from unit_operator.builders import HERE, NOON, a_body
 from unit_operator.simulated_cluster import SimulatedCluster
 
+from collectiverun_operator.conditions import Wanted
 from collectiverun_operator.planning import CreateJob, DeleteJob, Plan, plan
 from collectiverun_operator.resource import Platform, parse_run
 
@@ -22,6 +23,7 @@ class Story:
         self.platform = platform
         self.cluster = SimulatedCluster()
         self.now = NOON
+        self.refusal: Wanted | None = None
 
     @property
     def status(self) -> JSONObject:
@@ -31,7 +33,7 @@ class Story:
 
     def plan(self) -> Plan:
         """What would be done now."""
-        return plan(parse_run(self.body, self.platform), self.cluster.observe(), self.now)
+        return plan(parse_run(self.body, self.platform), self.cluster.observe(), self.now, self.refusal)
 
     def round(self) -> Plan:
         """Plan, write, act; then the Job controller has its turn."""

@@ -7,6 +7,7 @@ import pytest
 from unit_operator.builders import KUBERNETES, a_run, tasks, trainer_of
 from unit_operator.story import Story
 
+from collectiverun_operator.conditions import INVALID_POD_TEMPLATE, not_accepted
 from collectiverun_operator.specification.immutability import changed_fields, spec_hash
 
 CREDENTIALS = {"credentials": {"secretRef": {"name": "keys"}}}
@@ -112,3 +113,17 @@ def test_less_parallelism_counts_for_what_starts_later():
     story.start()
     story.cluster.succeed(story.pods("Running")[0])
     assert len(story.settle().cluster.created) == 2
+
+
+def test_while_a_template_is_refused_what_runs_ends_as_it_would_and_nothing_new_starts():
+    story = Story(tasks=tasks("reach", "push")).settle().start()
+    story.refusal = not_accepted(INVALID_POD_TEMPLATE, ["spec.podTemplate: is refused"])
+    story.settle()
+    assert story.condition("Accepted") == ("False", "InvalidPodTemplate")
+    assert len(story.pods("Running")) == 2
+    story.succeed()
+    assert [story.member(index)["state"] for index in (0, 1)] == ["Succeeded", "Succeeded"]
+    assert story.member(phase="trajectoryTransformer")["attempt"] == 0
+    assert story.status["state"] == "Rejected"
+    story.refusal = None
+    assert story.finish().status["state"] == "Complete"

@@ -128,6 +128,18 @@ def test_a_template_put_right_is_accepted_and_the_run_begins():
     assert len(cluster.created) == 1
 
 
+def test_a_template_that_is_refused_under_way_starts_nothing_and_forgets_nothing():
+    cluster = Fussy()
+    begun = turn(cluster, body())
+    changed = body(podTemplate=template(nodeSelector={"a": "b"})) | {"status": begun["status"]}
+    changed["metadata"]["generation"] = 2
+    after = turn(cluster, changed)
+    assert (accepted(after)["reason"], after["status"]["state"]) == ("InvalidPodTemplate", "Rejected")
+    assert after["status"]["observedGeneration"] == 2
+    assert after["status"]["phases"] == begun["status"]["phases"]
+    assert len(cluster.created) == 1
+
+
 def test_a_template_that_the_cluster_takes_later_is_accepted_without_a_change():
     cluster = Fussy()
     refused = turn(cluster, body(podTemplate=template(nodeSelector={"a": "b"})))
