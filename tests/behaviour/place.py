@@ -15,6 +15,7 @@ from typing import Any
 
 from behaviour.live_run import FAULT, POLL_SECONDS, WAIT_SECONDS, LiveRun
 from behaviour.runs import JSONObject, a_run, s3_storage
+from cluster.commands import CommandError
 from cluster.object_store import ObjectStore
 from cluster.operator_process import OperatorProcess
 from cluster.small_cluster import MIMICKED, SmallCluster
@@ -87,8 +88,16 @@ class Place:
             held = [pod for pod in run.pods() if FAULT in pod["metadata"].get("annotations", {})]
             for pod in held:
                 if pod["status"].get("phase") == "Running":
-                    self.succeed(pod)
+                    self._succeed_if_there(pod)
             time.sleep(POLL_SECONDS)
+
+    def _succeed_if_there(self, pod: JSONObject) -> None:
+        """One whose node was lost may be deleted meanwhile."""
+        try:
+            self.succeed(pod)
+        except CommandError as error:
+            if "NotFound" not in error.stderr:
+                raise
 
     def add_mimicked_node(self, name: str) -> None:
         """A node whose Pods only say that they run; no other Pods come to it."""

@@ -88,9 +88,9 @@ def refusal(place, name):
     except CalledProcessError as error:
         return error.stderr
     run.wait_for_state("Rejected")
-    assert run.condition("Accepted")[0] == "False"
+    accepted, reason = run.condition("Accepted")
     row = run.printed("--output", "wide")
-    assert (row["STATE"], row["ACCEPTED"]) == ("Rejected", "InvalidSpec")
+    assert (accepted, row["STATE"], row["ACCEPTED"]) == ("False", "Rejected", reason)
     assert run.jobs() == []
     assert run.message("Accepted").splitlines()[0] in run.described()
     return run.message("Accepted")

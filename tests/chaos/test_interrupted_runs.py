@@ -14,8 +14,8 @@ from contract.collectiverun_command import (
     history,
     start,
     tiny_run,
-    wait_until,
 )
+from waiting import eventually
 
 from collectiverun_operator.cluster.local_history import violations
 
@@ -43,7 +43,7 @@ def starts(path, phase):
 def test_ctrl_c_stops_at_a_checkpoint_and_the_same_command_continues(tmp_path):
     path = tiny_run(tmp_path)
     process = start(path)
-    wait_until(lambda: has_progress(path, "trajectoryTransformer"))
+    eventually(lambda: has_progress(path, "trajectoryTransformer"))
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to the driver's process group
     code, stdout, _ = finish(process)
     assert code == 130
@@ -59,7 +59,7 @@ def test_ctrl_c_stops_at_a_checkpoint_and_the_same_command_continues(tmp_path):
 def test_a_second_ctrl_c_does_not_wait(tmp_path):
     path = tiny_run(tmp_path)
     process = start(path)
-    wait_until(lambda: has_started(path, "experts"))
+    eventually(lambda: has_started(path, "experts"))
     process.send_signal(signal.SIGINT)
     process.send_signal(signal.SIGTERM)
     assert finish(process)[0] == 130
@@ -71,7 +71,7 @@ def test_killed_once_in_each_phase_the_run_completes_and_nothing_was_committed_t
     for phase in ("experts", "experts", "trajectoryTransformer", "onlineDistillation", "evaluation"):
         known = starts(path, phase)
         process = start(path)
-        wait_until(lambda phase=phase, known=known: starts(path, phase) > known)
+        eventually(lambda phase=phase, known=known: starts(path, phase) > known)
         time.sleep(moment.uniform(0.0, 5.0))
         os.killpg(process.pid, signal.SIGKILL)
         process.communicate()

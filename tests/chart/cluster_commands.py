@@ -7,10 +7,10 @@ from typing import Any
 
 from chart.rendering import CHART
 from cluster.commands import ClusterCommands, CommandError
+from cluster.definition import wait_until_established
 
 JSONObject = dict[str, Any]
 CRD = "collectiveruns.collectiverl.io"
-LIMIT_SECONDS = 180.0
 
 
 class ChartCommands(ClusterCommands):
@@ -50,7 +50,7 @@ class ChartCommands(ClusterCommands):
 
     def wait_for_definition(self) -> None:
         """Wait until runs can be created."""
-        self.kubectl("wait", "--for=condition=Established", f"crd/{CRD}", "--timeout=60s")
+        wait_until_established(self.kubectl)
 
 
 def _option(value: str) -> list[str]:

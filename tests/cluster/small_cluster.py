@@ -23,6 +23,7 @@ import psutil
 from cluster.commands import ClusterCommands
 from cluster.control_plane import NODE, ControlPlane
 from cluster.daemon import Daemon, ProcessRecord
+from cluster.definition import wait_until_established
 from cluster.kubeconfig import write_kubeconfig
 from cluster.object_store import ObjectStore
 from cluster.operator_process import (
@@ -195,12 +196,7 @@ class SmallCluster:
     def install_definition(self) -> None:
         """Install the CRD; rules that this server does not know are left out by it."""
         self.kubectl("apply", "--validate=false", "--filename", str(CRD))
-        self.wait_for("the definition is established", self._is_established)
-
-    def _is_established(self) -> bool:
-        """Asked for by itself: `kubectl wait` fails while the definition has no conditions at all."""
-        conditions = self.get("--filename", str(CRD)).get("status", {}).get("conditions") or []
-        return any(found["type"] == "Established" and found["status"] == "True" for found in conditions)
+        wait_until_established(self.kubectl)
 
     def _wait_for_node(self, name: str) -> None:
         path = "jsonpath={.status.conditions[?(@.type=='Ready')].status}"

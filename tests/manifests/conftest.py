@@ -6,6 +6,7 @@ from uuid import uuid4
 
 import pytest
 from cluster.control_plane import ControlPlane
+from cluster.definition import wait_until_established
 from manifests.kubectl import Kubectl
 
 CRD = Path(__file__).parents[2] / "crds" / "collectiveruns.yaml"
@@ -17,7 +18,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kubectl]:
         kubectl = Kubectl(control_plane.kubeconfig)
         # Clients check what the server knows, and one before 1.25 does not know rules.
         kubectl("apply", "--validate=false", "--filename", str(CRD))
-        kubectl("wait", "--for=condition=Established", "crd/collectiveruns.collectiverl.io")
+        wait_until_established(kubectl)
         kubectl.wait_for_fields()
         yield kubectl
 
