@@ -85,6 +85,15 @@ class Stage:
         body = {"kind": "Binding", "metadata": {"name": name}, "target": {"kind": "Node", "name": node}}
         await self.admin.send("create", f"{paths.pods(self.namespace)}/{name}/binding", body=body)
 
+    async def refreshed(self, run: JSONObject, is_told: Callable[[], Awaitable[bool]]) -> None:
+        """Refresh until what was written is told: the API server's own cache may be a moment behind."""
+
+        async def found() -> bool:
+            await self.cluster.refresh(run)
+            return await is_told()
+
+        await eventually(found)
+
     async def finished(self, job: JSONObject) -> JSONObject:
         """The Job once its controller calls it finished."""
 
