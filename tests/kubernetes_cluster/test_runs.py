@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 
 import pytest
-from kubernetes_cluster.scene import Stage, Theatre, new_namespace
+from kubernetes_cluster.scene import Stage, Theatre
 
-from collectiverun_operator.cluster import kubernetes
 from collectiverun_operator.cluster import kubernetes_paths as paths
+from collectiverun_operator.cluster.kubernetes import LISTED
 from collectiverun_operator.errors import ClusterError, ConflictError
 
 STATUS = {"state": "Running", "progress": "0/4", "phases": [], "conditions": [], "specHash": "a"}
@@ -93,22 +93,12 @@ def test_a_run_that_is_not_there_is_none(theatre: Theatre):
     theatre.play(scene)
 
 
-def test_runs_are_listed_page_by_page_in_the_namespaces_asked_for(theatre: Theatre, monkeypatch):
-    monkeypatch.setattr(kubernetes, "PAGE_LIMIT", 2)
-
+@pytest.mark.parametrize("kind", LISTED)
+def test_what_may_be_listed_may_be_looked_at_in_a_namespace_and_in_all(theatre: Theatre, kind):
     async def scene(stage: Stage):
-        other = new_namespace()
-        await stage.admin.send("create", "/api/v1/namespaces", body=other)
-        for number in range(5):
-            await stage.make_run(f"run-{number}")
-        here = [run["metadata"]["name"] async for run in stage.cluster.runs([stage.namespace])]
-        both = [run async for run in stage.cluster.runs([stage.namespace, other["metadata"]["name"]])]
-        everywhere = {run["metadata"]["uid"] async for run in stage.cluster.runs()}
-        assert here == [f"run-{number}" for number in range(5)]
-        assert stage.requests.count(("list", 200)) >= 3
-        assert {run["metadata"]["uid"] for run in both} <= everywhere
-        assert all(run["kind"] == "CollectiveRun" for run in both)
-        await stage.admin.send("delete", f"/api/v1/namespaces/{other['metadata']['name']}")
+        await stage.cluster.look(kind, stage.namespace)
+        await stage.cluster.look(kind)
+        assert stage.requests == [("list", 200)] * 2
 
     theatre.play(scene)
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from cluster.daemon import Daemon
 from cluster.operator_process import COMMAND, OperatorProcess
@@ -41,6 +43,18 @@ def make_operator(
     everything = {**base, "KUBECONFIG": str(kubeconfig), **variables}
     daemon = Daemon(f"operator-{health_port}", command, folder, everything)
     return OperatorProcess(daemon, health_port, metrics_port)
+
+
+def last_message(operator: OperatorProcess) -> str:
+    """What it said last."""
+    last = operator.log.splitlines()[-1]
+    return str(json.loads(last)["message"]) if last.startswith("{") else last
+
+
+def log_documents(operator: OperatorProcess) -> list[dict[str, Any]]:
+    """Every line of its log; the last may not be whole yet."""
+    whole, _, _ = operator.log.rpartition("\n")
+    return [json.loads(line) for line in whole.split("\n") if line]
 
 
 def samples(operator: OperatorProcess) -> dict[str, float]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 
 from kubernetes.aio.client import ApiClient
 
@@ -22,11 +22,15 @@ from collectiverun_operator.cluster.kubernetes_requests import (
 )
 from collectiverun_operator.cluster.object_cache import ObjectCache
 from collectiverun_operator.errors import ClusterError, ConflictError
-from collectiverun_operator.resource import API_VERSION, KIND
 
 JSONObject = dict[str, Any]
 
-PAGE_LIMIT = 100
+Watched = Literal["CollectiveRun", "Job", "Pod"]
+LISTED: dict[Watched, Callable[[str], str]] = {
+    "CollectiveRun": paths.runs,
+    "Job": paths.jobs,
+    "Pod": paths.pods,
+}
 # How the API server begins: that a Job is invalid, or that it can't even be read.
 _JOB = re.compile(r'^Job\.batch "[^"]*" is invalid: |^Job in version "v1" cannot be handled as a Job: ')
 _DENIED = "denied the request"  # how the API server words the verdict of an admission webhook
@@ -126,15 +130,10 @@ class KubernetesCluster:
         """The run as it is now; None if there is none."""
         return await self._requests.find(paths.run(namespace, name))
 
-    async def runs(self, namespaces: Iterable[str] = ()) -> AsyncIterator[JSONObject]:
-        """Every run in these namespaces, in all if none is named; read page by page."""
-        for path in [paths.runs(namespace) for namespace in namespaces] or [paths.runs()]:
-            query: dict[str, Any] = {"limit": PAGE_LIMIT, "continue": ""}
-            while query["continue"] is not None:
-                page = await self._requests.send("list", path, query=query)
-                query["continue"] = page["metadata"].get("continue") or None
-                for item in page["items"]:
-                    yield {"apiVersion": API_VERSION, "kind": KIND} | item
+    async def look(self, kind: Watched, namespace: str = "") -> None:
+        """Ask for a list of a kind, in all namespaces if none is named: only whether it may be asked for."""
+        query = {"fieldSelector": "metadata.name=nothing", "limit": 1, "resourceVersion": "0"}
+        await self._requests.send("list", LISTED[kind](namespace), query=query)
 
     async def refresh(self, run: JSONObject) -> None:
         """Ask for everything that bears the run's label; the cache holds that instead of what it held."""

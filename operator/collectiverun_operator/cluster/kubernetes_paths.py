@@ -7,9 +7,9 @@ from collectiverun_operator.resource import API_VERSION
 PLURAL = "collectiveruns"
 
 
-def jobs(namespace: str) -> str:
-    """The Jobs of a namespace."""
-    return f"/apis/batch/v1/namespaces/{namespace}/jobs"
+def jobs(namespace: str = "") -> str:
+    """The Jobs of a namespace, or all."""
+    return f"/apis/batch/v1{_place(namespace)}/jobs"
 
 
 def job(namespace: str, name: str) -> str:
@@ -17,9 +17,9 @@ def job(namespace: str, name: str) -> str:
     return f"{jobs(namespace)}/{name}"
 
 
-def pods(namespace: str) -> str:
-    """The Pods of a namespace."""
-    return f"/api/v1/namespaces/{namespace}/pods"
+def pods(namespace: str = "") -> str:
+    """The Pods of a namespace, or all."""
+    return f"/api/v1{_place(namespace)}/pods"
 
 
 def pod(namespace: str, name: str) -> str:
@@ -44,8 +44,7 @@ def lease(namespace: str, name: str) -> str:
 
 def runs(namespace: str = "") -> str:
     """The runs of a namespace, or all."""
-    place = f"/namespaces/{namespace}" if namespace else ""
-    return f"/apis/{API_VERSION}{place}/{PLURAL}"
+    return f"/apis/{API_VERSION}{_place(namespace)}/{PLURAL}"
 
 
 def run(namespace: str, name: str) -> str:
@@ -56,3 +55,7 @@ def run(namespace: str, name: str) -> str:
 def run_status(namespace: str, name: str) -> str:
     """The status of one run."""
     return f"{run(namespace, name)}/status"
+
+
+def _place(namespace: str) -> str:
+    return f"/namespaces/{namespace}" if namespace else ""

@@ -16,11 +16,14 @@ import typer
 
 from collectiverun_operator.errors import CollectiveRunError
 from collectiverun_operator.service import handlers
+from collectiverun_operator.service.access import withdrawn_right
 from collectiverun_operator.service.runtime import OperatorRuntime
 from collectiverun_operator.service.settings import BadSettingError, OperatorSettings, read_settings
 from collectiverun_operator.service.structured_logs import configure_logging
 
 FAILED, USAGE = 1, 2
+# They show the error that ends kopf each with its traceback; it is told once, below.
+ECHOES = ("kopf._core.reactor.orchestration", "kopf._core.reactor.running")
 
 _log = logging.getLogger(__name__)
 
@@ -63,6 +66,8 @@ def serve(
 def run(settings: OperatorSettings) -> int:
     """Serve until SIGTERM or SIGINT; the exit code."""
     logging.getLogger("kopf").setLevel(logging.WARNING)
+    for name in ECHOES:
+        logging.getLogger(name).addFilter(lambda record: not record.exc_info)
     _log.info("collectiverun-operator %s serves %s", version("collectiverun"), _scope(settings))
     try:
         asyncio.run(_serve(settings))
@@ -71,8 +76,9 @@ def run(settings: OperatorSettings) -> int:
     except CollectiveRunError as error:
         _log.error("the operator can't start: %s", error)
         return FAILED
-    except Exception:
-        _log.exception("the operator ends, for its watches broke off")
+    except Exception as error:
+        refusal = withdrawn_right(error)
+        _log.error("the operator ends, for its watches broke off: %s", refusal or error, exc_info=not refusal)
         return FAILED
     _log.info("stopped")
     return 0

@@ -15,14 +15,15 @@ from prometheus_client.aiohttp import make_aiohttp_handler
 from collectiverun_operator.cluster.kubernetes import KubernetesCluster
 from collectiverun_operator.cluster.kubernetes_client import connect
 from collectiverun_operator.cluster.object_cache import ObjectCache, run_uid_of
-from collectiverun_operator.errors import ClusterError, ClusterUnreachableError, CollectiveRunError
+from collectiverun_operator.errors import ClusterError
 from collectiverun_operator.labels import RUN
 from collectiverun_operator.pacing import TokenBucket
+from collectiverun_operator.service.access import check_access
 from collectiverun_operator.service.controller import Controller, Pace, RunKey
 from collectiverun_operator.service.health import Canary, Health, liveness_check, queue_check
 from collectiverun_operator.service.http_endpoint import HTTPEndpoint
 from collectiverun_operator.service.metrics import Metrics
-from collectiverun_operator.service.settings import OperatorSettings, variable
+from collectiverun_operator.service.settings import OperatorSettings
 from collectiverun_operator.service.workqueue import WorkQueue
 
 JSONObject = dict[str, Any]
@@ -36,10 +37,6 @@ LAG_SECONDS = 1.0
 BURST_SECONDS = 0.5
 
 _log = logging.getLogger(__name__)
-
-
-class StartError(CollectiveRunError):
-    """The operator can't begin; the text says why and what to do."""
 
 
 class OperatorRuntime:
@@ -74,7 +71,7 @@ class OperatorRuntime:
         """Connect, check what must be there, begin to work. Raises a CollectiveRunError with a sentence."""
         runtime = cls(settings, await connect())
         try:
-            await runtime._check_access()
+            await check_access(runtime._cluster, settings.namespaces)
             for endpoint in runtime._endpoints:
                 await endpoint.start()
         except BaseException:
@@ -147,17 +144,6 @@ class OperatorRuntime:
         lease = ["Lease"] if self.settings.lease_name else []
         self.metrics.watch_events(["CollectiveRun", "Job", "Pod", *lease])
 
-    async def _check_access(self) -> None:
-        """Whether runs can be listed at all: without the CRD or the right to, nothing else makes sense."""
-        try:
-            for namespace in self.settings.namespaces or ("",):
-                async for _ in self._cluster.runs([namespace] if namespace else []):
-                    break
-        except ClusterUnreachableError:
-            raise
-        except ClusterError as error:
-            raise StartError(_access_sentence(error, self.settings)) from error
-
     async def _renew_lease(self) -> None:
         holder = f"{socket.gethostname()}_{os.getpid()}"
         while True:
@@ -180,15 +166,3 @@ class OperatorRuntime:
 def _has_ended(pod: JSONObject) -> bool:
     """Whether it is a Pod that runs no longer."""
     return (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed")
-
-
-def _access_sentence(error: ClusterError, settings: OperatorSettings) -> str:
-    if error.code == 404:
-        text = "the API server does not know CollectiveRuns: the resource definition is not installed"
-        hint = "run `kubectl apply -f crds/collectiveruns.yaml`, or install the chart with crd.install=true"
-        return f"{text}; {hint}"
-    if error.code in (401, 403):
-        where = ", ".join(settings.namespaces) or "all namespaces"
-        text = f"the operator may not list CollectiveRuns in {where}: {error}"
-        return f"{text}; install the chart's roles, or set {variable('namespaces')} to what it may serve"
-    return f"CollectiveRuns can't be listed: {error}"
