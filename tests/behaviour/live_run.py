@@ -14,7 +14,7 @@ from waiting import eventually
 JSONObject = dict[str, Any]
 
 # Far more than anything takes: a machine that is busy with other things must not fail a test.
-WAIT_SECONDS = 400.0
+WAIT_SECONDS = 600.0
 POLL_SECONDS = 0.25
 FAULT = "testbed.collectiverl.io/fault"
 
@@ -82,6 +82,11 @@ class LiveRun:
         """Its Pods."""
         return self._labelled("pods")
 
+    def running_pods(self) -> list[str]:
+        """Names of its Pods that have not ended."""
+        live = (pod for pod in self.pods() if pod["status"].get("phase") not in ("Succeeded", "Failed"))
+        return [pod["metadata"]["name"] for pod in live]
+
     def change(self, **spec: Any) -> None:
         """Patch its spec, as `kubectl edit` would."""
         patch = json.dumps({"spec": spec})
@@ -119,7 +124,9 @@ class LiveRun:
         """The status once it says so."""
         return self.wait(lambda status: status.get("state") == state, f"state {state}")
 
-    def wait(self, is_met: Callable[[JSONObject], Any], what: str) -> JSONObject:
+    def wait(
+        self, is_met: Callable[[JSONObject], Any], what: str, seconds: float = WAIT_SECONDS
+    ) -> JSONObject:
         """The status once it meets a condition."""
         seen: list[JSONObject] = []
 
@@ -127,22 +134,20 @@ class LiveRun:
             seen[:] = [self.status]
             return seen[0] if is_met(seen[0]) else None
 
-        found = eventually(
-            look, lambda: f"{self.name}: {what}; last seen: {self._account(seen[0])}", WAIT_SECONDS
-        )
+        found = eventually(look, lambda: f"{self.name}: {what}; last seen: {self._account(seen[0])}", seconds)
         assert found is not None
         return found
 
     def wait_for_member(self, phase: str = "experts", index: int = 0, **fields: Any) -> JSONObject:
-        """A member's status once it has these fields."""
+        """A member's status once it has these fields, as it was then."""
 
-        def has_fields(status: JSONObject) -> bool:
+        def member_of(status: JSONObject) -> JSONObject:
             found = [entry for entry in status.get("phases", []) if entry["name"] == phase]
-            member = found[0]["members"][index] if found else {}
-            return fields.items() <= member.items()
+            member: JSONObject = found[0]["members"][index] if found else {}
+            return member
 
-        self.wait(has_fields, f"{phase}[{index}] {fields}")
-        return self.member(index, phase)
+        what = f"{phase}[{index}] {fields}"
+        return member_of(self.wait(lambda status: fields.items() <= member_of(status).items(), what))
 
     def wait_for_pod(self, attempt: int, phase: str = "experts") -> JSONObject:
         """The Pod of an attempt once its container runs."""
@@ -156,6 +161,10 @@ class LiveRun:
 
         self.wait_until(runs, f"a running Pod of {phase}, attempt {attempt}")
         return found[0]
+
+    def wait_until_nothing_is_left(self) -> None:
+        """No Job and no Pod: those that have ended may outlast what the status says by a moment."""
+        self.wait_until(lambda: not self.jobs() and not self.pods(), "its Jobs and Pods gone")
 
     def wait_until(self, is_met: Callable[[], Any], what: str) -> None:
         """Wait for something to become true."""

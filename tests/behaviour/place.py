@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from behaviour.live_run import FAULT, POLL_SECONDS, WAIT_SECONDS, LiveRun
-from behaviour.runs import JSONObject, a_run, s3_storage
+from behaviour.runs import STAYING, JSONObject, a_run, s3_storage
 from cluster.commands import CommandError
 from cluster.object_store import ObjectStore
 from cluster.operator_process import OperatorProcess
@@ -25,14 +25,7 @@ SECONDS = "testbed.collectiverl.io/seconds"
 MIMICKED_NODE = "mimicked-1"
 # Figures are wanted as soon as there are any.
 SETTINGS = {"COLLECTIVERUN_FIGURES_SECONDS": "1"}
-# On a mimicked node, where a Pod runs until the annotation is taken off or tells another fault.
-_HELD = {
-    "metadata": {"annotations": {FAULT: "hang", SECONDS: "0"}},
-    "spec": {
-        "tolerations": [{"key": TAINT, "operator": "Exists"}],
-        "nodeSelector": {TAINT: "true"},
-    },
-}
+_MIMICKED: JSONObject = {"key": TAINT, "operator": "Exists"}
 
 
 @dataclass
@@ -74,7 +67,11 @@ class Place:
 
     def mimicked(self, name: str, **spec: Any) -> JSONObject:
         """A run of one task whose Pods say that they run until the test ends them."""
-        return a_run(name, self.storage, podTemplate=_HELD, **spec)
+        return a_run(name, self.storage, **{"podTemplate": held(_MIMICKED, *STAYING)} | spec)
+
+    def mimicked_and_lost_with_its_node(self, name: str, **spec: Any) -> JSONObject:
+        """The same, but a Pod is evicted from a node that was not heard of for some seconds."""
+        return self.mimicked(name, podTemplate=held(_MIMICKED), **spec)
 
     def succeed(self, pod: JSONObject) -> None:
         """Let a mimicked Pod report its phase's result and end."""
@@ -138,7 +135,8 @@ class Place:
     def created_jobs(self, run: LiveRun) -> list[str]:
         """Names of the Jobs that were made for a run, each as often as that was done, by the audit log."""
         found = []
-        for line in self.cluster.audit_log.read_text().splitlines():
+        whole, _, _ = self.cluster.audit_log.read_text().rpartition("\n")  # the last line may be cut
+        for line in whole.split("\n"):
             entry = json.loads(line)
             what = entry.get("objectRef", {})
             made = entry["verb"] == "create" and entry.get("responseStatus", {}).get("code") == 201
@@ -149,6 +147,14 @@ class Place:
 
     def _start_operator(self) -> OperatorProcess:
         return self.cluster.operator(self.namespace, **SETTINGS)
+
+
+def held(*tolerations: JSONObject) -> JSONObject:
+    """A Pod template of mimicked nodes: it runs until the annotation is taken off or tells another fault."""
+    return {
+        "metadata": {"annotations": {FAULT: "hang", SECONDS: "0"}},
+        "spec": {"tolerations": list(tolerations), "nodeSelector": {TAINT: "true"}},
+    }
 
 
 def only_on(key: str, value: str) -> JSONObject:

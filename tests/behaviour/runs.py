@@ -12,13 +12,18 @@ JSONObject = dict[str, Any]
 
 TASKS = [{"env": "reach-v3"}, {"env": "door-close-v3"}]
 SECRET = "s3"
+# A node that is not heard of for some seconds, on a machine that is busy, is no reason to lose a Pod.
+STAYING = [
+    {"key": f"node.kubernetes.io/{condition}", "operator": "Exists", "effect": "NoExecute"}
+    for condition in ("not-ready", "unreachable")
+]
 
 
-def s3_storage(store: ObjectStore, secret: str = SECRET) -> JSONObject:
-    """Storage in the cluster's S3 server, with the keys of a Secret."""
+def s3_storage(store: ObjectStore, secret: str = SECRET, endpoint: str = "") -> JSONObject:
+    """Storage in the cluster's S3 server, with the keys of a Secret; `endpoint`: another way to it."""
     return {
         "uri": f"s3://{BUCKET}/runs",
-        "endpoint": store.endpoint,
+        "endpoint": endpoint or store.endpoint,
         "region": REGION,
         "credentials": {"secretRef": {"name": secret}},
     }
@@ -26,7 +31,8 @@ def s3_storage(store: ObjectStore, secret: str = SECRET) -> JSONObject:
 
 def a_run(name: str, storage: JSONObject, **spec: Any) -> JSONObject:
     """A run of one task on the CPU, whatever of the spec is given laid over it."""
-    base = {"tasks": TASKS[:1], "storage": storage, "phases": {}}
+    template = {"spec": {"tolerations": STAYING}}
+    base = {"tasks": TASKS[:1], "storage": storage, "phases": {}, "podTemplate": template}
     return {
         "apiVersion": "collectiverl.io/v1alpha1",
         "kind": "CollectiveRun",

@@ -81,4 +81,5 @@ def test_the_active_deadline_stops_while_a_run_is_suspended_and_goes_on_afterwar
     assert run.condition("Failed") == ("True", "DeadlineExceeded")
     assert run.status["lastFailure"]["kind"] == "deadline"
     assert run.status["activeSeconds"] >= spent + LIMIT
-    assert run.pods() == []
+    assert run.running_pods() == []
+    run.wait_until(lambda: not run.pods(), "its Pods gone")

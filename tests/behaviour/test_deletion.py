@@ -10,16 +10,18 @@ def test_deleting_a_run_deletes_its_jobs_and_stops_its_pods(place):
     run.wait_for_pod(1)
     run.wait_until(lambda: len(run.jobs()) == 2, "two Jobs")
     run.delete()
-    run.wait_until(lambda: not run.jobs() and not run.pods(), "its Jobs and Pods gone")
+    run.wait_until_nothing_is_left()
 
 
 def test_a_finished_run_is_deleted_when_its_time_to_live_is_over(place):
-    policy = {"ttlSecondsAfterFinished": 3, "cleanup": {"succeededJobs": "Retain"}}
+    policy = {"ttlSecondsAfterFinished": 3600, "cleanup": {"succeededJobs": "Retain"}}
     run = place.apply(place.mimicked("short-lived", runPolicy=policy))
     place.finish(run)
     assert len(run.jobs()) == 4
+    # Shortened only now, or it were over before anybody had seen that the run is complete.
+    run.change(runPolicy={"ttlSecondsAfterFinished": 3})
     run.wait_until(lambda: not run.exists, "deleted")
-    run.wait_until(lambda: not run.jobs() and not run.pods(), "its Jobs and Pods gone")
+    run.wait_until_nothing_is_left()
 
 
 def test_a_failed_run_is_deleted_too_and_one_without_a_time_to_live_stays(place):

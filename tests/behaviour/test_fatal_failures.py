@@ -5,7 +5,7 @@ from behaviour.place import only_on
 from behaviour.runs import a_scripted_run, s3_storage
 from behaviour.stored import artifact_uri, file_system
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = pytest.mark.timeout(2400)
 
 
 GATE = "behaviour.collectiverl.io/gate"

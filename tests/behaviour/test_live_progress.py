@@ -13,7 +13,9 @@ def test_success_and_time_left_are_printed_while_a_phase_runs(place):
     assert run.printed()["PROGRESS"] == "0/4"
     run.wait(lambda status: status.get("successRate"), "success of a running phase")
     row = run.printed()
-    assert (row["STATE"], row["SUCCESS"]) == ("Running", "75 %")
+    assert (row["STATE"], row["PHASE"], row["PROGRESS"]) == ("Running", "experts", "0/4")
+    assert row["SUCCESS"] == "75 %"
+    assert re.fullmatch(r"(\d+[dhms])+", row["AGE"]), row
     assert re.fullmatch(r"(\d+[dhms] ?)+", row["ETA"]), row
     status = run.status
     assert status["success"] == {"experts": {"anyStep": 0.75, "atEnd": 0.5}}

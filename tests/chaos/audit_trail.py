@@ -13,6 +13,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+# A server that is killed may leave the first part of a line, and the next one goes on behind it.
+_BEGIN = b'{"kind":"Event"'
 WRITE_VERBS = frozenset({"create", "update", "patch", "delete", "deletecollection"})
 
 
@@ -42,7 +44,7 @@ def read_audit(path: Path, namespace: str | None = None, since: int = 0) -> Iter
         log.seek(since)
         for line in log:
             if line.endswith(b"\n"):  # else it is being written
-                event = json.loads(line)
+                event = json.loads(line[line.rfind(_BEGIN) :])
                 if _is_answered(event) and _is_in(event, namespace):
                     yield _request(event)
 

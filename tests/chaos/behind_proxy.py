@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from chaos import direct_requests
 from chaos.severable_proxy import SeverableProxy
 from cluster.operator_process import OperatorProcess
 from cluster.small_cluster import SmallCluster
+from waiting import eventually
 
 
 class ProxiedOperator:
@@ -15,16 +17,20 @@ class ProxiedOperator:
 
     def __init__(self, cluster: SmallCluster, namespace: str, **settings: str) -> None:
         self._cluster, self._namespace = cluster, namespace
+        self._tokens: dict[str, str] = {}
         self.proxy = SeverableProxy("127.0.0.1", int(cluster.control_plane.url.rsplit(":", 1)[1]))
         self.process = self._start(settings)
 
     def renew_token(self, name: str) -> None:
         """Put another token into its kubeconfig in one step, as a Pod's projected token is renewed."""
-        self._rewrite("users", "user", token=self._token(name))
+        self._tokens[name] = self._token(name)
+        self._rewrite("users", "user", token=self._tokens[name])
 
     def end_token(self, name: str) -> None:
-        """From now on this token is worth nothing."""
+        """From now on this token is worth nothing: the API server, which remembers some, forgot it."""
         self._kubectl("delete", "secret", name)
+        plane, token = self._cluster.control_plane, self._tokens[name]
+        eventually(lambda: not direct_requests.accepts(plane, token), f"the token {name} is refused")
 
     def close(self) -> None:
         """End operator and proxy."""

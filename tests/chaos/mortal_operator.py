@@ -19,6 +19,9 @@ from kubernetes.aio.client.rest import RESTClientObject
 
 WRITE_METHODS = ("POST", "PUT", "PATCH", "DELETE")
 
+# Nobody asks a mortal one how it is, and while it is dead somebody else might take its ports.
+NO_ENDPOINTS = {"COLLECTIVERUN_HEALTH_PORT": "0", "COLLECTIVERUN_METRICS_PORT": "0"}
+
 Send = Callable[..., Awaitable[Any]]
 
 
@@ -48,10 +51,13 @@ class _Fatal:
             is_last = _is_write(method, url) and self._count()
             if is_last and self._side == "before":
                 _die()
-            response = await self._send(client, method, url, *arguments, **named)
-            if is_last:
-                await response.read()
-                _die()
+            try:
+                response = await self._send(client, method, url, *arguments, **named)
+                if is_last:
+                    await response.read()
+            finally:  # one that got no answer in time is a write, too
+                if is_last:
+                    _die()
             return response
 
         return request

@@ -7,26 +7,27 @@ it, and every Pod is still there to be counted, unless the run asks for its Jobs
 from __future__ import annotations
 
 import json
-import ssl
-import urllib.request
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from chaos import direct_requests
 from chaos.audit_trail import Request, created_jobs, read_audit
 from chaos.mimicking_cluster import SECONDS_ANNOTATION
+from cluster.kubelet.faults import ANNOTATION as FAULT_ANNOTATION
 from cluster.object_store import BUCKET, REGION
 from cluster.small_cluster import SECRET, SmallCluster
 
+from collectiverun_operator.labels import PHASE
 from collectiverun_operator.resource import API_VERSION, KIND
 
 JSONObject = dict[str, Any]
 
 NAME = "short"
-PHASES = 4
+PHASES = ("experts", "trajectoryTransformer", "onlineDistillation", "evaluation")
 MEMBERS = 5  # two experts, and one member in each of the three phases after them
-LIMIT_SECONDS = 500.0
+LIMIT_SECONDS = 600.0
 FINISHED = ("Complete", "Failed", "Rejected")
 CLEANED = {"cleanup": {"succeededJobs": "AfterPhase"}}
 RETAINED = {"cleanup": {"succeededJobs": "Retain"}}
@@ -38,14 +39,26 @@ class ShortRun:
 
     cluster: SmallCluster
     namespace: str
+    is_held: bool = False
 
     @classmethod
     def begin(
-        cls, cluster: SmallCluster, run_policy: JSONObject = RETAINED, pod_seconds: float = 1.0
+        cls,
+        cluster: SmallCluster,
+        run_policy: JSONObject = RETAINED,
+        pod_seconds: float = 1.0,
+        *,
+        held: bool = False,
     ) -> ShortRun:
-        """Apply a run of five members, whose Pods end by themselves, in a fresh namespace."""
-        template = {"metadata": {"annotations": {SECONDS_ANNOTATION: str(pod_seconds)}}}
-        return cls.apply(cluster, runPolicy=run_policy, podTemplate=template)
+        """Apply a run of five members, whose Pods end by themselves, in a fresh namespace.
+
+        The Pods of a `held` one end only when the test waits for a later phase, or for the run's end: what
+        it does after it waited for a phase falls into that phase, however slow the test is.
+        """
+        annotations = {SECONDS_ANNOTATION: str(pod_seconds)} | ({FAULT_ANNOTATION: "hang"} if held else {})
+        template = {"metadata": {"annotations": annotations}}
+        run = cls.apply(cluster, runPolicy=run_policy, podTemplate=template)
+        return replace(run, is_held=held)
 
     @classmethod
     def apply(cls, cluster: SmallCluster, **spec: Any) -> ShortRun:
@@ -80,20 +93,24 @@ class ShortRun:
         return list(read_audit(self.cluster.audit_log, self.namespace))
 
     def wait_for_phase(self, phase: str) -> None:
-        """Until a member of the phase runs, or did and nobody saw it."""
+        """Until a member of the phase runs, or did and nobody saw it; of a held run all of them run then."""
 
         def look() -> bool:
+            self._let_end(but=phase)
             status = self.status
             assert status.get("state") not in ("Failed", "Rejected"), json.dumps(status, indent=1)
-            return _is_running_or_over(status, phase)
+            return _all_run(status, phase) if self.is_held else _is_running_or_over(status, phase)
 
         self.cluster.wait_for(f"{phase} runs", look, LIMIT_SECONDS)
 
     def wait_until_complete(self) -> None:
         """Until it is finished; AssertionError with its status if it is not Complete then."""
-        self.cluster.wait_for(
-            "the run is finished", lambda: self.status.get("state") in FINISHED, LIMIT_SECONDS
-        )
+
+        def look() -> bool:
+            self._let_end()
+            return self.status.get("state") in FINISHED
+
+        self.cluster.wait_for("the run is finished", look, LIMIT_SECONDS)
         assert self.status["state"] == "Complete", json.dumps(self.status, indent=1)
 
     def faults(self) -> list[str]:
@@ -102,26 +119,32 @@ class ShortRun:
         found = [
             f"Job {name} was made {count} times" for name, count in Counter(created).items() if count > 1
         ]
-        if len(set(created)) != MEMBERS:
-            found.append(f"{MEMBERS} members got {len(set(created))} Jobs: {sorted(set(created))}")
+        # A server that is killed may have made a Job and not have written that down.
+        made = sorted({*created, *(job["metadata"]["name"] for job in self.jobs)})
+        if len(made) != MEMBERS:
+            found.append(f"{MEMBERS} members got {len(made)} Jobs: {made}")
         found += self._surplus_pods()
         return found + list(_spent_attempts(self.status))
 
     def _read(self, path: str) -> JSONObject:
-        """Asked for often, and without kubectl, which costs more than everything else together."""
-        plane = self.cluster.control_plane
-        request = urllib.request.Request(
-            f"{plane.url}{path}", headers={"Authorization": f"Bearer {plane.admin_token}"}
-        )
-        context = ssl.create_default_context(cafile=plane.certificates.authority)
-        with urllib.request.urlopen(request, context=context, timeout=60) as answer:
-            document: JSONObject = json.load(answer)
-        return document
+        return direct_requests.read(self.cluster.control_plane, path)
+
+    @property
+    def _pods(self) -> list[JSONObject]:
+        """The Pods that are there."""
+        return list(self._read(f"/api/v1/namespaces/{self.namespace}/pods")["items"])
+
+    def _let_end(self, but: str = "") -> None:
+        """No longer hold Pods of a held run, those of one phase excepted."""
+        for pod in self._pods if self.is_held else ():
+            metadata = pod["metadata"]
+            if metadata["labels"][PHASE] != but and FAULT_ANNOTATION in metadata["annotations"]:
+                path = f"/api/v1/namespaces/{self.namespace}/pods/{metadata['name']}"
+                direct_requests.annotate(self.cluster.control_plane, path, {FAULT_ANNOTATION: None})
 
     def _surplus_pods(self) -> Iterator[str]:
         """Of the Pods that are still there."""
-        pods = self._read(f"/api/v1/namespaces/{self.namespace}/pods")["items"]
-        for name, count in _repeated(pod["metadata"]["labels"].get("job-name", "") for pod in pods):
+        for name, count in _repeated(pod["metadata"]["labels"].get("job-name", "") for pod in self._pods):
             yield f"Job {name} had {count} Pods"
 
 
@@ -138,8 +161,17 @@ def _spent_attempts(status: JSONObject) -> Iterator[str]:
 
 
 def _is_running_or_over(status: JSONObject, phase: str) -> bool:
+    return any(state in ("Running", "Succeeded") for state in _states(status, phase))
+
+
+def _all_run(status: JSONObject, phase: str) -> bool:
+    states = _states(status, phase)
+    return bool(states) and set(states) == {"Running"}
+
+
+def _states(status: JSONObject, phase: str) -> list[str]:
     found = (known for known in status.get("phases", []) if known["name"] == phase)
-    return any(member["state"] in ("Running", "Succeeded") for known in found for member in known["members"])
+    return [member["state"] for known in found for member in known["members"]]
 
 
 def _body(cluster: SmallCluster, spec: JSONObject) -> JSONObject:

@@ -5,13 +5,13 @@ import time
 import pytest
 from chaos.short_run import ShortRun
 
-pytestmark = pytest.mark.timeout(1200)
+pytestmark = pytest.mark.timeout(1800)
 
 HANG_SECONDS = 90.0
 
 
 def test_an_api_server_that_is_killed_and_started_again(mimicking_cluster):
-    run = ShortRun.begin(mimicking_cluster)
+    run = ShortRun.begin(mimicking_cluster, held=True)
     operator = mimicking_cluster.operator(run.namespace)
     for phase in ("experts", "onlineDistillation"):
         run.wait_for_phase(phase)
@@ -24,7 +24,7 @@ def test_an_api_server_that_is_killed_and_started_again(mimicking_cluster):
 
 
 def test_an_api_server_that_hangs_for_longer_than_any_request_may_take(mimicking_cluster):
-    run = ShortRun.begin(mimicking_cluster)
+    run = ShortRun.begin(mimicking_cluster, held=True)
     operator = mimicking_cluster.operator(run.namespace)
     run.wait_for_phase("experts")
     mimicking_cluster.control_plane.pause_api_server()

@@ -3,27 +3,32 @@
 import os
 import random
 import signal
+import subprocess
+import sys
 import time
 from contextlib import suppress
+from pathlib import Path
 
+import psutil
 import pytest
-from contract.collectiverun_command import (
-    commits,
-    document,
-    finish,
-    has_started,
-    history,
-    start,
-    tiny_run,
-)
+from chaos.short_run import PHASES
+from contract.collectiverun_command import commits, document, has_started, history, start, tiny_run
 from waiting import eventually
 
 from collectiverun_operator.cluster.local_history import violations
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = pytest.mark.timeout(3600)
 
 MEMBERS = 5
-PHASES = ("experts", "trajectoryTransformer", "onlineDistillation", "evaluation")
+# For a run that takes a quarter of a minute where nothing else runs.
+LIMIT_SECONDS = 900.0
+INTERRUPTED_COMMAND = Path(__file__).with_name("interrupted_command.py")
+
+
+def finish(process):
+    """Wait for its end: exit code, stdout, stderr."""
+    stdout, stderr = process.communicate(timeout=LIMIT_SECONDS)
+    return process.returncode, stdout, stderr
 
 
 def assert_every_member_committed_once(path):
@@ -45,7 +50,7 @@ def starts(path, phase):
 def test_ctrl_c_stops_at_a_checkpoint_and_the_same_command_continues(tmp_path):
     path = tiny_run(tmp_path)
     process = start(path)
-    eventually(lambda: has_progress(path, "trajectoryTransformer"))
+    eventually(lambda: has_progress(path, "trajectoryTransformer"), "progress", LIMIT_SECONDS)
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to the driver's process group
     code, stdout, _ = finish(process)
     assert code == 130
@@ -61,10 +66,24 @@ def test_ctrl_c_stops_at_a_checkpoint_and_the_same_command_continues(tmp_path):
 def test_a_second_ctrl_c_does_not_wait(tmp_path):
     path = tiny_run(tmp_path)
     process = start(path)
-    eventually(lambda: has_started(path, "experts"))
-    process.send_signal(signal.SIGINT)
-    process.send_signal(signal.SIGTERM)
+    eventually(lambda: has_started(path, "experts"), "an expert's start", LIMIT_SECONDS)
+    # While it is stopped, so that both come before it has had the time to act on the first.
+    process.send_signal(signal.SIGSTOP)
+    eventually(lambda: psutil.Process(process.pid).status() == psutil.STATUS_STOPPED, "it is stopped")
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGCONT):
+        process.send_signal(number)
     assert finish(process)[0] == 130
+    assert not any(event["event"] == "jobDeleted" for event in history(path))  # nobody was asked to stop
+
+
+def test_a_ctrl_c_in_the_middle_of_a_round_is_heeded_by_the_next(tmp_path):
+    path = tiny_run(tmp_path)
+    arguments = ("run", "-f", path, "--smoke", "--cache", tmp_path / "cache")
+    command = [sys.executable, INTERRUPTED_COMMAND, *arguments]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT_SECONDS)
+    assert ended.returncode == 130, ended.stderr
+    assert "run the same command again" in ended.stdout
+    assert not list(commits(path))
 
 
 def is_over(path, phase):
@@ -79,7 +98,11 @@ def test_killed_once_in_each_phase_the_run_completes_and_nothing_was_committed_t
     for phase in ("experts", *PHASES):
         known = starts(path, phase)
         process = start(path)
-        eventually(lambda phase=phase, known=known: starts(path, phase) > known or is_over(path, phase))
+        eventually(
+            lambda phase=phase, known=known: starts(path, phase) > known or is_over(path, phase),
+            f"{phase} begins",
+            LIMIT_SECONDS,
+        )
         time.sleep(moment.uniform(0.0, 5.0))
         with suppress(ProcessLookupError):  # the run was over before
             os.killpg(process.pid, signal.SIGKILL)

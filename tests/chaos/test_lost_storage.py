@@ -9,7 +9,7 @@ from chaos.short_run import MEMBERS, NAME, ShortRun
 
 from collectiverun_operator.command_line.smoke import with_smoke_budgets
 
-pytestmark = pytest.mark.timeout(1200)
+pytestmark = pytest.mark.timeout(1800)
 
 # Longer than a phase of this run takes, so that it is felt, and less than the trainer waits for storage.
 OUTAGE_SECONDS = 15.0

@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import pytest
 from cluster.control_plane import ControlPlane
+from cluster.definition import wait_until_established
 from operator_service.workplace import Workplace
 from waiting import eventually
 
@@ -35,4 +36,6 @@ def install_definition(control_plane: ControlPlane) -> None:
     workplace = Workplace(control_plane, "default", Path())
     # Servers before 1.25 do not know rules in CEL: kubectl would refuse what they silently leave out.
     workplace.kubectl("create", "--validate=false", "-f", str(CRD))
-    eventually(lambda: workplace.does("get", "collectiveruns"))
+    # One that was just deleted may be served for another moment: the new one has to be established.
+    wait_until_established(workplace.kubectl)
+    eventually(lambda: workplace.does("get", "collectiveruns"), "the definition is served")

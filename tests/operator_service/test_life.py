@@ -12,7 +12,9 @@ from cluster.operator_process import COMMAND, OperatorProcess
 from operator_service.conftest import CRD, install_definition
 from operator_service.operators import KOPF
 from operator_service.workplace import Workplace
-from waiting import eventually
+from waiting import LIMIT_SECONDS, eventually
+
+pytestmark = pytest.mark.timeout(900)
 
 # Access to files as before, so that only the name and the home of the user are gone.
 CAPABILITIES = "+dac_override,+dac_read_search"
@@ -45,10 +47,21 @@ def ended(operator: OperatorProcess) -> tuple[int | None, str]:
     return operator.daemon.returncode, json.loads(last)["message"] if last.startswith("{") else last
 
 
+def code_after_sigterm(operator: OperatorProcess) -> int | None:
+    """Its exit code once it was asked to end, however long that takes on a busy machine."""
+    return operator.daemon.stop(LIMIT_SECONDS)
+
+
+def fault(operator: OperatorProcess) -> str:
+    """What is wrong by its own account; empty while it is well or says nothing."""
+    code, said = operator.health()
+    return said if code == 503 else ""
+
+
 def test_sigterm_ends_it_with_success(workplace: Workplace) -> None:
     with workplace.operator().start() as operator:
         assert takes_a_run(workplace)
-        assert operator.stop() == 0
+        assert code_after_sigterm(operator) == 0
         assert "Traceback" not in operator.log
 
 
@@ -60,13 +73,13 @@ def test_a_new_operator_goes_on_where_the_killed_one_was(workplace: Workplace) -
     workplace.succeed(pod)
     with workplace.operator().start():
         eventually(lambda: workplace.run()["status"]["currentPhase"] == "trajectoryTransformer")
-        assert workplace.reasons().count("PhaseSucceeded") == 1
+        assert workplace.told("demo", "PhaseSucceeded").count("PhaseSucceeded") == 1
 
 
 def test_it_works_under_kopf_run(workplace: Workplace) -> None:
     with workplace.operator(command=(*KOPF, "--namespace", workplace.namespace)).start() as operator:
         assert takes_a_run(workplace)
-        assert operator.stop() == 0
+        assert code_after_sigterm(operator) == 0
 
 
 @NEEDS_ROOT
@@ -80,9 +93,10 @@ def test_it_works_under_a_uid_without_name_and_home(workplace: Workplace, kind: 
 def test_health_fails_when_the_canary_is_gone_and_comes_back_with_it(workplace: Workplace) -> None:
     with workplace.operator(STALE_SECONDS="3").start() as operator:
         workplace.kubectl("delete", "lease", "canary")
-        eventually(lambda: operator.health()[0] == 503)
-        assert f"has not shown the renewed Lease {workplace.namespace}/canary" in operator.health()[1]
-        assert "install or upgrade the chart" in operator.log
+        # In one answer: an event from before the deletion that comes late makes it well for a moment.
+        said = eventually(lambda: fault(operator))
+        assert f"has not shown the renewed Lease {workplace.namespace}/canary" in said
+        eventually(lambda: "install or upgrade the chart" in operator.log)
         workplace.make_lease()
         eventually(lambda: operator.health()[0] == 200)
 
@@ -95,7 +109,7 @@ def test_health_fails_while_the_api_server_is_gone_and_the_operator_goes_on_afte
         pod = workplace.pod()
         api_server.kill_api_server()
         try:
-            eventually(lambda: operator.health()[0] == 503)
+            eventually(lambda: fault(operator))
         finally:
             api_server.start_api_server()
         eventually(lambda: operator.health()[0] == 200)
@@ -107,7 +121,7 @@ def test_health_fails_while_the_api_server_hangs(workplace: Workplace, api_serve
     with workplace.operator(STALE_SECONDS="3").start() as operator:
         api_server.pause_api_server()
         try:
-            eventually(lambda: operator.health()[0] == 503)
+            eventually(lambda: fault(operator))
         finally:
             api_server.resume_api_server()
         eventually(lambda: operator.health()[0] == 200)
@@ -144,6 +158,7 @@ def test_a_bad_setting_is_a_sentence_and_a_usage_error(workplace: Workplace) -> 
 def test_a_missing_definition_is_a_sentence(workplace: Workplace, api_server: ControlPlane) -> None:
     workplace.kubectl("delete", "-f", str(CRD))
     try:
+        eventually(lambda: not workplace.does("get", "collectiveruns"), "the definition served no longer")
         code, said = ended(workplace.operator())
     finally:
         install_definition(api_server)

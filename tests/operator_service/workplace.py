@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
-import subprocess
+import os
+from collections import Counter
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
 from cluster.client_tools import kubectl
+from cluster.commands import CommandError, run
 from cluster.control_plane import ControlPlane
 from cluster.operator_process import OperatorProcess
 from operator_service.operators import CANARY, make_operator
@@ -40,14 +43,19 @@ class Workplace:
         return make_operator(self.folder, **given)
 
     def kubectl(self, *words: str, stdin: str | None = None) -> str:
-        """What kubectl prints."""
-        done = self._kubectl(*words, stdin=stdin)
-        assert done.returncode == 0, done.stderr
-        return done.stdout
+        """What kubectl prints. Raises CommandError if it fails."""
+        command = [str(kubectl()), "--kubeconfig", str(self.control_plane.kubeconfig), "-n", self.namespace]
+        # A cache of its own: what another cluster had at the same port is not known here.
+        environment = {**os.environ, "KUBECACHEDIR": str(self.control_plane.folder / "kubectl")}
+        return run([*command, *words], environment, stdin)
 
     def does(self, *words: str) -> bool:
         """Whether kubectl can do it."""
-        return self._kubectl(*words).returncode == 0
+        try:
+            self.kubectl(*words)
+        except CommandError:
+            return False
+        return True
 
     def apply(self, document: JSONObject) -> None:
         """`kubectl apply`."""
@@ -111,20 +119,44 @@ class Workplace:
         """Reasons of the Events about the run."""
         return [reason for _, reason, _ in self.events(run)]
 
-    def requests(self, agent: str = "collectiverun-operator") -> list[tuple[str, str]]:
-        """Verb and resource of every request of a client in this namespace, from the audit log."""
-        lines = self.control_plane.audit_log.read_text().splitlines()
-        entries = (json.loads(line) for line in lines if line.endswith("}"))
+    def told(self, run: str, *reasons: str) -> list[str]:
+        """Reasons of the Events about the run, once there are these: they are posted beside the rounds."""
+
+        def look() -> list[str]:
+            found = self.reasons(run)
+            return found if not Counter(reasons) - Counter(found) else []
+
+        return eventually(look, lambda: f"Events {reasons} of {run}, but {self.events(run)}")
+
+    def message(self, reason: str, run: str = "demo") -> str:
+        """Message of the only Event about the run that has this reason, once there is one."""
+        self.told(run, reason)
+        (message,) = [message for _, found, message in self.events(run) if found == reason]
+        return message
+
+    @staticmethod
+    def moment() -> str:
+        """Now, as the audit log writes it."""
+        return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+    def requests(
+        self, agent: str = "collectiverun-operator", since: str = "", name: str = ""
+    ) -> list[tuple[str, str]]:
+        """Verb and resource of every request of a client in this namespace, from the audit log.
+
+        `since`: of those that came after this moment. A request is written down once it was answered, which
+        may be after what it did was seen: places in the file tell nothing about order.
+        """
+        whole, _, _ = self.control_plane.audit_log.read_text().rpartition("\n")  # the last line may be cut
+        entries = (json.loads(line) for line in whole.split("\n") if self.namespace in line)
         return [
             (entry["verb"], _resource(entry["objectRef"]))
             for entry in entries
             if entry.get("userAgent", "").startswith(agent)
             and entry.get("objectRef", {}).get("namespace") == self.namespace
+            and name in ("", entry["objectRef"].get("name"))
+            and entry["requestReceivedTimestamp"] > since
         ]
-
-    def _kubectl(self, *words: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
-        command = [str(kubectl()), "--kubeconfig", str(self.control_plane.kubeconfig), "-n", self.namespace]
-        return subprocess.run([*command, *words], input=stdin, capture_output=True, text=True, check=False)
 
     def _set_status(self, kind: str, name: str, status: JSONObject) -> None:
         patch = json.dumps({"status": status})

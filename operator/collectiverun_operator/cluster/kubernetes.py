@@ -140,6 +140,10 @@ class KubernetesCluster:
         metadata, recorded = run["metadata"], recorded_pods(run.get("status") or {})
         await self._jobs.refresh(metadata["namespace"], metadata["uid"], recorded)
 
+    def is_behind(self, run: JSONObject) -> bool:
+        """Whether the run's status tells of a Pod that is not known here yet: another operator wrote it."""
+        return self._jobs.lacks(run["metadata"]["uid"], recorded_pods(run.get("status") or {}))
+
     def forget(self, run_uid: str) -> None:
         """The run is gone: so is all that is known of it."""
         self._jobs.forget(run_uid)

@@ -61,9 +61,13 @@ class KubernetesJobs:
         """
         await self._list("Job", paths.jobs(namespace), run_uid, resourceVersion="0")
         await self._list("Pod", paths.pods(namespace), run_uid, resourceVersion="0")
-        known = {pod["metadata"]["uid"] for pod in self._cache.pods(run_uid)}
-        if any(uid not in known and not self._cache.is_gone(uid) for uid in expected_pods):
+        if self.lacks(run_uid, expected_pods):
             await self._list("Pod", paths.pods(namespace), run_uid)
+
+    def lacks(self, run_uid: str, expected_pods: Collection[str]) -> bool:
+        """Whether the cache lacks one of these Pods, though nobody has told that it is gone."""
+        known = {pod["metadata"]["uid"] for pod in self._cache.pods(run_uid)}
+        return any(uid not in known and not self._cache.is_gone(uid) for uid in expected_pods)
 
     async def create(self, manifest: JSONObject) -> JSONObject:
         """The Job as made, or as it is there already. Raises NameTakenError if it is another owner's."""

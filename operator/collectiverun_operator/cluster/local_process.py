@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -165,7 +166,8 @@ def kill_survivors(identity: ProcessIdentity, variable: str, value: str) -> list
     """
     survivors = [process for process in psutil.process_iter() if _carries(process, variable, value)]
     if identity.alive() and identity.pid not in [process.pid for process in survivors]:
-        survivors.append(psutil.Process(identity.pid))
+        with suppress(psutil.NoSuchProcess):  # the kernel is ending it just now
+            survivors.append(psutil.Process(identity.pid))
     for process in survivors:
         try:
             process.kill()

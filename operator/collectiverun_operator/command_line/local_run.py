@@ -88,10 +88,16 @@ class LocalRun:
         due = time.monotonic() >= self._next_figures
         if due:
             self._next_figures = time.monotonic() + FIGURES_SECONDS
-        reconciled = await reconcile(self._cluster, self._body, datetime.now(UTC), write_figures=due)
+        reconciled = await reconcile(self._cluster, self._wanted(), datetime.now(UTC), write_figures=due)
         self._body = reconciled.body
         after = reconciled.requeue_after_seconds
         return SHOW_SECONDS if after is None else min(after, SHOW_SECONDS)
+
+    def _wanted(self) -> JSONObject:
+        """The run as it is wanted now: a stop that is heard in the middle of a round is for the next one."""
+        if not self._stops:
+            return self._body
+        return {**self._body, "spec": {**self._body["spec"], "suspend": True}}
 
     def _is_still(self) -> bool:
         """Whether nothing will happen any more unless somebody changes the run."""
@@ -101,7 +107,6 @@ class LocalRun:
         self._stops += 1
         if self._stops == 1:
             self._view.say("stopping: every process saves a checkpoint; press Ctrl-C again to stop at once")
-            self._body = {**self._body, "spec": {**self._body["spec"], "suspend": True}}
 
     async def _show(self) -> None:
         self._view.show(

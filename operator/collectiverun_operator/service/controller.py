@@ -165,8 +165,12 @@ class Controller:
             self._cluster.post_event(body, event.type, event.reason, event.message)
 
     async def _refresh(self, known: _Known, body: JSONObject) -> None:
-        """What is known of Jobs and Pods comes from watch events, a hint: now and then they are listed."""
-        if self._clock() - known.refreshed_at < self._pace.resync_seconds or _is_at_rest(body):
+        """What is known of Jobs and Pods comes from watch events, a hint: now and then they are listed.
+
+        At once where the status knows more: a Pod that another operator saw first is not gone.
+        """
+        is_due = self._clock() - known.refreshed_at >= self._pace.resync_seconds
+        if _is_at_rest(body) or not (is_due or self._cluster.is_behind(body)):
             return
         if body.get("status"):  # before the first status there is no Job
             await self._cluster.refresh(body)
