@@ -14,12 +14,12 @@ JSONObject = dict[str, Any]
 
 def used_rights(audit_log: Path, user: str) -> set[Right]:
     """What this user did with objects and was allowed to."""
-    return {_right(event) for event in _events(audit_log, user) if not _is_refused(event)}
+    return {_right(event) for event in events_of(audit_log, user) if not _is_refused(event)}
 
 
 def refused_rights(audit_log: Path, user: str) -> set[Right]:
     """What this user tried and may not."""
-    return {_right(event) for event in _events(audit_log, user) if _is_refused(event)}
+    return {_right(event) for event in events_of(audit_log, user) if _is_refused(event)}
 
 
 def granted_rights(roles: Iterable[Mapping[str, Any]]) -> set[Right]:
@@ -34,7 +34,8 @@ def granted_rights(roles: Iterable[Mapping[str, Any]]) -> set[Right]:
     }
 
 
-def _events(audit_log: Path, user: str) -> Iterator[JSONObject]:
+def events_of(audit_log: Path, user: str) -> Iterator[JSONObject]:
+    """What this user did with objects, or tried to."""
     with audit_log.open() as lines:
         for line in lines:
             if f'"{user}"' in line and line.endswith("\n"):  # else it is being written

@@ -8,6 +8,7 @@ from typing import Any
 from chart.rendering import CHART
 from cluster.commands import ClusterCommands, CommandError
 from cluster.definition import wait_until_established
+from waiting import eventually
 
 JSONObject = dict[str, Any]
 CRD = "collectiveruns.collectiverl.io"
@@ -47,6 +48,10 @@ class ChartCommands(ClusterCommands):
             if error.stdout.strip() == "no":
                 return False
             raise
+
+    def wait_until_can(self, user: str, *words: str) -> None:
+        """Wait until a user may do this: the API server hears of new Roles and bindings a moment later."""
+        eventually(lambda: self.can(user, *words), f"{user} can {' '.join(words)}")
 
     def wait_for_definition(self) -> None:
         """Wait until runs can be created."""

@@ -26,7 +26,8 @@ def namespace(clients: ChartCommands) -> Iterator[str]:
     clients.kubectl("create", "namespace", name)
     yield name
     for place in clients.names("namespaces"):
-        clients.uninstall_all(place.removeprefix("namespace/"))
+        if place.startswith(f"namespace/{name}"):  # all that came before have been seen to
+            clients.uninstall_all(place.removeprefix("namespace/"))
     clients.kubectl("delete", "crd", CRD, "--ignore-not-found")
 
 

@@ -34,5 +34,7 @@ def health_page() -> Iterator[HealthPage]:
     """A page on a free port."""
     with HealthPage(("127.0.0.1", 0), _Handler) as page:
         Thread(target=page.serve_forever, daemon=True).start()
-        yield page
-        page.shutdown()
+        try:
+            yield page
+        finally:
+            page.shutdown()

@@ -10,6 +10,7 @@ from chart.runs import GROUP, a_job_of, a_run
 from cluster.commands import CommandError
 from waiting import eventually
 
+pytestmark = pytest.mark.timeout(900)  # the first one starts the control plane
 CRD_FILE = REPOSITORY / "crds" / "collectiveruns.yaml"
 
 
@@ -88,10 +89,12 @@ def test_another_release_takes_a_kept_definition_only_when_told_to(clients, name
 def test_two_namespaced_releases_share_one_definition_and_stay_apart(clients, namespace, second_namespace):
     clients.install("ops", namespace, f"watchNamespaces={{{namespace}}}")
     clients.install("ops", second_namespace, f"watchNamespaces={{{second_namespace}}}", "crd.install=false")
-    for own, other in [(namespace, second_namespace), (second_namespace, namespace)]:
-        account = f"system:serviceaccount:{own}:ops-collectiverun-operator"
-        assert clients.can(account, "create", "jobs", "--namespace", own)
-        assert not clients.can(account, "create", "jobs", "--namespace", other)
+    ways = [(namespace, second_namespace), (second_namespace, namespace)]
+    account = "system:serviceaccount:{}:ops-collectiverun-operator".format
+    for own, _ in ways:
+        clients.wait_until_can(account(own), "create", "jobs", "--namespace", own)
+    for own, other in ways:
+        assert not clients.can(account(own), "create", "jobs", "--namespace", other)
     clients.helm("uninstall", "ops", "--namespace", second_namespace)
     assert clients.get("deployment", "ops-collectiverun-operator", "--namespace", namespace)
     assert clients.get("crd", CRD)
@@ -104,6 +107,7 @@ def test_full_rights_in_one_namespace_are_enough_for_a_namespaced_release(client
     clients.kubectl(
         "create", "rolebinding", "owner", "--role=owner", f"--user={owner}", "--namespace", namespace
     )
+    clients.wait_until_can(owner, "create", "deployments.apps", "--namespace", namespace)
     values = (f"watchNamespaces={{{namespace}}}", "crd.install=false", "userRoles.create=false")
     clients.install("ops", namespace, *values, "--kube-as-user", owner)
     assert clients.get("deployment", "ops-collectiverun-operator", "--namespace", namespace)
@@ -124,6 +128,6 @@ def test_people_with_the_clusters_own_roles_get_runs(clients, namespace, role, a
     clients.kubectl("create", *words)
     where = (f"collectiveruns.{GROUP}", "--namespace", namespace)
     for verb in allowed:
-        eventually(lambda verb=verb: clients.can(user, verb, *where), f"{role} may {verb}", 30)
+        clients.wait_until_can(user, verb, *where)
     assert not [verb for verb in refused if clients.can(user, verb, *where)]
     assert not clients.can(user, "patch", *where, "--subresource=status")

@@ -12,6 +12,7 @@ import secrets
 import ssl
 import urllib.error
 import urllib.request
+from http.client import HTTPException
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -22,7 +23,10 @@ from cluster.certificates import Certificates
 from cluster.daemon import Daemon, ProcessRecord
 from cluster.kubeconfig import write_kubeconfig
 from cluster.ports import free_ports
+from waiting import eventually
 
+_DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+_PATIENCE_SECONDS = 10.0
 ADMIN = "admin"
 CONTROLLER_MANAGER = "controller-manager"
 SCHEDULER = "scheduler"
@@ -87,10 +91,10 @@ class ControlPlane:
         self._write_files()
         self._etcd, self._api_server, controllers, scheduler = self._daemons = self._make_daemons()
         self._etcd.start()
-        self._etcd.wait_until(lambda: _answers(f"{self._etcd_url}/health"))
+        self._etcd.wait_until(lambda: _answer(f"{self._etcd_url}/health") is not None)
         self.start_api_server()
-        controllers.start()
         scheduler.start()
+        self._start_controllers(controllers)
 
     def stop(self) -> None:
         """Kill everything: nothing in it is worth saving."""
@@ -124,9 +128,40 @@ class ControlPlane:
         self._api_server.resume()
 
     def is_ready(self) -> bool:
-        """Whether the API server says it is."""
+        """Whether the API server says it is, and serves every definition it has been given before."""
+        return self._read("/readyz") is not None and self._serves_definitions()
+
+    def _serves_definitions(self) -> bool:
+        """One that was started again does so, and says so, a moment after it is ready."""
+        definitions, served = self._read(_DEFINITIONS), self._read("/apis")
+        if definitions is None or served is None:
+            return False
+        groups = {group["name"] for group in json.loads(served)["groups"]}
+        specs = [definition["spec"] for definition in json.loads(definitions)["items"]]
+        return all(
+            spec["group"] in groups and self._read(f"/apis/{spec['group']}/{version['name']}") is not None
+            for spec in specs
+            for version in spec["versions"]
+            if version["served"]
+        )
+
+    def _start_controllers(self, controllers: Daemon) -> None:
+        """Start them until their work is seen: they end when the API server does not answer within 10 s.
+
+        The account they make is in the namespace that the API server makes itself, a while after it is ready.
+        """
+
+        def work_is_seen() -> bool:
+            if not controllers.is_running:
+                controllers.start()
+            return self._read("/api/v1/namespaces/default/serviceaccounts/default") is not None
+
+        eventually(work_is_seen, lambda: f"the controllers' first work:\n{controllers.log[-3000:]}")
+
+    def _read(self, path: str) -> bytes | None:
+        """What the API server answers; None if it refuses, or does not answer."""
         context = ssl.create_default_context(cafile=self.certificates.authority)
-        return _answers(f"{self.url}/readyz", self.admin_token, context)
+        return _answer(f"{self.url}{path}", self.admin_token, context)
 
     def _choose_ports(self) -> None:
         free, etcd, peer, self._controllers_port, self._scheduler_port = free_ports(5)
@@ -183,10 +218,10 @@ def _audit_policy() -> dict[str, object]:
     }
 
 
-def _answers(url: str, token: str = "", context: ssl.SSLContext | None = None) -> bool:
+def _answer(url: str, token: str = "", context: ssl.SSLContext | None = None) -> bytes | None:
     request = urllib.request.Request(url, headers={"Authorization": f"Bearer {token}"})
     try:
-        with urllib.request.urlopen(request, context=context, timeout=2) as answer:
-            return bool(answer.status == 200)
-    except OSError:
-        return False
+        with urllib.request.urlopen(request, context=context, timeout=_PATIENCE_SECONDS) as answer:
+            return bytes(answer.read())
+    except (OSError, HTTPException):
+        return None

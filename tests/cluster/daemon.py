@@ -6,6 +6,7 @@ Only one that is told to outlive its parent stays, to be found again by its reco
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import signal
@@ -17,11 +18,14 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+from waiting import LIMIT_SECONDS
 
 STOP_LIMIT_SECONDS = 15.0
 _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None)
 _LOG_EXCERPT = 3000
+# The kernel's word on when the machine was started, which times are counted from, moves by a second or two.
+_SAME_TIME_SECONDS = 5.0
 
 
 class DaemonError(RuntimeError):
@@ -40,7 +44,7 @@ class ProcessRecord:
         """The process, or None once it has ended."""
         try:
             found = psutil.Process(self.pid)
-            is_same = abs(found.create_time() - self.create_time) < 1.0
+            is_same = abs(found.create_time() - self.create_time) < _SAME_TIME_SECONDS
             return found if is_same and found.status() != psutil.STATUS_ZOMBIE else None
         except psutil.NoSuchProcess:
             return None
@@ -108,7 +112,7 @@ class Daemon:
                 preexec_fn=None if self._outlive else end_with(os.getpid()),
             )
 
-    def wait_until(self, ready: Callable[[], bool], seconds: float = 120.0) -> None:
+    def wait_until(self, ready: Callable[[], bool], seconds: float = LIMIT_SECONDS) -> None:
         """Wait until it is ready; DaemonError with the end of its log if it ends or never is."""
         deadline = time.monotonic() + seconds
         while not ready():
@@ -162,13 +166,28 @@ def end_with(parent: int) -> Callable[[], None]:
 
 
 def stop_all(records: Sequence[ProcessRecord], seconds: float = STOP_LIMIT_SECONDS) -> None:
-    """End processes that another one started, the last first."""
+    """End processes that another one started, the last first, and wait for what ends with them."""
     for record in reversed(records):
         process = record.process()
         if process is None:
             continue
-        process.terminate()
-        try:
-            process.wait(seconds)
-        except psutil.TimeoutExpired:
-            process.kill()
+        with contextlib.suppress(psutil.NoSuchProcess):  # it ended by itself
+            family = [process, *process.children(recursive=True)]
+            process.terminate()
+            _wait_for_ends(family, process, seconds)
+
+
+def _wait_for_ends(family: Sequence[psutil.Process], leader: psutil.Process, seconds: float) -> None:
+    """Until none runs. Whoever inherited them may never ask how they ended: as zombies they have."""
+    deadline = time.monotonic() + seconds
+    while any(map(_runs, family)):
+        if time.monotonic() > deadline:
+            leader.kill()
+        time.sleep(0.05)
+
+
+def _runs(process: psutil.Process) -> bool:
+    try:
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import ctypes
 import json
 import os
 import secrets
@@ -28,15 +27,15 @@ import botocore.session
 import s3fs
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+from cluster.daemon import end_with
 from cluster.ports import free_ports
 
 BUCKET = "collectiverun"
 REGION = "us-east-1"
-START_LIMIT_SECONDS = 120
+START_LIMIT_SECONDS = 240
 STOP_LIMIT_SECONDS = 30
 _PORTS = ("master.port", "volume.port", "filer.port", "s3.port", "admin.port")
 _GRPC_OFFSET = 10_000  # the server's gRPC ports lie this far above its others
-_PR_SET_PDEATHSIG = 1
 _STATE_NAME = "server.json"
 
 
@@ -81,7 +80,7 @@ class ObjectStore:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
-                preexec_fn=None if outlive else _end_with_parent,
+                preexec_fn=None if outlive else end_with(os.getpid()),
             )
         self.pid = process.pid
         self._wait_until_ready(process)
@@ -157,12 +156,11 @@ class ObjectStore:
     def _end(self, number: signal.Signals) -> None:
         if self.pid is None:
             return
-        with contextlib.suppress(ProcessLookupError):  # it ended by itself
-            os.killpg(self.pid, number)
+        _signal(self.pid, number)
         deadline = time.monotonic() + STOP_LIMIT_SECONDS
         while _is_running(self.pid):
             if time.monotonic() > deadline:
-                os.killpg(self.pid, signal.SIGKILL)
+                _signal(self.pid, signal.SIGKILL)
             time.sleep(0.05)
         self.pid = None
         self._remove_sockets()
@@ -175,8 +173,9 @@ class ObjectStore:
                     path.unlink(missing_ok=True)
 
 
-def _end_with_parent() -> None:
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+def _signal(pid: int, number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError):  # it ended by itself
+        os.killpg(pid, number)
 
 
 def _is_running(pid: int) -> bool:

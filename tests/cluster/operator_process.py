@@ -7,6 +7,7 @@ import sys
 import urllib.error
 import urllib.request
 from collections.abc import Mapping, Sequence
+from http.client import HTTPException
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -20,6 +21,7 @@ from cluster.ports import free_ports
 CHART = Path(__file__).parents[2] / "charts" / "collectiverun-operator"
 COMMAND = (str(Path(sys.executable).with_name("collectiverun-operator")),)
 RELEASE = "testbed"
+_PATIENCE_SECONDS = 60.0
 # All of the chart that an operator needs to run as a process; the Deployment's `env` is its settings.
 _KINDS = ("ServiceAccount", "ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding", "Lease")
 
@@ -132,9 +134,14 @@ def _machine_environment() -> dict[str, str]:
 
 def _get(url: str) -> tuple[int, str]:
     try:
-        with urllib.request.urlopen(url, timeout=10) as answer:
+        return _answer(url)
+    except (OSError, HTTPException) as error:  # also where it ends in the middle of its answer
+        return 0, str(error)
+
+
+def _answer(url: str) -> tuple[int, str]:
+    try:
+        with urllib.request.urlopen(url, timeout=_PATIENCE_SECONDS) as answer:
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as error:
         return error.code, error.read().decode()
-    except OSError as error:
-        return 0, str(error)

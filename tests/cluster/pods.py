@@ -48,6 +48,13 @@ class PodPlace:
         """`kubectl apply`."""
         self.cluster.apply(*pods, namespace=self.namespace)
 
+    def wait_for_log(self, name: str, *lines: str) -> None:
+        """Until the container, which must not end before, has said these lines and no others."""
+        self.wait_for_state(name, "running")
+        self.cluster.wait_for(
+            f"{name} says {lines}", lambda: self.kubectl("logs", name).splitlines() == list(lines)
+        )
+
     def kubectl(self, *arguments: str) -> str:
         """`kubectl` in the namespace."""
         return self.cluster.kubectl("--namespace", self.namespace, *arguments)
@@ -65,10 +72,11 @@ class PodPlace:
 
     def wait_for_state(self, name: str, state: str) -> JSONObject:
         """Details of the container's state once it is `waiting`, `running` or `terminated`."""
-        found = self.cluster.wait_for(
-            f"{name} {state}", lambda: state in self.state(name) and self.state(name)
-        )
-        return dict(found[state])
+
+        def details() -> JSONObject | None:
+            return self.state(name).get(state)
+
+        return dict(self.cluster.wait_for(f"{name} {state}", details) or {})
 
     def wait_for_reason(self, name: str, reason: str) -> None:
         """Until the container waits for a reason."""

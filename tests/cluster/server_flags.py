@@ -23,12 +23,13 @@ CONTROLLERS = (
     "serviceaccount-token",
     "ttl-after-finished",
 )
-# A lost node is noticed in seconds here, not in minutes. Its Pods are evicted while another node is well:
-# where all are lost a control plane takes that for its own fault.
+# A lost node is noticed in half a minute here, and its Pods go soon after: while another node is well, for
+# where all are lost a control plane takes that for its own fault. No sooner, because a kubelet on a busy
+# machine may be silent for many seconds, and is not to lose its Pods for that.
 _NODE_LOSS = {
     "node-monitor-period": "1s",
-    "node-monitor-grace-period": "10s",
-    "node-startup-grace-period": "20s",
+    "node-monitor-grace-period": "30s",
+    "node-startup-grace-period": "60s",
     "node-eviction-rate": "10",
 }
 _TOLERATION_SECONDS = "3"

@@ -20,7 +20,7 @@ from typing import Any, Self, TypeVar
 from uuid import uuid4
 
 import psutil
-from cluster.commands import ClusterCommands
+from cluster.commands import ClusterCommands, CommandError
 from cluster.control_plane import NODE, ControlPlane
 from cluster.daemon import Daemon, ProcessRecord
 from cluster.definition import wait_until_established
@@ -143,9 +143,25 @@ class SmallCluster:
         name = f"{prefix}-{uuid4().hex[:8]}"
         self.kubectl("create", "namespace", name)
         self.add_storage_keys(name)
-        # Until its service account is there, no Pod is let in.
-        self.wait_for(f"the service account of {name}", lambda: self._has_account(name))
+        self.wait_for(f"the service account of {name}", lambda: self.lets_pods_in(name))
         return name
+
+    def lets_pods_in(self, namespace: str, account: str = "default") -> bool:
+        """Whether Pods of a service account are let in, which is so a while after it was made.
+
+        The API server looks it up in a cache of its own, and on old servers its token too. So it is asked by
+        trying, not by looking at the account.
+        """
+        spec = {"serviceAccountName": account, "containers": [{"name": "any", "image": "any"}]}
+        pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "tried"}, "spec": spec}
+        words = ("--namespace", namespace, "create", "--dry-run=server", "--filename", "-")
+        try:
+            self.kubectl(*words, stdin=json.dumps(pod))
+        except CommandError as error:
+            if "service account" in error.stderr:
+                return False
+            raise
+        return True
 
     def add_storage_keys(self, namespace: str) -> None:
         """The Secret `s3` in a namespace."""
@@ -206,12 +222,3 @@ class SmallCluster:
             return found == "True"
 
         self.nodes[name].wait_until(is_ready)
-
-    def _has_account(self, namespace: str) -> bool:
-        """Whether the namespace's service account is there, and on old servers its token."""
-        accounts = self.get("serviceaccounts", "--namespace", namespace)["items"]
-        return any(account.get("secrets") for account in accounts) or (bool(accounts) and self._is_modern)
-
-    @property
-    def _is_modern(self) -> bool:
-        return int(json.loads(self.kubectl("version", "--output", "json"))["serverVersion"]["minor"]) >= 24

@@ -31,13 +31,23 @@ def training(container_cluster):
     run.delete()
 
 
+def operator_pod(cluster):
+    """The operator's only Pod; the one before it may still be on its way out."""
+
+    def look():
+        pods = cluster.pods(SYSTEM, OPERATOR_PODS)
+        staying = [pod for pod in pods if "deletionTimestamp" not in pod["metadata"]]
+        return len(staying) == 1 and staying[0]
+
+    return cluster.wait_for("the operator's only Pod", look)
+
+
 @pytest.fixture(params=["operator", "trainer"])
 def pod(request, container_cluster, training):
     """A running Pod of each image, as the API server has it."""
     if request.param == "trainer":
         return training.wait_for_pod(1)
-    (operator,) = container_cluster.pods(SYSTEM, OPERATOR_PODS)
-    return operator
+    return operator_pod(container_cluster)
 
 
 @pytest.fixture
@@ -95,9 +105,9 @@ def test_the_chart_s_own_test_passes_and_an_upgrade_leaves_the_training_pod_alon
     container_cluster, training
 ):
     trainer = training.wait_for_pod(1)["metadata"]["uid"]
-    (before,) = container_cluster.pods(SYSTEM, OPERATOR_PODS)
+    before = operator_pod(container_cluster)
     container_cluster.install("--set", "logFormat=text", verb="upgrade")
-    (after,) = container_cluster.pods(SYSTEM, OPERATOR_PODS)
+    after = operator_pod(container_cluster)
     assert after["metadata"]["uid"] != before["metadata"]["uid"]
 
     # There is no DNS here, so the test Pod is told an address.

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from cluster import client_tools
+from cluster.commands import CommandError, run
+from waiting import eventually
 
 JSONObject = dict[str, Any]
 
 
-class RefusedError(Exception):
+class RefusedError(CommandError):
     """kubectl failed; the message is what it printed."""
+
+    def __str__(self) -> str:
+        return str(self.stderr)
 
 
 @dataclass(frozen=True)
@@ -29,14 +32,13 @@ class Kubectl:
     def __call__(self, *words: str, document: JSONObject | None = None) -> str:
         """What it prints. Raises RefusedError."""
         command = [str(client_tools.kubectl()), "--namespace", self.namespace, *words]
-        environment = {**os.environ, "KUBECONFIG": str(self.kubeconfig)}
-        text = "" if document is None else json.dumps(document)
-        result = subprocess.run(
-            command, input=text, capture_output=True, text=True, env=environment, check=False
-        )
-        if result.returncode:
-            raise RefusedError(result.stderr)
-        return result.stdout
+        # A cache of its own: another cluster may have had the same address.
+        cache = str(self.kubeconfig.parent / "kubectl")
+        environment = {**os.environ, "KUBECONFIG": str(self.kubeconfig), "KUBECACHEDIR": cache}
+        try:
+            return run(command, environment, "" if document is None else json.dumps(document))
+        except CommandError as error:
+            raise RefusedError(error.returncode, command, error.stdout, error.stderr) from None
 
     def apply(self, run: JSONObject, *options: str) -> str:
         """Apply a run."""
@@ -54,10 +56,7 @@ class Kubectl:
 
     def wait_for_fields(self) -> None:
         """Until the server publishes the definition's fields, a little after it serves them."""
-        deadline = time.monotonic() + 60
-        while not self._knows_fields():
-            assert time.monotonic() < deadline, "the server does not publish the definition's fields"
-            time.sleep(0.2)
+        eventually(self._knows_fields, "the definition's fields as the server publishes them")
 
     def _knows_fields(self) -> bool:
         try:

@@ -18,6 +18,7 @@ from collectiverun_operator.planning import plan, reject
 from collectiverun_operator.resource import parse_run
 from collectiverun_operator.specification.run import Spec
 
+pytestmark = pytest.mark.timeout(900)  # the first one starts the control plane
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
 

@@ -74,7 +74,7 @@ class ApiClient:
         while True:
             try:
                 return await self._once(method, path, body, content_type)
-            except (aiohttp.ClientError, TimeoutError) as error:
+            except (aiohttp.ClientError, OSError) as error:
                 log.info("%s %s: %r, tried again", method, path, error)
             except ApiError as error:
                 if error.code < 500 and error.code != 429:
@@ -112,7 +112,7 @@ class ApiClient:
             try:
                 async for event in self._stream(path, selector, found["metadata"]["resourceVersion"]):
                     yield event["type"], event["object"]
-            except (aiohttp.ClientError, TimeoutError) as error:
+            except (aiohttp.ClientError, OSError) as error:
                 log.info("the watch of %s broke: %r", path, error)
             await asyncio.sleep(RETRY_SECONDS)
 
@@ -124,15 +124,18 @@ class ApiClient:
             headers={"Content-Type": content_type},
             timeout=aiohttp.ClientTimeout(total=30),
         ) as answer:
-            document: JSONObject = json.loads(await answer.read())
-            if answer.status >= 400:
-                raise ApiError(answer.status, str(document.get("message")))
+            text = await answer.text()
+            if answer.status >= 400:  # what it says then is not always JSON
+                raise ApiError(answer.status, text)
+            document: JSONObject = json.loads(text)
             return document
 
     async def _stream(self, path: str, selector: str, version: str) -> AsyncIterator[JSONObject]:
         url = f"{self.access.url}{path}?{selector}&watch=1&resourceVersion={version}"
         endless = aiohttp.ClientTimeout(total=None, sock_connect=10)
         async with self._session.get(url, timeout=endless) as answer:
+            if answer.status != 200:
+                return
             rest = b""
             async for chunk in answer.content.iter_any():
                 *lines, rest = (rest + chunk).split(b"\n")

@@ -95,6 +95,11 @@ class ContainerRunner:
         if self._process:
             self._process.signal(signal.SIGSTOP, to_group=True)
 
+    def thaw(self) -> None:
+        """Let it go on if it hangs."""
+        if self._process:
+            self._process.signal(signal.SIGCONT, to_group=True)
+
     async def _run_once(self) -> None:
         environment = await self._prepared()
         since = now()

@@ -14,7 +14,10 @@ _EXIT = re.compile(r"exit-(\d{1,3})")
 
 @dataclass(frozen=True)
 class Fault:
-    """`end`: the container ends with this code and reason. `evict`: the node throws the Pod out. `hang`."""
+    """`end`: the container ends with this code and reason. `evict`: the node throws the Pod out.
+
+    `hang`: it does nothing, until the annotation is taken away.
+    """
 
     kind: Literal["end", "evict", "hang"]
     exit_code: int = _KILLED_CODE

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from cluster.kubelet.api_client import STRATEGIC_MERGE, ApiClient, ApiError
+from cluster.kubelet.api_client import RETRY_SECONDS, STRATEGIC_MERGE, ApiClient, ApiError
 
 JSONObject = dict[str, Any]
 
@@ -71,11 +71,17 @@ def _is_ready(node: JSONObject) -> bool:
 
 
 async def _create(api: ApiClient, path: str, body: JSONObject) -> None:
-    try:
-        await api.request("POST", path, body)
-    except ApiError as error:
-        if error.code != 409:
-            raise
+    """Also in a namespace that a new API server is about to make."""
+    while True:
+        try:
+            await api.request("POST", path, body)
+        except ApiError as error:
+            if error.code == 404:
+                await asyncio.sleep(RETRY_SECONDS)
+                continue
+            if error.code != 409:
+                raise
+        return
 
 
 async def _renew(api: ApiClient, node: NodeSpec) -> None:

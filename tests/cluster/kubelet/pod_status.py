@@ -89,6 +89,12 @@ def pod_status(pod: JSONObject, containers: Sequence[ContainerState], start_time
     }
 
 
+def says_ready(status: JSONObject) -> bool:
+    """Whether a status has the Pod ready."""
+    conditions = status.get("conditions") or []
+    return any(found["type"] == "Ready" and found["status"] == "True" for found in conditions)
+
+
 def lost_containers(pod: JSONObject, time: str) -> JSONObject:
     """Status of a Pod that ran on this node before the node was lost: nothing is known of its containers."""
     message = "The container could not be located when the node came back"

@@ -20,6 +20,8 @@ JSONObject = dict[str, Any]
 
 log = logging.getLogger(__name__)
 
+_KILL_AGAIN_SECONDS = 0.5
+
 
 @dataclass(frozen=True)
 class Workplace:
@@ -57,6 +59,9 @@ class PodWorker:
         self.pod = pod
         if pod["metadata"].get("deletionTimestamp"):
             self._deleted.set()
+        if pod_status.says_ready(self._published) and not pod_status.says_ready(pod.get("status", {})):
+            # The controllers took the node for lost for a while, or have not heard of it yet.
+            self._repeating = asyncio.create_task(self._publish(again=True))
         try:
             fault = fault_of(pod)
         except ValueError as error:
@@ -127,9 +132,10 @@ class PodWorker:
         for runner in self._runners:
             runner.stop()
         self._cancel_waiting()
-        await asyncio.wait(self._lives, timeout=grace)
-        for runner in self._runners:
-            runner.kill()
+        while (await asyncio.wait(self._lives, timeout=grace))[1]:
+            for runner in self._runners:
+                runner.kill()
+            grace = _KILL_AGAIN_SECONDS  # one that was just being started had nothing to kill
 
     def _cancel_waiting(self) -> None:
         """Of containers that have not started nothing is left to wait for."""
@@ -138,8 +144,10 @@ class PodWorker:
                 life.cancel()
 
     def _inflict(self) -> None:
-        """The fault that is asked for, on the containers that run."""
+        """The fault that is asked for, on the containers that run. Without one, what hung goes on."""
         if self._fault is None:
+            for runner in self._runners:
+                runner.thaw()
             return
         if self._fault.kind == "evict":
             self._evict()
@@ -156,14 +164,14 @@ class PodWorker:
             runner.kill()
         self._cancel_waiting()
 
-    async def _publish(self, is_over: bool = False) -> None:
-        """Write the status, if it says anything new."""
+    async def _publish(self, is_over: bool = False, again: bool = False) -> None:
+        """Write the status, if it says anything new or is to be said again."""
         async with self._publishing:
             states = [runner.state for runner in self._runners]
             status = pod_status.pod_status(self.pod, states, self._start_time)
             if is_over or status["phase"] in ("Succeeded", "Failed"):
                 status |= self._eviction
-            if status != self._published:
+            if again or status != self._published:
                 self._published = status
                 await self._api.patch_status(pod_path(self.pod), status)
 
