@@ -16,7 +16,9 @@ import yaml
 from collectiverun_operator.cluster.local_history import Event, read_history
 
 COMMAND = Path(sys.executable).parent / "collectiverun"
-WAIT_SECONDS = 240.0
+WAIT_SECONDS = 900.0
+# Experts at work for longer than any test, however slow its machine is; between two short episodes they stop.
+ENDLESS = {"hiddenSizes": [16], "totalEnvSteps": 200_000, "gradientStepsPerDecision": 5}
 
 
 def tiny_run(folder: Path, **spec: Any) -> Path:
@@ -41,10 +43,16 @@ def tiny_run(folder: Path, **spec: Any) -> Path:
     return path
 
 
-def start(path: Path, *arguments: str) -> subprocess.Popen[str]:
+def endless_run(folder: Path, experts: dict[str, Any] | None = None, **spec: Any) -> Path:
+    """A run file whose experts do not end by themselves; `experts`: more fields of that phase."""
+    return tiny_run(folder, phases={"experts": {"params": ENDLESS, **(experts or {})}}, **spec)
+
+
+def start(path: Path, *arguments: str, smoke: bool = True) -> subprocess.Popen[str]:
     """Start `collectiverun run` on a run file, with its records beside it, in a session of its own."""
+    budgets = ["--smoke"] if smoke else []
     return subprocess.Popen(
-        [str(COMMAND), "run", "-f", str(path), "--smoke", "--cache", str(path.parent / "cache"), *arguments],
+        [str(COMMAND), "run", "-f", str(path), "--cache", str(path.parent / "cache"), *budgets, *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
-import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from phases.interruptions import kill_after_checkpoints, run_to_the_end
 from phases.small_run import SmallRun, StopAfter
 
 from collectiverun_trainer.artifact import MANIFEST_NAME, Artifact
@@ -56,17 +52,6 @@ def test_a_phase_whose_experts_have_stopped_early_resumes_exactly() -> None:
     assert files(interrupted, run_with_stops(interrupted, [2])) == expected
 
 
-def phase_process(order: PhaseOrder, result_path: Path) -> subprocess.Popen[str]:
-    """The phase as a real process, its stdout readable line by line."""
-    environment = os.environ | {
-        "COLLECTIVERUN_PHASE_ORDER": order.model_dump_json(by_alias=True),
-        "COLLECTIVERUN_RESULT_PATH": str(result_path),
-        "PYTHONWARNINGS": "ignore",
-    }
-    command = [sys.executable, "-m", "collectiverun_trainer", "experts"]
-    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
-
-
 def order_in(folder: Path, attempt: int = 1) -> PhaseOrder:
     run = replace(SmallRun(params={"experts": PARAMS}), root=folder.as_uri())
     return run.order("experts", attempt)
@@ -74,25 +59,15 @@ def order_in(folder: Path, attempt: int = 1) -> PhaseOrder:
 
 def test_a_killed_process_publishes_the_same_bits(tmp_path: Path) -> None:
     """SIGKILL as soon as a checkpoint is committed, twice; then to the end."""
-    checkpoints = tmp_path / "killed" / "experts" / "all" / "checkpoints"
     for attempt, wanted in ((1, 1), (2, 2)):
-        process = phase_process(order_in(tmp_path / "killed", attempt), tmp_path / "unused")
-        while (
-            process.poll() is None and len(list(checkpoints.glob(f"attempt-{attempt}-*/_SUCCESS"))) < wanted
-        ):
-            time.sleep(0.01)
-        process.send_signal(signal.SIGKILL)
-        process.communicate()
-        assert process.returncode == -signal.SIGKILL
-    results = {}
-    for name, attempt in (("killed", 3), ("straight", 1)):
-        process = phase_process(order_in(tmp_path / name, attempt), tmp_path / f"{name}.json")
-        process.communicate()
-        assert process.returncode == 0
-        results[name] = PhaseResult.model_validate(json.loads((tmp_path / f"{name}.json").read_text()))
+        kill_after_checkpoints(order_in(tmp_path / "killed", attempt), tmp_path, wanted)
+    results = [
+        run_to_the_end(order_in(tmp_path / name, attempt), tmp_path)
+        for name, attempt in (("killed", 3), ("straight", 1))
+    ]
     digests = [
         json.loads((Path(result.uri.removeprefix("file://")) / MANIFEST_NAME).read_text())["files"]
-        for result in results.values()
+        for result in results
         if result.uri
     ]
     assert len(digests) == 2

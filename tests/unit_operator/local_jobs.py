@@ -9,10 +9,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import psutil
+from waiting import LIMIT_SECONDS
+
 from collectiverun_operator.cluster.local import LocalCluster
 
 RUN_UID = "run-uid"
-WAIT_SECONDS = 60.0
 # Reports as the trainer does: one commit of this Pod.
 COMMIT = (
     "import json, os;"
@@ -94,7 +96,7 @@ def phases(cluster: LocalCluster) -> list[str]:
 
 def advance_until(cluster: LocalCluster, condition: Callable[[], bool]) -> None:
     """Let the machine work until something holds; AssertionError if it never does."""
-    end = time.monotonic() + WAIT_SECONDS
+    end = time.monotonic() + LIMIT_SECONDS
     while True:
         cluster.advance()
         if condition():
@@ -106,6 +108,19 @@ def advance_until(cluster: LocalCluster, condition: Callable[[], bool]) -> None:
 def advance_to_end(cluster: LocalCluster) -> None:
     """Let the machine work until every Pod has ended."""
     advance_until(cluster, lambda: all(phase in ("Succeeded", "Failed") for phase in phases(cluster)))
+
+
+def has_printed(log: Path) -> bool:
+    """Whether a process has written a line to its log, and that whole: its end is a write of its own."""
+    return log.exists() and log.read_text().endswith("\n")
+
+
+def gone(pid: int) -> bool:
+    """Whether a process has ended; nobody may have taken note of it yet."""
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
 
 
 def container_state(pod: dict[str, Any]) -> dict[str, Any]:

@@ -9,16 +9,30 @@ import urllib.request
 from http import HTTPStatus
 
 import pytest
+from waiting import LIMIT_SECONDS
 
 from collectiverun_operator.service.health import Canary, Health, liveness_check, queue_check
 from collectiverun_operator.service.http_endpoint import HTTPEndpoint, PortTakenError
 
 
 def free_port() -> int:
-    """A port nobody listens on."""
+    """A port nobody listens on, at this moment."""
     with socket.socket() as found:
         found.bind(("", 0))
         return int(found.getsockname()[1])
+
+
+async def served(path: str, health: Health) -> tuple[HTTPEndpoint, int]:
+    """An endpoint that has started, and its port: another one where somebody took it in between."""
+    while True:
+        port = free_port()
+        endpoint = HTTPEndpoint(path, port, health.answer)
+        try:
+            await endpoint.start()
+        except PortTakenError:
+            await endpoint.stop()
+        else:
+            return endpoint, port
 
 
 def test_a_canary_that_is_not_seen_for_too_long_is_a_fault_until_it_is_seen_again() -> None:
@@ -43,9 +57,7 @@ def test_a_task_that_ended_is_a_fault() -> None:
 
 
 async def _ask(health: Health) -> tuple[int, str]:
-    port = free_port()
-    endpoint = HTTPEndpoint("/healthz", port, health.answer)
-    await endpoint.start()
+    endpoint, port = await served("/healthz", health)
     try:
         return await asyncio.to_thread(_get, f"http://127.0.0.1:{port}/healthz")
     finally:
@@ -54,7 +66,7 @@ async def _ask(health: Health) -> tuple[int, str]:
 
 def _get(url: str) -> tuple[int, str]:
     try:
-        with urllib.request.urlopen(url, timeout=30) as answer:
+        with urllib.request.urlopen(url, timeout=LIMIT_SECONDS) as answer:
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as error:
         return error.code, error.read().decode()
@@ -68,10 +80,8 @@ def test_the_answer_is_200_or_503_with_every_fault() -> None:
 
 
 async def _serve_twice() -> None:
-    port = free_port()
-    first = HTTPEndpoint("/healthz", port, Health([]).answer)
+    first, port = await served("/healthz", Health([]))
     second = HTTPEndpoint("/metrics", port, Health([]).answer)
-    await first.start()
     try:
         await second.start()
     finally:

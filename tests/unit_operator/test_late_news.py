@@ -6,6 +6,7 @@ import asyncio
 import copy
 from datetime import timedelta
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -120,7 +121,7 @@ LateNews.TestCase.settings = settings(
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
-TestLateNews = LateNews.TestCase
+TestLateNews = pytest.mark.timeout(1200)(LateNews.TestCase)
 
 
 def test_a_restart_on_a_list_from_before_a_recorded_pod_loses_nothing():

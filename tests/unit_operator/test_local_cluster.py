@@ -15,6 +15,8 @@ from unit_operator.local_jobs import (
     container_state,
     create,
     delete,
+    gone,
+    has_printed,
     jobs,
     manifest,
     phases,
@@ -40,7 +42,7 @@ def only_end(cluster):
 
 def running(cluster, path):
     """Wait until the process has written its first line: signal handlers are in place."""
-    advance_until(cluster, lambda: path.exists() and path.read_text() != "")
+    advance_until(cluster, lambda: has_printed(path))
 
 
 def test_a_command_that_succeeds_is_a_succeeded_pod_with_its_result_line(cluster):
@@ -143,7 +145,7 @@ def test_gpus_are_given_out_one_by_one(tmp_path):
     with LocalCluster.open(tmp_path, Machine(cores=8, gpus=("4", "7"))) as cluster:
         create(cluster, *(manifest(script, member=f"m{i}", resources=gpu) for i in range(3)))
         logs = [tmp_path / f"logs/experts/m{i}/attempt-1.jsonl" for i in range(2)]
-        advance_until(cluster, lambda: all(log.exists() and log.read_text() for log in logs))
+        advance_until(cluster, lambda: all(map(has_printed, logs)))
         assert [log.read_text() for log in logs] == ["4\n", "7\n"]
         assert condition(pods(cluster)[2], "PodScheduled")["message"] == "all GPUs are in use"
 
@@ -162,7 +164,7 @@ def test_deleting_a_job_lets_its_process_stop_in_its_own_time(cluster, tmp_path)
         "def stop(*_):\n    time.sleep(0.3); print('saved', flush=True); sys.exit(143)\n"
         "signal.signal(signal.SIGTERM, stop); print('ready', flush=True)\ntime.sleep(600)"
     )
-    (job,) = create(cluster, manifest(script))
+    (job,) = create(cluster, manifest(script, terminationGracePeriodSeconds=600))
     log = tmp_path / "logs/experts/all/attempt-1.jsonl"
     running(cluster, log)
     delete(cluster, job)
@@ -211,7 +213,7 @@ def test_what_a_process_leaves_behind_goes_with_it(cluster, tmp_path):
     create(cluster, manifest(script))
     advance_to_end(cluster)
     orphan = int((tmp_path / "logs/experts/all/attempt-1.jsonl").read_text())
-    advance_until(cluster, lambda: not _alive(orphan))
+    advance_until(cluster, lambda: gone(orphan))
 
 
 def test_progress_is_the_newest_line_of_its_kind(cluster):
@@ -238,11 +240,3 @@ def test_ctrl_c_on_the_terminal_does_not_reach_the_processes(cluster, tmp_path):
     assert os.getsid(event["processId"]) == event["processId"] != os.getsid(0)
     os.kill(event["processId"], signal.SIGKILL)
     assert only_end(cluster)["exitCode"] == 137
-
-
-def _alive(pid):
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True

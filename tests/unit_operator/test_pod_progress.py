@@ -9,6 +9,7 @@ import json
 from itertools import pairwise
 
 from unit_operator.builders import running
+from waiting import LIMIT_SECONDS
 
 from collectiverun_operator.cluster.kubernetes_progress import (
     CONCURRENT_READS,
@@ -73,6 +74,13 @@ def play(scene, seconds=30.0):
     return asyncio.run(run())
 
 
+async def settled(progress):
+    """Wait for every read that has begun: a round waits for them a tenth of a second at most."""
+    async with asyncio.timeout(LIMIT_SECONDS):
+        while any(pod.reading for run in progress._runs.values() for pod in run.values()):
+            await asyncio.sleep(0)
+
+
 def test_progress_is_told_by_the_name_of_the_job():
     async def scene(progress, node, clock):
         return await progress.newest("run", [pod(1), pod(2)])
@@ -102,7 +110,7 @@ def test_a_node_that_does_not_answer_holds_nobody_up_and_is_asked_once():
     async def scene(progress, node, clock):
         node.is_stuck = True
         for _ in range(3):
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(LIMIT_SECONDS):
                 assert await progress.newest("run", [pod()]) == {}
             clock.now += 60
         return node.asked
@@ -143,9 +151,11 @@ def test_many_pods_are_read_few_at_once_and_not_more_than_the_bound():
     async def scene(progress, node, clock):
         many = [pod(number) for number in range(3 * int(READS_AT_ONCE))]
         await progress.newest("run", many)
+        await settled(progress)
         assert node.asked == READS_AT_ONCE
         clock.now += 1
         await progress.newest("run", many)
+        await settled(progress)
         assert node.asked == READS_AT_ONCE + READS_PER_SECOND
         return node.most_at_once
 

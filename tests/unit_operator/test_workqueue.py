@@ -6,8 +6,9 @@ import asyncio
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from waiting import LIMIT_SECONDS
 
 from collectiverun_operator.pacing import BackOff, TokenBucket
 from collectiverun_operator.service.workqueue import Schedule, WorkQueue
@@ -137,6 +138,7 @@ STEPS = st.one_of(
 )
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(STEPS, max_size=60))
 def test_whatever_happens_every_key_asked_for_is_taken_afterwards(steps: list[tuple[str, str, int]]) -> None:
     schedule: Schedule[str] = Schedule()
@@ -198,7 +200,7 @@ async def serve_until(
 
     tasks = [asyncio.create_task(queue.serve(call)) for _ in range(workers)]
     try:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(LIMIT_SECONDS):
             while not is_enough():
                 await asyncio.sleep(0.001)
     finally:
