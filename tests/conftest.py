@@ -4,6 +4,11 @@ from collections.abc import Iterator
 
 import pytest
 from cluster.small_cluster import SmallCluster
+from hypothesis import HealthCheck, settings
+
+# On a loaded machine an example may take any time; that says nothing about what is tested.
+settings.register_profile("loaded", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("loaded")
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,7 @@
 """The API server's rules and the operator's own checks say the same of the same runs."""
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from manifests.api_server_model import broken_rules, violations
 from manifests.served_runs import KUBERNETES, SCHEMA, SECRET, VOLUME, a_run, as_served
@@ -153,7 +153,7 @@ def sections(spec, chosen):
 
 
 @pytest.mark.timeout(900)
-@settings(max_examples=600, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=600)
 @given(
     specs(),
     st.sets(

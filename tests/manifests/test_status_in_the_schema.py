@@ -35,7 +35,6 @@ class StatusesAreTaken(Histories):
 StatusesAreTaken.TestCase.settings = settings(
     max_examples=25,
     stateful_step_count=40,
-    deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
 TestStatusesAreTaken = StatusesAreTaken.TestCase

@@ -118,7 +118,6 @@ def go_on(world: SimulatedCluster, now) -> None:
 LateNews.TestCase.settings = settings(
     max_examples=25,
     stateful_step_count=30,
-    deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
 TestLateNews = pytest.mark.timeout(1200)(LateNews.TestCase)

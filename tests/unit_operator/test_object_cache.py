@@ -2,7 +2,7 @@
 
 import tracemalloc
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from unit_operator.builders import KUBERNETES, a_job, a_manifest, a_pod, a_run, disrupted, ended, running
 
@@ -57,7 +57,6 @@ def uids(bodies):
     return [body["metadata"]["uid"] for body in bodies]
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     name=st.sampled_from(sorted(STATUSES)),
     deleted=st.booleans(),

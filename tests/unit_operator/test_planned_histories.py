@@ -247,7 +247,6 @@ def test_a_plan_is_a_function_of_its_arguments():
 Histories.TestCase.settings = settings(
     max_examples=60,
     stateful_step_count=40,
-    deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
 TestHistories = pytest.mark.timeout(1200)(Histories.TestCase)  # twelve seconds of a core of one's own

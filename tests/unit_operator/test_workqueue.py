@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from waiting import LIMIT_SECONDS
 
@@ -138,7 +138,6 @@ STEPS = st.one_of(
 )
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(STEPS, max_size=60))
 def test_whatever_happens_every_key_asked_for_is_taken_afterwards(steps: list[tuple[str, str, int]]) -> None:
     schedule: Schedule[str] = Schedule()

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from unit_trainer.storage_places import SCHEMES, new_storage, place
@@ -61,7 +61,7 @@ def uri(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return place(request.param, tmp_path)
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=100)
 @given(state=st.dictionaries(keys, trees, max_size=4))
 def test_every_state_comes_back_bit_for_bit(state: dict[Any, Any]):
     store = CheckpointStore(STORAGE, place("memory", Path()), attempt=1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from collectiverun_trainer.config import EnvironmentSettings, OnlineDistillationParams
@@ -26,7 +26,6 @@ def test_budget_is_rounded_up_to_whole_rounds_and_shares_follow_each_other() -> 
     assert sources == ["random"] + ["collective"] * 6 + ["expert"] * 3
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(SCHEDULES)
 def test_sources_never_go_back(schedule: Schedule) -> None:
     order = ["random", "collective", "expert"]
@@ -36,7 +35,6 @@ def test_sources_never_go_back(schedule: Schedule) -> None:
     assert abs(places.count(0) - expected) <= 1
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(SCHEDULES)
 def test_every_source_with_two_episodes_is_in_both_parts(schedule: Schedule) -> None:
     held_out = schedule.held_out()

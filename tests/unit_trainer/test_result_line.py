@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from collectiverun_trainer import result
@@ -15,7 +15,6 @@ texts = st.text(max_size=20) | st.builds(
 )
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(message=texts, note=texts)
 def test_any_message_and_note_fit(message: str, note: str):
     whole = PhaseResult(

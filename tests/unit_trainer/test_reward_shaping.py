@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import torch
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch.distributions import Independent, Normal
 
@@ -40,7 +40,6 @@ def test_a_surer_collective_does_not_make_the_bonus_narrower_than_its_floor() ->
     assert bonus(action, mu, sure, 1.0) > 0.9 > bonus(action, mu, sure, MIN_STD)
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     action=st.lists(st.floats(-1.0, 1.0), min_size=4, max_size=4),
     mu=st.lists(st.floats(-1e30, 1e30), min_size=4, max_size=4),
@@ -51,7 +50,6 @@ def test_bonus_stays_within_zero_and_one(action: list[float], mu: list[float], l
     assert 0.0 < rho <= 1.0
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     steps=st.lists(st.integers(0, 50_000), min_size=2, max_size=20),
     success=st.lists(st.floats(0, 1), max_size=5),
