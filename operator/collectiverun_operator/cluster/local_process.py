@@ -164,21 +164,30 @@ def kill_survivors(identity: ProcessIdentity, variable: str, value: str) -> list
     The mark is an environment variable every descendant inherits. Returns the numbers of those killed.
     Raises TimeoutError if one is still there after 30 s of SIGKILL.
     """
-    survivors = [process for process in psutil.process_iter() if _carries(process, variable, value)]
-    if identity.alive() and identity.pid not in [process.pid for process in survivors]:
+    killed: list[int] = []
+    while survivors := _survivors(identity, variable, value):  # one may fork while the others are killed
+        _kill(survivors)
+        killed += [process.pid for process in survivors]
+    return killed
+
+
+def _survivors(identity: ProcessIdentity, variable: str, value: str) -> list[psutil.Process]:
+    marked = [process for process in psutil.process_iter() if _carries(process, variable, value)]
+    if identity.alive() and identity.pid not in [process.pid for process in marked]:
         with suppress(psutil.NoSuchProcess):  # the kernel is ending it just now
-            survivors.append(psutil.Process(identity.pid))
-    for process in survivors:
-        try:
+            marked.append(psutil.Process(identity.pid))
+    return marked
+
+
+def _kill(processes: Sequence[psutil.Process]) -> None:
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
             process.kill()
-        except psutil.NoSuchProcess:
-            continue
-    _, left = psutil.wait_procs(survivors, timeout=_KILL_TIMEOUT_SECONDS)
+    _, left = psutil.wait_procs(processes, timeout=_KILL_TIMEOUT_SECONDS)
     if left:
         raise TimeoutError(
             f"process {left[0].pid} of an earlier driver can't be killed; end it and run again"
         )
-    return [process.pid for process in survivors]
 
 
 def _carries(process: psutil.Process, variable: str, value: str) -> bool:
