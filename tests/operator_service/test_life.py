@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 import pytest
-from cluster.control_plane import NOBODY, ControlPlane
+from cluster.control_plane import ControlPlane
 from cluster.operator_process import COMMAND, OperatorProcess
 from operator_service.conftest import CRD, install_definition
 from operator_service.operators import KOPF
@@ -140,13 +140,6 @@ def test_no_kubeconfig_is_a_sentence(workplace: Workplace, tmp_path: Path) -> No
     code, said = ended(workplace.operator(kubeconfig=tmp_path / "nowhere"))
     assert code == 1
     assert "set KUBECONFIG to a kubeconfig file" in said
-
-
-def test_missing_rights_are_a_sentence(workplace: Workplace, api_server: ControlPlane) -> None:
-    code, said = ended(workplace.operator(kubeconfig=api_server.kubeconfig_of(NOBODY)))
-    assert code == 1
-    assert f"may not list CollectiveRuns in {workplace.namespace}" in said
-    assert "install the chart's roles" in said
 
 
 def test_a_bad_setting_is_a_sentence_and_a_usage_error(workplace: Workplace) -> None:
