@@ -12,6 +12,7 @@ from typing import Any
 from cluster.daemon import Daemon
 from cluster.operator_process import COMMAND, OperatorProcess
 from cluster.ports import free_ports
+from waiting import eventually
 
 KOPF = (str(Path(sys.executable).with_name("kopf")), "run", "-m", "collectiverun_operator.service.handlers")
 CANARY = "canary"
@@ -49,6 +50,14 @@ def last_message(operator: OperatorProcess) -> str:
     """What it said last."""
     last = operator.log.splitlines()[-1]
     return str(json.loads(last)["message"]) if last.startswith("{") else last
+
+
+def ended(operator: OperatorProcess) -> tuple[int | None, str]:
+    """Exit code and last word of an operator that can't start."""
+    operator.daemon.start()
+    eventually(lambda: not operator.daemon.is_running)
+    assert "Traceback" not in operator.log
+    return operator.daemon.returncode, last_message(operator)
 
 
 def log_documents(operator: OperatorProcess) -> list[dict[str, Any]]:

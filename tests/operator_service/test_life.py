@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 
@@ -10,7 +9,7 @@ import pytest
 from cluster.control_plane import ControlPlane
 from cluster.operator_process import COMMAND, OperatorProcess
 from operator_service.conftest import CRD, install_definition
-from operator_service.operators import KOPF
+from operator_service.operators import KOPF, ended
 from operator_service.workplace import Workplace
 from waiting import LIMIT_SECONDS, eventually
 
@@ -36,15 +35,6 @@ def takes_a_run(workplace: Workplace) -> bool:
     workplace.make_run()
     workplace.begin(workplace.pod())
     return bool(eventually(lambda: workplace.state() == "Running"))
-
-
-def ended(operator: OperatorProcess) -> tuple[int | None, str]:
-    """Exit code and last line of an operator that can't start."""
-    operator.daemon.start()
-    eventually(lambda: not operator.daemon.is_running)
-    last = operator.log.splitlines()[-1]
-    assert "Traceback" not in operator.log
-    return operator.daemon.returncode, json.loads(last)["message"] if last.startswith("{") else last
 
 
 def code_after_sigterm(operator: OperatorProcess) -> int | None:
