@@ -7,8 +7,10 @@ from behaviour.runs import a_learning_run, s3_storage
 def test_a_container_out_of_memory_spends_an_application_retry(container_cluster):
     policy = {"retries": {"application": 1, "backoffSeconds": 0}}
     body = a_learning_run("cramped", s3_storage(container_cluster.object_store), runPolicy=policy)
-    # Enough for Python to start, not for what it imports.
-    body["spec"]["phases"]["experts"]["resources"] = {"limits": {"memory": "64Mi"}}
+    # Enough for the trainer's code, not for its networks (a gigabyte for each expert). With less than the
+    # code needs, the kernel may read that from the disk again and again for ever, and kill nothing.
+    body["spec"]["phases"]["experts"]["resources"] = {"limits": {"memory": "512Mi"}}
+    body["spec"]["phases"]["experts"]["params"] |= {"hiddenSizes": [4096] * 4}
     namespace = container_cluster.namespace("memory")
     container_cluster.apply(body, namespace=namespace)
     run = LiveRun(container_cluster, namespace, "cramped")
