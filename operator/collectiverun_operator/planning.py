@@ -23,10 +23,10 @@ from collectiverun_operator.conditions import (
 )
 from collectiverun_operator.errors import Fault
 from collectiverun_operator.figures import with_figures
-from collectiverun_operator.observation import Observed, ObservedJob
+from collectiverun_operator.observation import Observed
 from collectiverun_operator.phases import PHASES, members_of
 from collectiverun_operator.policies import completion, deadlines
-from collectiverun_operator.policies.cleanup import expiry_time, superfluous_jobs
+from collectiverun_operator.policies.cleanup import expiry_time, finished_jobs, stray_jobs
 from collectiverun_operator.policies.retries import take_token
 from collectiverun_operator.policies.suspension import stop_members
 from collectiverun_operator.resource import CollectiveRun
@@ -189,8 +189,10 @@ def _plan_finished(run: CollectiveRun, status: RunStatus, observed: Observed, no
 
 
 def _deletions(run: CollectiveRun, status: RunStatus, observed: Observed) -> Iterator[DeleteJob]:
-    jobs: Iterable[ObservedJob] = superfluous_jobs(status, observed, run.spec.run_policy)
-    return (DeleteJob(run.namespace, job.name, job.uid, job.is_finished) for job in jobs)
+    for job in stray_jobs(status, observed):
+        yield DeleteJob(run.namespace, job.name, job.uid)
+    for job in finished_jobs(status, observed, run.spec.run_policy):
+        yield DeleteJob(run.namespace, job.name, job.uid, is_finished=True)
 
 
 def _times(run: CollectiveRun, status: RunStatus, observed: Observed, now: datetime) -> Iterator[datetime]:

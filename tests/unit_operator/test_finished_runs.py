@@ -4,7 +4,7 @@ import pytest
 from unit_operator.builders import ended, tasks
 from unit_operator.story import Story, created, deleted
 
-from collectiverun_operator.planning import DeleteRun
+from collectiverun_operator.planning import DeleteJob, DeleteRun
 
 
 def test_a_finished_run_creates_nothing_whatever_is_deleted():
@@ -45,6 +45,20 @@ def test_succeeded_jobs_go_when_their_phase_is_done():
     assert len(story.cluster.jobs) == 2
     story.succeed()
     assert [name.split("-")[1] for name in story.cluster.jobs] == ["encode"]
+
+
+def test_nobody_waits_for_the_deletion_of_a_job_whose_pod_succeeded():
+    story = Story().settle().start()
+    story.cluster.succeed(story.pods("Running")[0])  # the Job controller has not called the Job complete yet
+    deletions = [action for action in story.plan().actions if isinstance(action, DeleteJob)]
+    assert [action.is_finished for action in deletions] == [True]
+
+
+def test_the_deletion_of_a_job_that_still_runs_waits_for_its_pod():
+    story = Story().settle().start()
+    story.body["spec"]["suspend"] = True
+    deletions = [action for action in story.plan().actions if isinstance(action, DeleteJob)]
+    assert [action.is_finished for action in deletions] == [False]
 
 
 def test_succeeded_jobs_stay_if_asked_to():

@@ -10,24 +10,35 @@ from collectiverun_operator.specification.run import RunPolicy
 from collectiverun_operator.status import MemberStatus, RunStatus
 
 
-def superfluous_jobs(status: RunStatus, observed: Observed, policy: RunPolicy) -> Iterator[ObservedJob]:
-    """Jobs to delete: all that could still run and are nobody's attempt, and succeeded ones of a done phase.
+def finished_jobs(status: RunStatus, observed: Observed, policy: RunPolicy) -> Iterator[ObservedJob]:
+    """Jobs of which nothing runs and nobody needs the record: the succeeded ones of a phase that is done.
 
-    Failed Jobs stay as evidence until the run goes. A Job of a member the status does not know is not ours to
-    judge, and stays.
+    Failed Jobs stay as evidence until the run goes.
     """
-    members = {(phase, member.name): member for phase, member in status.members()}
     done = {phase.name for phase in status.phases if phase.is_done}
+    if policy.cleanup.succeeded_jobs == "Retain":
+        return
+    for member, seen, job in _standing_jobs(status, observed):
+        if seen.is_over and seen.key.phase in done and _is_winner(member, seen):
+            yield job
+
+
+def stray_jobs(status: RunStatus, observed: Observed) -> Iterator[ObservedJob]:
+    """Jobs that could still run and are nobody's attempt."""
+    for member, seen, job in _standing_jobs(status, observed):
+        if not seen.is_over and not _is_current(member, seen, job):
+            yield job
+
+
+def _standing_jobs(
+    status: RunStatus, observed: Observed
+) -> Iterator[tuple[MemberStatus, ObservedAttempt, ObservedJob]]:
+    """Each Job nobody deleted yet, of a member the status knows; any other is not ours to judge."""
+    members = {(phase, member.name): member for phase, member in status.members()}
     for key, seen in sorted(observed.attempts.items()):
         member = members.get((key.phase, key.member))
-        if seen.job is None or seen.job.is_terminating or member is None:
-            continue
-        if seen.is_over:
-            is_kept = policy.cleanup.succeeded_jobs == "Retain" or key.phase not in done
-            if _is_winner(member, seen) and not is_kept:
-                yield seen.job
-        elif not _is_current(member, seen, seen.job):
-            yield seen.job
+        if seen.job is not None and not seen.job.is_terminating and member is not None:
+            yield member, seen, seen.job
 
 
 def expiry_time(status: RunStatus, policy: RunPolicy) -> datetime | None:
