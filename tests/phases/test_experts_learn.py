@@ -24,7 +24,7 @@ PARAMS = {
 
 
 def test_an_expert_learns_to_close_the_drawer() -> None:
-    """At least 16 of 20 goals, held at the end of the episode too; untrained it hardly ever succeeds."""
+    """At least 16 of 20 goals, held at the end of the episode too; what it began with hardly ever does."""
     run = SmallRun(tasks=(TASK,), params={"experts": PARAMS})
     settings = EnvironmentSettings(horizon_env_steps=200, action_repeat=2, goals=20)
     order = run.order("experts").model_copy(update={"environment": settings})

@@ -65,9 +65,11 @@ def test_the_artifact_has_what_other_phases_and_the_report_read(published: Publi
 
 def test_the_encoder_learns_to_tell_tasks_apart(published: Published) -> None:
     document = opened(*published).read_json("quality.json")
-    learned = figure(document, "figures", "kNN task accuracy")
+    learned, untrained = (figure(document, part, "kNN task accuracy") for part in ("figures", "untrained"))
     assert learned["chance"] == pytest.approx(1 / 3)
-    assert learned["value"] >= 0.95
+    # Processors round differently, so this must hold for other seeds too. The scenes of tasks differ: even
+    # an untrained encoder tells many episodes apart.
+    assert learned["value"] >= max(0.9, untrained["value"])
     for name in ("silhouette", "distance between tasks"):
         assert figure(document, "figures", name)["value"] > figure(document, "untrained", name)["value"] + 0.2
 
