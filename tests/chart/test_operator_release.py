@@ -133,7 +133,7 @@ def test_running_jobs_go_on_through_upgrade_uninstall_and_a_new_installation(ins
     third = installation.running_pod(run=run, phase="onlineDistillation")
     members = installation.cluster.wait_for("three Pods in the status", lambda: started(installation, run, 3))
     assert members == [(1, pod["metadata"]["uid"]) for pod in (first, second, third)]
-    assert installation.status(run)["state"] == "Running"
+    installation.wait_for_state(run, "Running")
 
 
 def started(installation, run, count):

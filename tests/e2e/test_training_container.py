@@ -119,7 +119,7 @@ def test_the_chart_s_own_test_passes_and_an_upgrade_leaves_the_training_pod_alon
     pod = training.wait_for_pod(1)
     assert pod["metadata"]["uid"] == trainer
     assert pod["status"]["containerStatuses"][0]["restartCount"] == 0
-    assert training.status["state"] == "Running"
+    training.wait_for_state("Running")
 
 
 def test_sigterm_ends_training_at_a_checkpoint_and_the_next_attempt_goes_on_there(training):
