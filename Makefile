@@ -5,10 +5,12 @@ BIN   := $(VENV)/bin
 STAMP := $(VENV)/installed
 RUN   ?= examples/01-quickstart.yaml
 CLUSTER ?= .cache/cluster
+# What of a cluster's programs is wanted; servers that a person names are not built.
+PROGRAMS = $(if $(KUBEBUILDER_ASSETS),,kubernetes etcd) kueue
 
 .DEFAULT_GOAL := help
-.PHONY: help system install demo test lint format types imports manifests manifests-check control-plane unit e2e \
-	cluster cluster-stop cluster-demo object-store object-store-stop constraints clean
+.PHONY: help system install programs images set-up demo test lint format types imports manifests manifests-check \
+	unit e2e cluster cluster-stop cluster-demo object-store object-store-stop constraints clean
 
 help: ## List the targets
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -18,18 +20,26 @@ system: ## Install the system libraries headless rendering needs (Debian)
 
 install: $(STAMP) ## Make .venv with everything in it
 
-$(STAMP): pyproject.toml constraints.txt .ci/system-packages
+$(STAMP): pyproject.toml constraints.txt .ci/system-packages .ci/python-environment
 	@bash .ci/system-packages >&2
-	@echo >&2 "Installing into $(VENV) (a minute or two; about 1.5 GB on disk)"
-	@test -x $(BIN)/python || python3 -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
-	@$(BIN)/python -m pip install --quiet -c constraints.txt --group test --group lint -e '.[operator,trainer]'
+	@bash .ci/python-environment $(VENV)
 	@touch $@
+
+programs: ## Build, once, what a local cluster is made of: Kubernetes, etcd, Kueue
+	@PYTHONPATH=tests python3 -m cluster.building $(PROGRAMS)
+
+images: $(STAMP) ## Build both images, and the containerd that runs them (root, Debian)
+	@bash tests/e2e/prepare
+
+set-up: ## Fetch and build all of this side by side: .venv, programs, images
+	@$(MAKE) --no-print-directory --jobs=3 install programs images
 
 demo: $(STAMP) ## Run examples/01-quickstart.yaml through all phases on this machine
 	@$(BIN)/collectiverun run -f $(RUN)
 
-test: lint types imports manifests-check unit ## Everything that can run without a GPU, on a real API server too
+test: ## Everything that can run without a GPU, on a real API server too
+	@$(MAKE) --no-print-directory --jobs=2 install programs
+	@$(MAKE) --no-print-directory lint types imports manifests-check unit
 
 lint: $(STAMP)
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
@@ -49,23 +59,20 @@ manifests: $(STAMP) ## Write the CRD, the chart's copy of it and the API referen
 manifests-check: $(STAMP)
 	@$(BIN)/python -m collectiverun_operator.manifests --check
 
-control-plane: $(STAMP) ## Find, or build once and keep, etcd, kube-apiserver and the like; kubectl and helm
-	@PYTHONPATH=tests $(BIN)/python -m cluster tools >/dev/null
-
-unit: control-plane ## Tests alone; ARGS picks some: make unit ARGS=tests/unit_trainer
+unit: $(STAMP) programs ## Tests alone; ARGS picks some: make unit ARGS=tests/unit_trainer
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist worksteal --ignore=tests/e2e $(ARGS)
 
-e2e: control-plane ## Both images, built and run in a real node with containerd (root, Debian)
-	@bash tests/e2e/prepare
+e2e: $(STAMP) programs images ## Both images, built and run in a real node with containerd (root, Debian)
 	@$(BIN)/python -m pytest -q tests/e2e
 
-cluster: control-plane ## Leave a cluster running on this machine and print how to reach it
-	@PYTHONPATH=tests $(BIN)/python -m cluster up $(CLUSTER)
+cluster cluster-demo: PROGRAMS = $(if $(KUBEBUILDER_ASSETS),,kubernetes etcd) $(if $(KUEUE),kueue)
+cluster: $(STAMP) programs ## Leave a cluster running on this machine and print how to reach it; KUEUE=1: with Kueue
+	@PYTHONPATH=tests $(BIN)/python -m cluster up $(CLUSTER) $(if $(KUEUE),--kueue)
 
 cluster-stop: $(STAMP) ## Stop it
 	@PYTHONPATH=tests $(BIN)/python -m cluster down $(CLUSTER)
 
-cluster-demo: control-plane ## Chart, quickstart and S3 on that cluster, watched until Complete
+cluster-demo: $(STAMP) programs ## Chart, quickstart and S3 on that cluster, watched until Complete
 	@PYTHONPATH=tests $(BIN)/python -m cluster demo $(CLUSTER)
 
 object-store: $(STAMP) ## Leave a local S3 server running and print how to reach it

@@ -166,11 +166,11 @@ async def finish(people: Crowd, runs: int) -> None:
 
 def heading() -> str:
     """Machine and versions."""
-    server = control_plane_binaries().minor_version
+    server = control_plane_binaries().version
     packages = ", ".join(f"{package} {version(package)}" for package in PACKAGES)
     machine = f"{len(os.sched_getaffinity(0))} cores ({platform.machine()}) for operator and cluster together"
     load = f"load {os.getloadavg()[0]:.1f} at the end"
-    return f"{machine}, {load}; Kubernetes 1.{server}, Python {platform.python_version()}, {packages}"
+    return f"{machine}, {load}; Kubernetes {server}, Python {platform.python_version()}, {packages}"
 
 
 def table(measured: Measured) -> str:

@@ -14,7 +14,8 @@ from chart.rendering import REPOSITORY, render
 from chart.test_dashboard import families
 from chart.test_permissions import GRANTED
 from chart.test_values import paths_in, values
-from cluster.client_tools import helm, kubectl
+from cluster.binaries import kubectl
+from cluster.helm_program import helm
 from cluster.kubelet.faults import ANNOTATION
 from cluster.small_cluster import SmallCluster
 

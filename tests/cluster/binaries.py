@@ -1,27 +1,21 @@
-"""Where a control plane's binaries come from.
+"""Where the programs of a control plane and its node come from.
 
-In this order: the folder `KUBEBUILDER_ASSETS` (the convention of Go projects), PATH, the user's cache, and
-else they are built from Debian's source package into the cache, once.
+The folder `KUBEBUILDER_ASSETS` if that is set (the convention of Go projects), else the user's cache, into
+which they are built once (`building.py`).
 """
 
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-import platformdirs
-from filelock import FileLock
+from cluster import building
+from cluster.building import BuildError
 
-CACHE = platformdirs.user_cache_path("collectiverun")
-BUILT = CACHE / "kubernetes-1.20.2"
 SERVERS = ("kube-apiserver", "kube-controller-manager", "kube-scheduler")
-CONTROL_PLANE = ("etcd", *SERVERS)
 _ASSETS = "KUBEBUILDER_ASSETS"
-_SCRIPT = Path(__file__).with_name("build_kubernetes.sh")
 
 
 class MissingBinaryError(RuntimeError):
@@ -51,64 +45,60 @@ class Binaries:
         return self.servers / "kube-scheduler"
 
     @property
-    def minor_version(self) -> int:
-        """20 of v1.20.2."""
+    def version(self) -> str:
+        """Such as v1.37.2."""
         said = subprocess.run([self.api_server, "--version"], capture_output=True, text=True, check=True)
-        return int(said.stdout.split("v", 1)[1].split(".")[1])
+        return said.stdout.split()[-1]
 
 
 def control_plane_binaries() -> Binaries:
     """The binaries; MissingBinaryError says what to do where there are none."""
-    return _named() or _on_path() or _built()
+    named = _named()
+    if named is None:
+        servers, etcd = _built("kubernetes", "etcd")
+        return Binaries(etcd / "etcd", servers)
+    missing = [name for name in ("etcd", *SERVERS) if not (named / name).exists()]
+    if missing:
+        raise MissingBinaryError(
+            f"{_ASSETS}={named} has no {', '.join(missing)} (envtest ships etcd, kube-apiserver and kubectl"
+            " only): put them there, of the same release, or unset it to have all of them built."
+        )
+    return Binaries(named / "etcd", named)
+
+
+def kubectl() -> Path:
+    """The program kubectl, of the servers' release."""
+    return _server_or_built("kubectl")
 
 
 def kubelet_binary() -> Path:
     """The kubelet, for a node with real containers."""
+    return _server_or_built("kubelet")
+
+
+def containerd_folder() -> Path:
+    """The folder with containerd, ctr and the shim."""
+    return _built("containerd")[0]
+
+
+def kueue_folder() -> Path:
+    """The folder with Kueue's manager, its definitions and webhooks."""
+    return _built("kueue")[0]
+
+
+def _named() -> Path | None:
     named = os.environ.get(_ASSETS)
-    places = [Path(named)] if named else []
-    found = next((place / "kubelet" for place in (*places, BUILT) if (place / "kubelet").exists()), None)
-    return found or _build() / "kubelet"
+    return Path(named) if named else None
 
 
-def _named() -> Binaries | None:
-    named = os.environ.get(_ASSETS)
-    if not named:
-        return None
-    folder = Path(named)
-    missing = [name for name in SERVERS if not (folder / name).exists()]
-    if missing:
-        raise MissingBinaryError(
-            f"{_ASSETS}={named} has no {', '.join(missing)}: put them there, or unset it to have them built."
-        )
-    return Binaries(_etcd(folder), folder)
+def _server_or_built(name: str) -> Path:
+    named = _named()
+    is_named = named is not None and (named / name).exists()
+    return (named if is_named and named else _built("kubernetes")[0]) / name
 
 
-def _on_path() -> Binaries | None:
-    found = shutil.which("kube-apiserver")
-    folder = Path(found).parent if found else None
-    if folder is None or not all((folder / name).exists() for name in SERVERS):
-        return None
-    return Binaries(_etcd(folder), folder)
-
-
-def _built() -> Binaries:
-    folder = BUILT if BUILT.exists() else _build()
-    return Binaries(folder / "etcd", folder)
-
-
-def _etcd(folder: Path) -> Path:
-    found = folder / "etcd" if (folder / "etcd").exists() else shutil.which("etcd")
-    if not found:
-        raise MissingBinaryError(f"No etcd in {folder} nor on PATH: install it (on Debian: etcd-server).")
-    return Path(found)
-
-
-def _build() -> Path:
-    """Build into the cache; of several processes one builds and the others wait."""
-    CACHE.mkdir(parents=True, exist_ok=True)
-    with FileLock(CACHE / "kubernetes.lock"):
-        if not BUILT.exists():
-            outcome = subprocess.run(["bash", _SCRIPT, BUILT], stdout=sys.stderr)
-            if outcome.returncode:
-                raise MissingBinaryError("The control plane's binaries could not be built; see above why.")
-    return BUILT
+def _built(*modules: str) -> list[Path]:
+    try:
+        return building.built(*modules)
+    except BuildError as error:
+        raise MissingBinaryError(str(error)) from None

@@ -7,7 +7,8 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-from cluster.client_tools import helm, kubectl
+from cluster.binaries import kubectl
+from cluster.helm_program import helm
 
 
 class CommandError(subprocess.CalledProcessError):

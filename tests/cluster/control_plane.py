@@ -179,15 +179,15 @@ class ControlPlane:
 
     def _make_daemons(self) -> list[Daemon]:
         binaries = control_plane_binaries()
-        minor, folder, certificates = binaries.minor_version, self.folder, self.certificates
+        folder, certificates = self.folder, self.certificates
         etcd = server_flags.etcd_flags(folder / "etcd", self._etcd_url, self._peer_url)
         api_server = server_flags.api_server_flags(
-            folder, certificates, self._etcd_url, self._port, self.address, minor
+            folder, certificates, self._etcd_url, self._port, self.address
         )
         controllers = server_flags.controller_manager_flags(
-            self.kubeconfig_of(CONTROLLER_MANAGER), certificates, self._controllers_port, minor
+            self.kubeconfig_of(CONTROLLER_MANAGER), certificates, self._controllers_port
         )
-        scheduler = server_flags.scheduler_flags(self.kubeconfig_of(SCHEDULER), self._scheduler_port, minor)
+        scheduler = server_flags.scheduler_flags(self.kubeconfig_of(SCHEDULER), self._scheduler_port)
         commands = (
             [binaries.etcd, *etcd],
             [binaries.api_server, *api_server],

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from cluster.client_tools import kubectl
+from cluster.binaries import kubectl
 from cluster.example_run import QUICKSTART, example_run
 from cluster.operator_process import CHART
 from cluster.small_cluster import SECRET, SmallCluster

@@ -1,4 +1,4 @@
-"""Command lines of the control plane's servers, for the built 1.20 and for newer ones a person brings."""
+"""Command lines of the control plane's servers."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ CONTROLLERS = (
     "root-ca-cert-publisher",
     "serviceaccount",
     "serviceaccount-token",
+    "taint-eviction-controller",
     "ttl-after-finished",
 )
 # A lost node is noticed in half a minute here, and its Pods go soon after: while another node is well, for
@@ -53,7 +54,7 @@ def etcd_flags(data: Path, client_url: str, peer_url: str) -> list[str]:
 
 
 def api_server_flags(
-    folder: Path, certificates: Certificates, etcd_url: str, port: int, address: str, minor_version: int
+    folder: Path, certificates: Certificates, etcd_url: str, port: int, address: str
 ) -> list[str]:
     """The API server: static tokens, RBAC, an audit log."""
     url = f"https://{address}:{port}"
@@ -88,17 +89,14 @@ def api_server_flags(
             "audit-log-path": folder / "audit.log",
             "audit-log-maxsize": 1000,
         }
-        | _ttl_gate(minor_version)
     )
 
 
-def controller_manager_flags(
-    kubeconfig: Path, certificates: Certificates, port: int, minor_version: int
-) -> list[str]:
+def controller_manager_flags(kubeconfig: Path, certificates: Certificates, port: int) -> list[str]:
     """The controllers a run meets: Jobs, garbage collection, node loss, time to live, Deployments."""
     return _flags(
         {
-            **_component(kubeconfig, port, minor_version),
+            **_component(kubeconfig, port),
             "service-account-private-key-file": certificates.service_account_key,
             "root-ca-file": certificates.authority,
             "use-service-account-credentials": "false",
@@ -106,17 +104,15 @@ def controller_manager_flags(
             "concurrent-gc-syncs": 20,
             **_NODE_LOSS,
         }
-        | _ttl_gate(minor_version)
     )
 
 
-def scheduler_flags(kubeconfig: Path, port: int, minor_version: int) -> list[str]:
+def scheduler_flags(kubeconfig: Path, port: int) -> list[str]:
     """The scheduler: what does not fit is really Unschedulable."""
-    return _flags(_component(kubeconfig, port, minor_version))
+    return _flags(_component(kubeconfig, port))
 
 
-def _component(kubeconfig: Path, port: int, minor_version: int) -> dict[str, object]:
-    insecure_port = {"port": 0} if minor_version < 24 else {}
+def _component(kubeconfig: Path, port: int) -> dict[str, object]:
     return {
         "kubeconfig": kubeconfig,
         "leader-elect": "false",
@@ -126,12 +122,7 @@ def _component(kubeconfig: Path, port: int, minor_version: int) -> dict[str, obj
         "authentication-skip-lookup": "true",
         "kube-api-qps": 500,
         "kube-api-burst": 1000,
-        **insecure_port,
     }
-
-
-def _ttl_gate(minor_version: int) -> dict[str, object]:
-    return {"feature-gates": "TTLAfterFinished=true"} if minor_version < 21 else {}
 
 
 def _flags(options: dict[str, object]) -> list[str]:

@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 import pytest
-from cluster.client_tools import kubectl
+from cluster.binaries import kubectl
 from cluster.kubelet.faults import ANNOTATION
 from cluster.pods import a_pod
 from cluster.small_cluster import SECRET

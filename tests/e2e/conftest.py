@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from cluster import binaries, client_tools
+from cluster import binaries
 from cluster.commands import CommandError
+from cluster.helm_program import helm
 from e2e import own_network
 from e2e.container_cluster import RELEASE, SYSTEM, ContainerCluster
 from e2e.image_import import LOCK
@@ -29,7 +30,7 @@ def container_cluster(
 ) -> Iterator[ContainerCluster]:
     """The cluster, with the chart installed."""
     # What may have to be fetched must be there before the network is left.
-    for provide in (binaries.control_plane_binaries, binaries.kubelet_binary, client_tools.kubectl):
+    for provide in (binaries.control_plane_binaries, binaries.kubelet_binary, helm):
         provide()
     cluster = ContainerCluster(tmp_path_factory.mktemp("containers"))
     with FileLock(LOCK):  # the imported images serve one node at a time

