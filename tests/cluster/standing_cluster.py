@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import shutil
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
+import psutil
 from cluster.daemon import ProcessRecord, stop_all
+from cluster.kueue import Kueue
 from cluster.object_store import ObjectStore
 from cluster.small_cluster import SmallCluster
 
 _RECORD = "cluster.json"
+_KUEUE = "kueue"
+Record = dict[str, Any]
 
 
 class StandingClusterError(RuntimeError):
@@ -29,13 +36,8 @@ def start(folder: Path) -> SmallCluster:
     except BaseException:
         cluster.stop()
         raise
-    record = {
-        "processes": [record.document() for record in cluster.records],
-        "objectStore": asdict(cluster.object_store),
-    }
-    path = folder / _RECORD
-    path.touch(mode=0o600)  # it holds the keys
-    path.write_text(json.dumps(record))
+    processes = [record.document() for record in cluster.records]
+    _write(folder, {"processes": processes, "objectStore": asdict(cluster.object_store)})
     return cluster
 
 
@@ -49,6 +51,27 @@ def find(folder: Path) -> SmallCluster | None:
     return cluster
 
 
+def add_kueue(folder: Path) -> None:
+    """Start Kueue beside the cluster that runs in the folder, to stay as long."""
+    cluster, record = find(folder), _read(folder)
+    assert cluster is not None and record is not None, f"no cluster runs in {folder}"
+    _end_unrecorded(folder / _KUEUE)
+    kueue = Kueue(cluster.control_plane, folder / _KUEUE, outlive=True)
+    try:
+        kueue.start()
+    except BaseException:
+        kueue.kill()
+        raise
+    record["processes"].append(kueue.record.document())
+    _write(folder, record)
+
+
+def has_kueue(folder: Path) -> bool:
+    """Whether the cluster that runs in the folder has Kueue."""
+    record = _read(folder)
+    return record is not None and any(process.name == _KUEUE for process in _processes(record))
+
+
 def remove(folder: Path) -> bool:
     """End what runs in the folder, or is left there, and remove it. Returns whether there was anything."""
     if not folder.exists() or not any(folder.iterdir()):
@@ -58,14 +81,41 @@ def remove(folder: Path) -> bool:
         raise StandingClusterError(f"{folder} is no cluster's: name an empty folder.")
     if record is not None:
         stop_all(_processes(record))
+    _end_unrecorded(folder)
     shutil.rmtree(folder)
     return True
 
 
-def _read(folder: Path) -> dict[str, dict[str, object]] | None:
+def _end_unrecorded(folder: Path) -> None:
+    """End servers whose start was killed before they were written down: by the files that they are given."""
+    given = re.compile(rf"(-{{1,2}}[\w.-]+=)?{re.escape(str(folder))}/")
+    stop_all(
+        [
+            ProcessRecord(process.info["name"], process.pid, process.info["create_time"])
+            for process in psutil.process_iter(["name", "cmdline", "create_time"])
+            if any(map(given.match, process.info["cmdline"] or [])) and _is_server(process.pid)
+        ]
+    )
+
+
+def _is_server(pid: int) -> bool:
+    """As a person's look into a file there is not: each server leads a session."""
+    try:
+        return os.getsid(pid) == pid
+    except ProcessLookupError:
+        return False
+
+
+def _read(folder: Path) -> Record | None:
     path = folder / _RECORD
     return json.loads(path.read_text()) if path.exists() else None
 
 
-def _processes(record: dict[str, dict[str, object]]) -> list[ProcessRecord]:
+def _write(folder: Path, record: Record) -> None:
+    path = folder / _RECORD
+    path.touch(mode=0o600)  # it holds the keys
+    path.write_text(json.dumps(record))
+
+
+def _processes(record: Record) -> list[ProcessRecord]:
     return [ProcessRecord(**process) for process in record["processes"]]

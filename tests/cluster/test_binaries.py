@@ -47,7 +47,7 @@ def hello(cache, monkeypatch, tmp_path):
     (module / "go.mod").write_text(GO_MOD)
     (module / "cmd" / "hello" / "main.go").write_text(HELLO)
     monkeypatch.setattr(building, "MODULES", tmp_path / "modules")
-    recipe = Recipe("rsc.io/quote", stamps={"main.version": "v{release}"}, renamed={"hello": "greeter"})
+    recipe = Recipe("rsc.io/quote", 1, stamps={"main.version": "v{release}"}, renamed={"hello": "greeter"})
     monkeypatch.setitem(building.RECIPES, "hello", recipe)
     return module
 

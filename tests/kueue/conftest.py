@@ -1,0 +1,23 @@
+"""A cluster with Kueue, and in it a namespace with an operator and Pods that end as a test says."""
+
+from collections.abc import Iterator
+
+import pytest
+from behaviour.place import Place
+from cluster.kueue import Kueue
+from cluster.small_cluster import SmallCluster
+
+
+@pytest.fixture(scope="session")
+def kueue_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmallCluster]:
+    """Not the one of all tests: Kueue is asked about every Job, and without an answer none can be made."""
+    folder = tmp_path_factory.mktemp("kueue-cluster")
+    with SmallCluster(folder) as cluster, Kueue(cluster.control_plane, folder / "kueue"):
+        yield cluster
+
+
+@pytest.fixture(scope="session")
+def place(kueue_cluster: SmallCluster) -> Iterator[Place]:
+    found = Place(kueue_cluster, kueue_cluster.namespace("kueue"))
+    yield found
+    found.operator.stop()

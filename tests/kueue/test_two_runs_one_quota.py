@@ -1,0 +1,92 @@
+"""Two runs in a queue with room for one Job: what one holds the other waits for, and both end Complete."""
+
+import pytest
+from behaviour.live_run import FAULT, WAIT_SECONDS
+from cluster import kueue_queues
+from cluster.kueue_objects import PRIORITY_LABEL, QUEUE_LABEL
+from waiting import eventually
+
+# Every wait of a test may take long on a busy machine, and the first one starts the cluster.
+pytestmark = pytest.mark.timeout(1800)
+QUEUE, URGENT, BACKGROUND = "one-at-a-time", "urgent", "background"
+NO_ROOM = "insufficient unused quota for pods in flavor one-at-a-time, 1 more needed"
+
+
+@pytest.fixture
+def queue(place):
+    objects = [*kueue_queues.shared(QUEUE, jobs=1), kueue_queues.local(QUEUE, QUEUE)]
+    priorities = [kueue_queues.priority(URGENT, 1000), kueue_queues.priority(BACKGROUND, 10)]
+    place.cluster.apply(*objects, *priorities, namespace=place.namespace)
+
+
+def queued_run(place, name, priority):
+    body = place.mimicked(name)
+    body["metadata"]["labels"] = {QUEUE_LABEL: QUEUE, PRIORITY_LABEL: priority}
+    return place.apply(body)
+
+
+def unfinished_job(run):
+    (job,) = [job for job in run.jobs() if not job["status"].get("succeeded")]
+    return job
+
+
+def quota_of(run):
+    """What Kueue says about quota for the run's Job that has not ended; nothing before it has looked."""
+    job = unfinished_job(run)["metadata"]["uid"]
+    workloads = run.cluster.get("workloads", "--namespace", run.namespace)["items"]
+    (status,) = [w.get("status", {}) for w in workloads if w["metadata"]["ownerReferences"][0]["uid"] == job]
+    conditions = [entry for entry in status.get("conditions", []) if entry["type"] == "QuotaReserved"]
+    return conditions[0] if conditions else {"status": "", "message": ""}
+
+
+def assert_held(run):
+    assert run.printed()["STATE"] == "Queued"
+    assert run.condition("Queued") == ("True", "WaitingForQuota")
+    assert run.condition("Running") == ("False", "NotStarted")
+    assert unfinished_job(run)["spec"]["suspend"]
+    assert run.running_pods() == []
+    run.wait_until(lambda: NO_ROOM in quota_of(run)["message"], NO_ROOM)
+    assert quota_of(run)["status"] == "False"
+
+
+def assert_at_work(run):
+    assert run.printed()["STATE"] == "Running"
+    assert run.condition("Queued") == ("False", "NotQueued")
+    assert run.condition("Running") == ("True", "PhaseActive")
+    assert not unfinished_job(run)["spec"]["suspend"]
+    assert len(run.running_pods()) == 1
+
+
+def finish_in_turn(place, *runs):
+    """Let each Pod that runs succeed, whosever turn it is, until all runs are Complete."""
+
+    def all_complete():
+        for run in runs:
+            for pod in run.pods():
+                if pod["status"].get("phase") == "Running" and FAULT in pod["metadata"]["annotations"]:
+                    place.succeed(pod)
+        return all(run.status["state"] == "Complete" for run in runs)
+
+    eventually(all_complete, lambda: f"all Complete: {[run.status for run in runs]}", WAIT_SECONDS)
+
+
+def test_a_run_waits_while_another_has_the_quota_and_both_are_complete_in_the_end(place, queue):
+    first = queued_run(place, "overnight", BACKGROUND)
+    pod = first.wait_for_pod(1)
+    first.wait_for_state("Running")
+    second = queued_run(place, "before-the-visit", URGENT)
+    second.wait_for_state("Queued")
+    assert_held(second)
+    assert_at_work(first)
+    # Quota is asked for phase by phase: what comes next of the first waits for the second in turn.
+    place.succeed(pod)
+    second.wait_for_state("Running")
+    first.wait_for_state("Queued")
+    assert_held(first)
+    assert_at_work(second)
+    finish_in_turn(place, first, second)
+    for run in (first, second):
+        assert (run.printed()["STATE"], run.printed()["PROGRESS"]) == ("Complete", "4/4")
+        assert run.condition("Complete") == ("True", "AllPhasesSucceeded")
+        assert run.condition("Queued") == ("False", "NotQueued")
+        assert run.status["retries"] == 0
