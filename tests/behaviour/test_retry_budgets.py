@@ -35,7 +35,8 @@ def test_an_exit_1_and_a_kill_for_memory_spend_an_application_retry_each(place):
 
 
 def test_a_pod_evicted_or_its_node_lost_ten_times_spends_no_application_retry(place):
-    policy = {"retries": QUICK | {"application": 0, "infrastructure": 10}}
+    # What hangs on a lost node is waited for until its grace is over, and then some.
+    policy = {"retries": QUICK | {"application": 0, "infrastructure": 10}, "terminationGracePeriodSeconds": 1}
     run = place.apply(place.mimicked_and_lost_with_its_node("unlucky", runPolicy=policy))
     for attempt in range(1, 10):
         run.fault(run.wait_for_pod(attempt), "evict")

@@ -7,14 +7,16 @@ import shutil
 import subprocess
 
 import pytest
+import yaml
 from behaviour.runs import a_scripted_run, s3_storage
 from chart.cluster_commands import ChartCommands
 from chart.health_page import health_page
-from chart.rendering import REPOSITORY, render
+from chart.rendering import CHART, REPOSITORY, render
 from chart.test_dashboard import families
 from chart.test_permissions import GRANTED
 from chart.test_values import paths_in, values
 from cluster.binaries import kubectl
+from cluster.building import release
 from cluster.helm_program import helm
 from cluster.kubelet.faults import ANNOTATION
 from cluster.small_cluster import SmallCluster
@@ -124,3 +126,10 @@ def test_every_value_it_names_is_one_of_the_chart():
     named = {name for name in re.findall(r"`([a-z]\w*(?:\.\w+)+)", text()) if name.split(".")[0] in tops}
     assert len(named) > 5
     assert named - known == set()
+
+
+def test_the_releases_of_kubernetes_it_names_are_those_of_the_chart_and_of_the_tests():
+    chart = yaml.safe_load((CHART / "Chart.yaml").read_text())
+    (needed,) = re.findall(r"^\| Kubernetes \| (\d+\.\d+) or newer", text(), re.MULTILINE)
+    assert chart["kubeVersion"] == f">={needed}.0-0"
+    assert f"Tested on {release('kubernetes')} with every change" in text()

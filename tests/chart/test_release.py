@@ -102,7 +102,7 @@ def test_two_namespaced_releases_share_one_definition_and_stay_apart(clients, na
 
 def test_full_rights_in_one_namespace_are_enough_for_a_namespaced_release(clients, namespace):
     owner = f"owner-of-{namespace}"
-    clients.kubectl("create", "--validate=false", "--filename", str(CRD_FILE))  # a server before 1.25
+    clients.kubectl("create", "--filename", str(CRD_FILE))
     clients.kubectl("create", "role", "owner", "--verb=*", "--resource=*.*", "--namespace", namespace)
     clients.kubectl(
         "create", "rolebinding", "owner", "--role=owner", f"--user={owner}", "--namespace", namespace

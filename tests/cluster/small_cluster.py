@@ -210,8 +210,8 @@ class SmallCluster:
         return node
 
     def install_definition(self) -> None:
-        """Install the CRD; rules that this server does not know are left out by it."""
-        self.kubectl("apply", "--validate=false", "--filename", str(CRD))
+        """Install the CRD."""
+        self.kubectl("apply", "--filename", str(CRD))
         wait_until_established(self.kubectl)
 
     def _wait_for_node(self, name: str) -> None:

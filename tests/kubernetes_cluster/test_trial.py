@@ -13,7 +13,10 @@ from collectiverun_operator.trial_jobs import trial_jobs
 
 REFUSED = {
     "an unknown operator": ({"tolerations": [{"key": "a", "operator": "Nope"}]}, "tolerations[0].operator"),
-    "a wrong type": ({"nodeSelector": "gpu"}, "NodeSelector"),
+    "a wrong type": (
+        {"nodeSelector": "gpu"},
+        "cannot unmarshal string into Go struct field PodSpec.spec.template",
+    ),
     "a volume that is not there": (
         {"containers": [{"name": "trainer", "volumeMounts": [{"name": "data", "mountPath": "/data"}]}]},
         'volumeMounts[0].name: Not found: "data"',

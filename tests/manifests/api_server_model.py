@@ -5,8 +5,10 @@ For properties over thousands of documents. `test_on_an_api_server.py` shows tha
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -71,16 +73,39 @@ def violations(schema: JSONObject, value: Any, path: str = "") -> list[str]:
     return found
 
 
-def broken_rules(schema: JSONObject, run: JSONObject, before: JSONObject | None = None) -> list[str]:
-    """Messages of the CEL rules that a run breaks, as a change of `before` if that is given."""
+@dataclass(frozen=True)
+class Refusal:
+    """A CEL rule that was broken: the field and the sentence it tells."""
+
+    rule: str
+    field: str
+    sentence: str
+
+    def __str__(self) -> str:
+        return f"{self.field}: {self.sentence}"
+
+
+def broken_rules(schema: JSONObject, run: JSONObject, before: JSONObject | None = None) -> list[Refusal]:
+    """The CEL rules that a run breaks, as a change of `before` if that is given."""
     new = _typed(schema, with_defaults(schema, run))
     old = None if before is None else _typed(schema, with_defaults(schema, before))
+    at = cache(lambda path: _Place(_value(new, path), _value(old, path)))
     return [
-        rule["message"]
-        for path, described in nodes(schema)
-        for rule in described.get("x-kubernetes-validations", ())
-        if not _holds(rule["rule"], _value(new, path), _value(old, path))
+        Refusal(rule["rule"], _field(path, rule), at(path).sentence(rule))
+        for path, rule in rules(schema)
+        if not at(path).holds(rule)
     ]
+
+
+def rules(schema: JSONObject) -> Iterator[tuple[str, JSONObject]]:
+    """Every CEL rule of a schema with the path of the object or list it stands at; "" is the whole."""
+    for path, described in nodes(schema):
+        for rule in described.get("x-kubernetes-validations", ()):
+            yield path, rule
+
+
+def _field(path: str, rule: JSONObject) -> str:
+    return f"{path}{rule.get('fieldPath', '')}".removeprefix(".")
 
 
 def _value(document: Any, path: str) -> Any:
@@ -90,13 +115,45 @@ def _value(document: Any, path: str) -> Any:
     return document
 
 
-def _holds(rule: str, new: Any, old: Any) -> bool:
-    if new is None or ("oldSelf" in rule and old is None):
-        return True
-    return bool(_program(rule).execute({"self": new, "oldSelf": old}))
+class _Place:
+    """What rules see where they stand."""
+
+    def __init__(self, new: Any, old: Any) -> None:
+        self._new, self._old = new, old
+        self._context = _context(new, old)
+        perhaps = cel.OptionalValue.none() if old is None else cel.OptionalValue.of(old)
+        self._context_of_optional = _context(new, perhaps)
+
+    def holds(self, rule: JSONObject) -> bool:
+        """Whether a rule is kept, or not about what is there."""
+        if self._new is None:
+            return True
+        if rule.get("optionalOldSelf"):
+            return bool(_program(rule["rule"]).execute(self._context_of_optional))
+        is_about_changes = "oldSelf" in rule["rule"]
+        if is_about_changes and self._old is None:
+            return True
+        return bool(_program(rule["rule"]).execute(self._context))
+
+    def sentence(self, rule: JSONObject) -> str:
+        """What a rule that is broken says, with the server's own words for its reason as the operator's."""
+        expression = rule.get("messageExpression")
+        told = _program(expression).execute(self._context) if expression else rule["message"]
+        return f"is required {told}" if rule.get("reason") == "FieldValueRequired" else str(told)
 
 
 _program = cache(cel.compile)
+
+
+def _context(new: Any, old: Any) -> cel.Context:
+    context = cel.Context({"self": new, "oldSelf": old})
+    context.add_function("format", _formatted)
+    context.add_function("split", str.split)
+    return context
+
+
+def _formatted(text: str, values: list[Any]) -> str:
+    return text % tuple(json.dumps(value) if isinstance(value, list) else value for value in values)
 
 
 def _typed(schema: JSONObject, value: Any) -> Any:

@@ -16,8 +16,7 @@ CRD = Path(__file__).parents[2] / "crds" / "collectiveruns.yaml"
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kubectl]:
     with ControlPlane(tmp_path_factory.mktemp("manifests")) as control_plane:
         kubectl = Kubectl(control_plane.kubeconfig)
-        # Clients check what the server knows, and one before 1.25 does not know rules.
-        kubectl("apply", "--validate=false", "--filename", str(CRD))
+        kubectl("apply", "--filename", str(CRD))
         wait_until_established(kubectl)
         kubectl.wait_for_fields()
         yield kubectl

@@ -15,7 +15,7 @@ from collectiverun_operator.manifests.files import CRD_FILE, REFERENCE_FILE, TEM
 
 ROOT = Path(__file__).parents[2]
 CHART = ROOT / "charts" / "collectiverun-operator"
-RULES = "x-kubernetes-validations"
+OLDEST = "1.30.0"
 
 
 def manifests(*options):
@@ -23,17 +23,16 @@ def manifests(*options):
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
 
-def rendered(*options):
+def template(*options):
     command = [helm(), "template", "it", CHART, *options]
-    text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    found = [entry for entry in yaml.safe_load_all(text) if entry]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def rendered(*options):
+    done = template(*options)
+    assert done.returncode == 0, done.stderr
+    found = [entry for entry in yaml.safe_load_all(done.stdout) if entry]
     return [entry for entry in found if entry["kind"] == "CustomResourceDefinition"]
-
-
-def without_rules(value):
-    if isinstance(value, dict):
-        return {key: without_rules(entry) for key, entry in value.items() if key != RULES}
-    return [without_rules(entry) for entry in value] if isinstance(value, list) else value
 
 
 def test_the_committed_files_are_what_the_models_give():
@@ -59,16 +58,14 @@ def test_the_definition_fits_into_the_annotation_of_kubectl_apply():
 
 
 def test_the_chart_carries_the_definition_and_keeps_it():
-    (definition,) = rendered("--kube-version", "1.25.0")
+    (definition,) = rendered("--kube-version", OLDEST)
     assert definition["metadata"].pop("annotations") == {"helm.sh/resource-policy": "keep"}
     assert definition == yaml.safe_load((ROOT / CRD_FILE).read_text())
-    assert RULES in json.dumps(definition)
 
 
-def test_servers_that_do_not_know_rules_get_the_definition_without_them():
-    (definition,) = rendered("--kube-version", "1.24.17")
-    assert RULES not in json.dumps(definition)
-    assert definition["spec"] == without_rules(custom_resource_definition()["spec"])
+def test_helm_refuses_servers_that_do_not_know_all_of_the_definition():
+    refused = template("--kube-version", "1.29.15")
+    assert f"chart requires kubeVersion: >={OLDEST}-0" in refused.stderr
 
 
 def test_the_definition_can_be_left_out():

@@ -34,8 +34,7 @@ def workplace(api_server: ControlPlane, tmp_path: Path) -> Iterator[Workplace]:
 def install_definition(control_plane: ControlPlane) -> None:
     """Install the CRD and wait until it is served."""
     workplace = Workplace(control_plane, "default", Path())
-    # Servers before 1.25 do not know rules in CEL: kubectl would refuse what they silently leave out.
-    workplace.kubectl("create", "--validate=false", "-f", str(CRD))
+    workplace.kubectl("create", "-f", str(CRD))
     # One that was just deleted may be served for another moment: the new one has to be established.
     wait_until_established(workplace.kubectl)
     eventually(lambda: workplace.does("get", "collectiveruns"), "the definition is served")

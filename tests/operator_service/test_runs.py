@@ -15,6 +15,8 @@ from waiting import eventually
 pytestmark = pytest.mark.timeout(900)
 
 WRITES = ("create", "update", "patch", "delete", "deletecollection")
+# The Job controller's own, until it has counted the Pod.
+JOB_TRACKING = "batch.kubernetes.io/job-tracking"
 
 
 def states_of(workplace: Workplace, *names: str) -> list[str]:
@@ -75,12 +77,13 @@ def test_no_trace_of_kopf_is_left_on_any_object(workplace: Workplace) -> None:
         workplace.make_run()
         workplace.begin(workplace.pod())
         eventually(lambda: workplace.state() == "Running")
-        found = [workplace.run(), *workplace.items("jobs"), *workplace.items("pods")]
+        pods = workplace.items("pods")
+        others = [workplace.run(), *workplace.items("jobs")]
         eventually(lambda: workplace.requests("kopf"), "kopf in the audit log, unless by another name")
         assert {verb for verb, _ in workplace.requests("kopf")} <= {"list", "watch"}
-    for body in found:
-        assert "finalizers" not in body["metadata"]
-        assert "kopf" not in str(body)
+    assert [pod["metadata"]["finalizers"] for pod in pods] == [[JOB_TRACKING]]
+    assert not [body for body in others if "finalizers" in body["metadata"]]
+    assert "kopf" not in str([*pods, *others])
 
 
 def test_a_deleted_run_takes_its_jobs_with_it(workplace: Workplace) -> None:

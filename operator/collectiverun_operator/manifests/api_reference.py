@@ -18,8 +18,10 @@ collectiverun.spec` says the same.
 
 Counts are in env steps: steps of Meta-World's simulation. A *decision* is `spec.environment.actionRepeat`
 env steps. A field without a default may be left out unless it is called required. Beyond the bounds below,
-the operator (and the API server from Kubernetes 1.25 on) checks that fields fit together; what does not is
-refused with a sentence.
+the API server checks that fields fit together, and that none changes once the run has begun unless its
+description says that it may: what is wrong is refused with the field and a sentence. The operator checks it
+too, and says what it finds in condition `Accepted`. Needs Kubernetes 1.30 or newer; tested on 1.34.4 and
+1.37.2 ([operations](../operations.md#what-you-need)).
 """
 _MANY = 10
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from collectiverun_operator.labels import GROUP
+from collectiverun_operator.manifests.consistency_rules import consistency_rules
+from collectiverun_operator.manifests.immutability_rules import immutability_rules
 from collectiverun_operator.manifests.list_types import with_list_types
 from collectiverun_operator.manifests.rules import with_rules
 from collectiverun_operator.manifests.structural_schema import structural_schema
@@ -50,8 +52,13 @@ def custom_resource_definition() -> JSONObject:
 
 
 def run_schema() -> JSONObject:
-    """The schema of a CollectiveRun."""
-    schema = {
+    """The schema of a CollectiveRun, with its rules."""
+    schema = with_list_types(_fields())
+    return with_rules(schema, {"": immutability_rules(schema["properties"]["spec"]), **consistency_rules()})
+
+
+def _fields() -> JSONObject:
+    return {
         "type": "object",
         "description": _DESCRIPTION,
         "required": ["spec"],
@@ -68,7 +75,6 @@ def run_schema() -> JSONObject:
             "status": _status_schema(),
         },
     }
-    return with_rules(with_list_types(schema))
 
 
 def _status_schema() -> JSONObject:

@@ -82,8 +82,7 @@ class _Converter:
     def _property(self, node: JSONObject) -> JSONObject:
         schema = self.convert(node)
         default = node.get("default")
-        # Servers before 1.25 take the default "" for null; a string that is left out is empty anyway.
-        if not self._with_defaults or default in (None, ""):
+        if not self._with_defaults or default is None:
             return schema
         return schema | {"default": {} if schema.get("type") == "object" else default}
 

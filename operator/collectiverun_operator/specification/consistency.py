@@ -25,6 +25,9 @@ from collectiverun_operator.specification.run import (
 )
 from collectiverun_operator.specification.template_rules import template_faults
 
+# What the credentials are required for, and which there are.
+NEEDS_CREDENTIALS = "for s3://; give secretRef or serviceAccountName"
+
 
 @dataclass(frozen=True)
 class Sections:
@@ -156,7 +159,7 @@ def _kubernetes_faults(sections: Sections) -> Iterator[Fault]:
     if storage is None:
         return
     if storage.scheme == "s3" and storage.credentials is None:
-        yield Fault("spec.storage.credentials", "is required for s3://; give secretRef or serviceAccountName")
+        yield Fault("spec.storage.credentials", f"is required {NEEDS_CREDENTIALS}")
     if storage.scheme == "file":
         directory = urlsplit(storage.uri).path.rstrip("/")
         for name, template in sections.phase_templates.items():

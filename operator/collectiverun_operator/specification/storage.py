@@ -11,8 +11,6 @@ from pydantic import AfterValidator, Field, field_validator, model_validator
 from collectiverun_trainer.config import Model
 
 BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
-# What the schema of the resource can say of both; the functions below say the rest, in sentences.
-URI_PATTERN = r"^(s3|file)://[^\s?#]+$"
 ENDPOINT_PATTERN = r"^https?://[^\s/?#]\S*$"
 OBJECT_NAME = r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"
 
@@ -22,7 +20,7 @@ ObjectName = Annotated[str, Field(min_length=1, max_length=253, pattern=OBJECT_N
 def _check_storage_uri(uri: str) -> str:
     """Accept `s3://bucket[/prefix]` and `file:///absolute/path`; say what is wrong with anything else."""
     parts = urlsplit(uri)
-    if parts.query or parts.fragment or any(character.isspace() for character in uri):
+    if any(character.isspace() or character in "?#" for character in uri):
         raise ValueError(f"{uri!r} must not contain spaces, '?' or '#'")
     if uri.startswith("s3://"):
         return _check_bucket(uri, parts.netloc)
@@ -90,13 +88,11 @@ class Storage(Model):
     # 256 keeps a status with two phases of 64 members, and their phase orders, within their limits.
     uri: Annotated[str, Field(min_length=1, max_length=256), AfterValidator(_check_storage_uri)] = Field(
         description="s3://bucket/prefix or file:///directory; the run makes its own folder below it.",
-        json_schema_extra={"pattern": URI_PATTERN},
     )
     endpoint: str | None = Field(
         None,
         max_length=256,
         description="URL of an S3 server other than AWS, such as https://s3.example.com:9000.",
-        json_schema_extra={"pattern": ENDPOINT_PATTERN},
     )
     region: str | None = Field(None, max_length=64, description="Region of the bucket, such as eu-central-1.")
     addressing: Literal["Path", "Virtual"] = Field(

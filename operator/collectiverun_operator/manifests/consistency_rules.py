@@ -1,0 +1,203 @@
+"""Rules between the fields of one run, each as the operator's own check of it says it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from collectiverun_operator.manifests.rules import REQUIRED, Rule
+from collectiverun_operator.specification.consistency import NEEDS_CREDENTIALS
+from collectiverun_operator.specification.storage import BUCKET, ENDPOINT_PATTERN
+
+_HORIZON = "environment.horizonEnvSteps"
+
+
+def consistency_rules() -> Mapping[str, tuple[Rule, ...]]:
+    """Path of the object or list that rules stand at to the rules."""
+    return {
+        "spec": (
+            *_student_rules(),
+            *_environment_rules(),
+            *_budget_rules("experts"),
+            *_budget_rules("students"),
+            *_encoder_rules(),
+            *_distillation_rules(),
+        ),
+        "spec.tasks": (
+            Rule(
+                "",
+                # No task at all is told by the schema.
+                "size(self) == 0 || self.exists(t, !t.holdout)",
+                "every task is a holdout; at least one must be trained on",
+            ),
+        ),
+        "spec.storage": (*_uri_rules(), *_bucket_rules(), *_directory_rules(), *_access_rules()),
+        "spec.storage.credentials": (
+            Rule(
+                "",
+                "has(self.secretRef) != has(self.serviceAccountName)",
+                "give exactly one of secretRef and serviceAccountName",
+            ),
+        ),
+    }
+
+
+def _student_rules() -> Iterator[Rule]:
+    chosen = "self.phases.students.params.tasks"
+    is_known = "self.tasks.exists(t, t.env == s.env && t.robot == s.robot)"
+    yield Rule(
+        "phases.students.params.tasks",
+        f"{chosen}.all(s, {is_known})",
+        "{foreign} is no task of this run, which has {known}",
+        {
+            "foreign": f"{chosen}.map(s, !{is_known}, s.env + '-' + s.robot)",
+            "known": "self.tasks.map(t, t.env + '-' + t.robot)",
+        },
+        about=("tasks", "phases.students.params.tasks"),
+    )
+
+
+def _environment_rules() -> Iterator[Rule]:
+    repeat = "self.environment.actionRepeat"
+    yield Rule(
+        "environment",
+        f"self.{_HORIZON} % {repeat} == 0",
+        "horizonEnvSteps {horizon} is not a multiple of actionRepeat {repeat}",
+        {"horizon": f"self.{_HORIZON}", "repeat": repeat},
+        about=("environment",),
+    )
+
+
+def _budget_rules(phase: str) -> Iterator[Rule]:
+    path = f"phases.{phase}.params"
+    total, random = f"self.{path}.totalEnvSteps", f"self.{path}.randomEnvSteps"
+    scripted = f" || self.{path}.source == 'scripted'" if phase == "experts" else ""
+    yield Rule(
+        f"{path}.totalEnvSteps",
+        f"{total} >= self.{_HORIZON}",
+        "{total} is less than one episode of {horizon} env steps; raise it,"
+        " or lower spec.environment.horizonEnvSteps",
+        {"total": total, "horizon": f"self.{_HORIZON}"},
+        about=(_HORIZON, path),
+    )
+    yield Rule(
+        f"{path}.randomEnvSteps",
+        f"{total} < self.{_HORIZON} || {random} < {total}{scripted}",
+        "{random} leaves none of totalEnvSteps {total} to learn in; lower it",
+        {"random": random, "total": total},
+        about=(_HORIZON, path),
+    )
+
+
+def _encoder_rules() -> Iterator[Rule]:
+    path = "phases.trajectoryTransformer.params"
+    size, heads = f"self.{path}.modelSize", f"self.{path}.heads"
+    weights = (f"self.{path}.{name}Weight" for name in ("contrastive", "reconstruction", "temporal"))
+    yield Rule(
+        path,
+        f"{size} % {heads} == 0",
+        "modelSize {size} is not a multiple of heads {heads}",
+        {"size": size, "heads": heads},
+        about=(path,),
+    )
+    yield Rule(
+        path,
+        f"{' + '.join(weights)} > 0.0",
+        "contrastiveWeight, reconstructionWeight and temporalWeight are all 0: nothing to learn",
+        about=(path,),
+    )
+
+
+def _distillation_rules() -> Iterator[Rule]:
+    path = "phases.onlineDistillation.params"
+    random, collective = f"self.{path}.randomShare", f"self.{path}.collectiveShare"
+    steps, environments = f"self.{path}.envStepsPerTask", f"self.{path}.environmentsPerTask"
+    yield Rule(
+        path,
+        f"{random} + {collective} <= 1.0",
+        "randomShare {random} + collectiveShare {collective} is more than 1",
+        {"random": random, "collective": collective},
+        about=(path,),
+    )
+    yield Rule(
+        f"{path}.envStepsPerTask",
+        f"{steps} >= self.{_HORIZON} * {environments}",
+        "{steps} is less than one episode of {horizon} env steps in each of {environments} environments;"
+        " raise it to {needed} or lower environmentsPerTask",
+        {
+            "steps": steps,
+            "horizon": f"self.{_HORIZON}",
+            "environments": environments,
+            "needed": f"self.{_HORIZON} * {environments}",
+        },
+        about=(_HORIZON, path),
+    )
+
+
+_URI = {"uri": "self.uri"}
+
+
+def _uri_rules() -> Iterator[Rule]:
+    yield Rule(
+        "uri",
+        r"!self.uri.matches(r'[\s?#]')",
+        "'{uri}' must not contain spaces, '?' or '#'",
+        _URI,
+    )
+    yield Rule(
+        "uri",
+        # An empty one is told by the schema.
+        "self.uri == '' || self.uri.startsWith('s3://') || self.uri.startsWith('file://')",
+        "'{uri}' does not start with s3:// or file://, the two kinds of storage there are",
+        _URI,
+    )
+
+
+def _bucket_rules() -> Iterator[Rule]:
+    yield Rule(
+        "uri",
+        "!self.uri.startsWith('s3://') || self.uri.matches('^s3://[^/]')",
+        "'{uri}' names no bucket; write s3://bucket/prefix",
+        _URI,
+    )
+    yield Rule(
+        "uri",
+        f"!self.uri.matches('^s3://[^/]') || self.uri.matches('^s3://{BUCKET.pattern}(/.*)?$')",
+        "'{bucket}' is no bucket name: 3 to 63 lower-case letters, digits, '-' and '.'",
+        {"bucket": "self.uri.split('/')[2]"},
+    )
+
+
+def _directory_rules() -> Iterator[Rule]:
+    yield Rule(
+        "uri",
+        "!self.uri.startsWith('file://') || self.uri.startsWith('file:///')",
+        "'{uri}' is not an absolute path; write file:///directory with three slashes",
+        _URI,
+    )
+    yield Rule(
+        "uri",
+        "!self.uri.startsWith('file:///') || !self.uri.matches('/[.][.](/|$)')",
+        "'{uri}' must not contain '..'",
+        _URI,
+    )
+    yield Rule(
+        "uri",
+        "!self.uri.startsWith('file:///') || self.uri.matches('^file:///.*[^/]')",
+        "'{uri}' names no directory; write file:///directory",
+        _URI,
+    )
+
+
+def _access_rules() -> Iterator[Rule]:
+    yield Rule(
+        "endpoint",
+        f"!has(self.endpoint) || self.endpoint.matches(r'{ENDPOINT_PATTERN}')",
+        "'{endpoint}' is not a URL; write https://host:port",
+        {"endpoint": "self.endpoint"},
+    )
+    yield Rule(
+        "credentials",
+        "!self.uri.startsWith('s3://') || has(self.credentials)",
+        NEEDS_CREDENTIALS,
+        reason=REQUIRED,
+    )
