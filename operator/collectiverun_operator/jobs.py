@@ -50,7 +50,7 @@ def job_manifest(run: CollectiveRun, phase: Phase, order: JSONObject, image: str
             "backoffLimit": 0,
             "completions": 1,
             "parallelism": 1,
-            # Servers before 1.29 drop it; where it is known no second Pod starts beside a terminating one.
+            # No second Pod starts beside one that still ends.
             "podReplacementPolicy": "Failed",
             "template": merge(template, {"metadata": {"labels": marks}}),
         },

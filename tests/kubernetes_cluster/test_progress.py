@@ -47,15 +47,21 @@ def test_the_newest_progress_of_a_running_pod_is_read_by_its_jobs_name(theatre: 
 
 
 def test_a_log_is_read_once_in_an_interval(theatre: Theatre):
-    async def scene(stage: Stage):
+    async def until_it_talks(stage: Stage):
         run = await stage.make_run(podTemplate={})
         await talking_job(stage, run)
+        await newest(stage, run)
+        return run
+
+    async def scene(stage: Stage):
         await newest(stage, run)
         before = len(stage.requests)
         for _ in range(5):
             assert await stage.cluster.progress(run["metadata"]["uid"])
         assert len(stage.requests) == before
 
+    # A log that is read before anything is in it would not be read again for as long.
+    run = theatre.play(until_it_talks, figures_seconds=0.1)
     theatre.play(scene, figures_seconds=600)
 
 
