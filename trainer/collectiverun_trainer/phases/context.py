@@ -33,7 +33,7 @@ from collectiverun_trainer.storage import Storage, join
 from collectiverun_trainer.validation import faults
 
 METRICS_NAME: Final = "metrics.jsonl"
-_DISTRIBUTIONS = ("collectiverun", "torch", "numpy", "metaworld", "mujoco", "gymnasium", "safetensors")
+_DISTRIBUTIONS = ("collectiverun", "numpy", "metaworld", "mujoco", "gymnasium", "safetensors")
 _Params = TypeVar("_Params", bound=Model)
 
 
@@ -195,7 +195,9 @@ def prepare(order: PhaseOrder, reporter: Reporter, stop: StopFlag) -> PhaseConte
 def versions() -> dict[str, str]:
     """Versions of what the figures depend on."""
     installed = {name: _version(name) for name in _DISTRIBUTIONS}
-    return {"python": platform.python_version(), "machine": platform.machine()} | installed
+    # torch itself knows for what it was built, such as 2.13.0+cu130; its wheel on PyPI does not say.
+    torch_build = {"torch": str(torch.__version__)}
+    return {"python": platform.python_version(), "machine": platform.machine()} | installed | torch_build
 
 
 def _version(distribution: str) -> str:
