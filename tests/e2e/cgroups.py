@@ -13,15 +13,14 @@ _LIMIT_SECONDS = 60.0
 def make_empty() -> None:
     """The node's root group in every hierarchy, with nothing of an earlier session in it."""
     remove()
-    for hierarchy in _hierarchies():
-        (hierarchy / ROOT.strip("/")).mkdir()
+    for root in roots():
+        root.mkdir()
     _give_processors()
 
 
 def remove() -> None:
     """Take the groups away; their processes have ended."""
-    for hierarchy in _hierarchies():
-        root = hierarchy / ROOT.strip("/")
+    for root in roots():
         # The deepest first: a group goes when it has no groups in it.
         for group in sorted(root.glob("**/"), key=lambda path: len(path.parts), reverse=True):
             _remove_group(group)
@@ -37,6 +36,11 @@ def _remove_group(group: Path) -> None:
             if time.monotonic() > deadline:
                 raise
             time.sleep(0.05)
+
+
+def roots() -> list[Path]:
+    """The node's root group in every hierarchy."""
+    return [hierarchy / ROOT.strip("/") for hierarchy in _hierarchies()]
 
 
 def _hierarchies() -> list[Path]:

@@ -9,9 +9,10 @@ from cluster.commands import CommandError
 from cluster.helm_program import helm
 from e2e import own_network
 from e2e.container_cluster import RELEASE, SYSTEM, ContainerCluster
-from e2e.image_import import LOCK
+from e2e.node import LOCK
 from filelock import FileLock
 
+_PROGRAMS = (binaries.control_plane_binaries, binaries.kubelet_binary, binaries.containerd_folder)
 ACCOUNT = pytest.StashKey[str]()
 # Of one test, with the start of the cluster in it where it is the first.
 LIMIT_SECONDS = 1200
@@ -30,10 +31,11 @@ def container_cluster(
 ) -> Iterator[ContainerCluster]:
     """The cluster, with the chart installed."""
     # What may have to be fetched must be there before the network is left.
-    for provide in (binaries.control_plane_binaries, binaries.kubelet_binary, helm):
+    for provide in (*_PROGRAMS, helm):
         provide()
     cluster = ContainerCluster(tmp_path_factory.mktemp("containers"))
-    with FileLock(LOCK):  # the imported images serve one node at a time
+    LOCK.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(LOCK):
         own_network.enter()
         try:
             cluster.start()

@@ -7,18 +7,21 @@ changed is not built again.
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-import platformdirs
-from e2e import pip_configuration
+from cluster import building
+from e2e import own_processes, pip_configuration
+from e2e.progress import step
+from e2e.scratch import scratch_folder
+from e2e.stored_image import StoredImage
 from filelock import FileLock
 
 REPOSITORY = Path(__file__).parents[2]
-CACHE = platformdirs.user_cache_path("collectiverun") / "containers"
+CACHE = building.CACHE / "containers"
 BASE = "localhost/python:3.11-slim-bookworm"
 PAUSE = "localhost/pause:e2e"
 OPERATOR = "localhost/collectiverun-operator:e2e"
@@ -38,6 +41,11 @@ _PAUSE_DOCKERFILE = f"""
 FROM {BASE}
 ENTRYPOINT ["sleep", "infinity"]
 """
+# The largest layer lies there four times while buildah makes it, and once afterwards.
+_DISK_BYTES = 25 << 30
+# Stages of both Dockerfiles. They get names of their own: what has none is dropped, and built every time.
+_STAGES = ("dependencies", "package")
+_OUTLOOK = {"trainer dependencies": "torch: about 3 GB to fetch, some minutes"}
 
 
 class BuildError(RuntimeError):
@@ -50,69 +58,85 @@ class ImageStore:
 
     folder: Path = CACHE
 
+    @property
+    def scratch(self) -> Path:
+        """Where a build may leave things; emptied by the next."""
+        return self.folder / "build"
+
     def image_id(self, name: str) -> str | None:
         """Id of an image, None if there is none of that name."""
-        done = self._run("images", "--no-trunc", "--format", "{{.ID}}", name, check=False)
+        done = self._run("images", "--no-trunc", "--format", "{{.ID}}", name)
         return done.stdout.strip() or None
+
+    def image(self, image_id: str) -> StoredImage:
+        """The image with an id."""
+        return StoredImage(self.folder / "storage", image_id)
 
     def build(self, name: str, dockerfile: Path, context: Path, *options: str) -> None:
         """Build an image from a Dockerfile. Raises BuildError with all that was said."""
-        print(f"Building {name}", flush=True)
         isolated = ("--isolation", "chroot", "--network", "host", "--pull-never", "--layers")
         command = ("build", *isolated, *options, "--file", str(dockerfile), "--tag", name, str(context))
-        done = self._run(*command, check=False)
+        done = self._run(*command)
         if done.returncode:
             raise BuildError(f"{name} can't be built:\n{done.stdout}{done.stderr}")
 
-    def save(self, name: str, archive: Path) -> None:
-        """Write an image as an archive that containerd can import."""
-        archive.unlink(missing_ok=True)
-        self._run("push", "--quiet", name, f"docker-archive:{archive}:{name}")
-
     def drop_unfinished(self) -> None:
-        """Remove what a build that was killed left mounted."""
-        self._run("rm", "--all")
+        """Remove what a build that was killed left."""
+        self._run("rm", "--all").check_returncode()
 
     def drop_unnamed(self) -> None:
         """Remove what earlier builds left and no named image is made of."""
-        self._run("rmi", "--prune")
+        self._run("rmi", "--prune").check_returncode()
 
-    def _run(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+    def _run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         places = ("--root", str(self.folder / "storage"), "--runroot", str(self.folder / "run"))
-        command = ["buildah", *places, "--storage-driver", "overlay", *arguments]
-        return subprocess.run(command, check=check, capture_output=True, text=True)
+        command = ("buildah", *places, "--storage-driver", "overlay", *arguments)
+        return own_processes.run(command, TMPDIR=str(self.scratch))
 
 
 def build_all(store: ImageStore) -> None:
     """Build what is missing or has changed."""
     store.folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(store.folder / "images.lock"), tempfile.TemporaryDirectory(dir=store.folder) as scratch:
+    with FileLock(store.folder / "images.lock"), scratch_folder(store.scratch) as folder:
         store.drop_unfinished()
-        folder = Path(scratch)
+        _check_room(store)
         _build_base(store, folder)
         _build_text(store, PAUSE, _PAUSE_DOCKERFILE, folder)
         volumes = [word for volume in pip_configuration.volumes(folder) for word in ("--volume", volume)]
         _build_half(store, OPERATOR, "operator", volumes)
         _build_half(store, TRAINER, "trainer", volumes)
-    store.drop_unnamed()
+        store.drop_unnamed()
+
+
+def _check_room(store: ImageStore) -> None:
+    free = shutil.disk_usage(store.folder).free
+    if store.image_id(TRAINER) is None and free < _DISK_BYTES:
+        raise BuildError(
+            f"{store.folder} has {free >> 30} GiB free, and building {TRAINER} takes {_DISK_BYTES >> 30} for"
+            " a while (7 are kept): make room, or set XDG_CACHE_HOME to another disk."
+        )
 
 
 def _build_half(store: ImageStore, name: str, half: str, options: list[str]) -> None:
     dockerfile = REPOSITORY / "images" / half / "Dockerfile"
-    # The stage before the last gets a name too: what has none is dropped, and would be built every time.
-    stage = f"{name}-package"
-    store.build(stage, dockerfile, REPOSITORY, *options, "--target", "package")
-    store.build(name, dockerfile, REPOSITORY, *options)
+    for stage in _STAGES:
+        with step(f"Building {half} image: {stage}", _OUTLOOK.get(f"{half} {stage}", "")):
+            store.build(f"{name}-{stage}", dockerfile, REPOSITORY, *options, "--target", stage)
+    with step(f"Building {half} image"):
+        store.build(name, dockerfile, REPOSITORY, *options)
 
 
 def _build_base(store: ImageStore, scratch: Path) -> None:
     if store.image_id(BASE):
         return
     rootfs = scratch / "rootfs.tar"
-    print(f"Putting Debian {_RELEASE} together for {BASE}", flush=True)
     include = f"--include={','.join(_BASE_PACKAGES)}"
-    subprocess.run(["mmdebstrap", "--quiet", "--variant=minbase", include, _RELEASE, rootfs], check=True)
-    _build_text(store, BASE, _BASE_DOCKERFILE, scratch)
+    command = ("mmdebstrap", "--quiet", "--variant=minbase", include, _RELEASE, str(rootfs))
+    with step(f"Putting Debian {_RELEASE} together for {BASE}"):
+        done = own_processes.run(command, TMPDIR=str(scratch))
+        if done.returncode:
+            raise BuildError(f"mmdebstrap can't put Debian {_RELEASE} together:\n{done.stderr}")
+        _build_text(store, BASE, _BASE_DOCKERFILE, scratch)
     rootfs.unlink()
 
 

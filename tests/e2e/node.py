@@ -1,53 +1,72 @@
 """A real node on this machine: containerd, runc and the kubelet, in namespaces that end with the session.
 
 Nothing of it outlives the process that started it, however that ends: the kernel kills every process of the
-node's process namespace with its first one, and drops its mounts and its network with the last.
+node's process namespace with its first one, and drops its mounts and its network with the last. What is on
+record of its Pods lies in a folder that each node makes anew.
 """
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from cluster.binaries import kubelet_binary
+from cluster.binaries import containerd_folder, kubelet_binary
 from cluster.daemon import Daemon
-from e2e import cgroups, node_files
+from e2e import cgroups, image_import, node_files
+from e2e.container_images import CACHE, ImageStore
 from e2e.containerd import Containerd
-from e2e.image_import import IMAGES, check_images
 from e2e.own_network import NODE_ADDRESS
+from e2e.own_processes import NAMESPACES, family_of, has_ended, with_ours
+from waiting import eventually
 
+# Whoever has it may start a node: there is one at a time.
+LOCK = CACHE / "node.lock"
+# containerd's. Beside buildah's store, because there can be links to what is on the same disk only.
+_STORE = CACHE / "node"
 _INIT = Path(__file__).with_name("node-init")
-_NAMESPACES = ("unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
 _LOG_EXCERPT = 5000
 
 
+def clear() -> None:
+    """Remove what a node leaves, killed or not, whose processes have all ended."""
+    cgroups.remove()
+    if _STORE.exists():
+        shutil.rmtree(_STORE)
+
+
 class Node:
-    """One node, with its files in `folder`; images stay imported in the user's cache folder."""
+    """One node, with its files in `folder`."""
 
     def __init__(self, name: str, folder: Path, kubeconfig: Path) -> None:
         self.folder = folder
         self._containerd = Containerd(folder / "containerd.sock")
         self._kubeconfig = kubeconfig
-        command = [*_NAMESPACES, "bash", str(_INIT), str(folder), str(kubelet_binary()), name, NODE_ADDRESS]
-        self.daemon = Daemon("node", command, folder)
+        command = [*NAMESPACES, "bash", str(_INIT), str(folder), str(kubelet_binary()), name, NODE_ADDRESS]
+        # First on the path, because there containerd looks for its shim, and the machine may have another.
+        path = os.pathsep.join([str(containerd_folder()), os.environ["PATH"]])
+        self.daemon = Daemon("node", command, folder, with_ours({"PATH": path}))
 
     def start(self, images: Sequence[str]) -> None:
-        """Start containerd, then the kubelet. Raises MissingImageError if an image is not imported."""
+        """Start containerd, then the kubelet. Raises MissingImageError if an image is not built."""
         self.folder.mkdir(parents=True, exist_ok=True)
+        clear()
         cgroups.make_empty()
-        node_files.write(self.folder, IMAGES, self._containerd.socket)
+        node_files.write(self.folder, _STORE, self._containerd.socket)
         shutil.copy(self._kubeconfig, self.folder / "kubeconfig")
         self.daemon.start()
         self.daemon.wait_until(self._containerd.answers)
-        self._containerd.remove_containers()
-        check_images(self._containerd, images)
+        image_import.bring(self._containerd, images, self.folder / "image.tar", ImageStore())
         (self.folder / "ready-for-kubelet").touch()
 
     def stop(self) -> None:
         """End it with everything that runs on it."""
-        self.daemon.kill()
-        cgroups.remove()
+        if self.daemon.is_running:
+            family = family_of(self.daemon.pid)
+            self.daemon.kill()
+            eventually(lambda: all(map(has_ended, family)), "the end of what ran on the node")
+        clear()
 
     def logs(self) -> str:
         """The ends of its logs, for a look at why it did not do what it should."""

@@ -10,30 +10,39 @@ from e2e.container_images import PAUSE
 from e2e.own_network import BRIDGE, NODE_ADDRESS, POD_SUBNET
 
 _CONTAINERD = """
-version = 2
-root = "{images}"
+version = 4
+root = "{store}"
 state = "{state}"
+imports = []
 disabled_plugins = [{unused}]
-[grpc]
+[plugins."io.containerd.server.v1.grpc"]
 address = "{socket}"
-[ttrpc]
+[plugins."io.containerd.server.v1.ttrpc"]
 address = "{socket}.ttrpc"
-[plugins."io.containerd.grpc.v1.cri"]
-sandbox_image = "{pause}"
-restrict_oom_score_adj = true
-[plugins."io.containerd.grpc.v1.cri".cni]
-bin_dir = "/usr/lib/cni"
-conf_dir = "{network}"
-[plugins."io.containerd.grpc.v1.cri".containerd]
+[plugins."io.containerd.nri.v1.nri"]
+disable = true
+[plugins."io.containerd.cri.v1.images"]
 snapshotter = "overlayfs"
-[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
+[plugins."io.containerd.cri.v1.images".pinned_images]
+sandbox = "{pause}"
+[plugins."io.containerd.cri.v1.runtime"]
+restrict_oom_score_adj = true
+[plugins."io.containerd.cri.v1.runtime".cni]
+bin_dirs = ["/usr/lib/cni"]
+conf_dir = "{network}"
+[plugins."io.containerd.cri.v1.runtime".containerd.runtimes.runc]
 runtime_type = "io.containerd.runc.v2"
-[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.options]
+[plugins."io.containerd.cri.v1.runtime".containerd.runtimes.runc.options]
 BinaryName = "runc"
 SystemdCgroup = false
 """
 _STATE = Path("/run/containerd")  # in the node, /run is its own
-_UNUSED = [f"io.containerd.snapshotter.v1.{name}" for name in ("aufs", "btrfs", "devmapper", "zfs")]
+_SNAPSHOTTERS = ("blockfile", "btrfs", "devmapper", "erofs", "native", "zfs")
+# The last would make a folder of its own on the machine, outside of those named here.
+_UNUSED = [
+    *(f"io.containerd.snapshotter.v1.{name}" for name in _SNAPSHOTTERS),
+    "io.containerd.internal.v1.opt",
+]
 
 # Pods see each other and the node, and nothing else: the network has no way out.
 _NETWORK = {
@@ -62,6 +71,7 @@ _KUBELET = {
     "cgroupDriver": "cgroupfs",
     "cgroupRoot": cgroups.ROOT,
     "enforceNodeAllocatable": [],
+    "failCgroupV1": False,  # a machine that has no other is good enough for this
     "failSwapOn": False,
     "makeIPTablesUtilChains": False,
     # The machine's disk may be full of other things.
@@ -73,12 +83,17 @@ _KUBELET = {
 }
 
 
-def write(folder: Path, images: Path, socket: Path, state: Path = _STATE) -> None:
-    """Write them into `folder`; images are kept in `images`, containerd listens at `socket`."""
+def write(folder: Path, store: Path, socket: Path) -> None:
+    """Write them into `folder`; containerd keeps what it has in `store` and listens at `socket`."""
     network = folder / "network"
     network.mkdir(parents=True, exist_ok=True)
     (network / "10-pods.conflist").write_text(json.dumps(_NETWORK))
-    places = {"images": images, "state": state, "socket": socket, "network": network}
+    places = {"store": store, "state": _STATE, "socket": socket, "network": network}
     containerd = _CONTAINERD.format(**places, pause=PAUSE, unused=json.dumps(_UNUSED)[1:-1])
     (folder / "containerd.toml").write_text(containerd)
-    (folder / "kubelet.yaml").write_text(json.dumps(_KUBELET))
+    own = {
+        "containerRuntimeEndpoint": f"unix://{socket}",
+        "staticPodPath": str(folder / "static-pods"),
+        "volumePluginDir": str(folder / "volume-plugins"),
+    }
+    (folder / "kubelet.yaml").write_text(json.dumps(_KUBELET | own))

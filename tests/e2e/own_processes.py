@@ -1,0 +1,41 @@
+"""Commands whose processes and mounts end with this process, however that ends: the kernel sees to it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Mapping, Sequence
+
+import psutil
+from cluster.daemon import end_with
+
+# Before a command: namespaces whose first process is killed with `unshare`, and all others with that first
+# one; their mounts go with the last.
+NAMESPACES = ("unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
+
+
+def run(command: Sequence[str], **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run a command in namespaces of its own and wait for its end; `environment` is added to ours."""
+    return subprocess.run(
+        [*NAMESPACES, *command],
+        env=with_ours(environment),
+        preexec_fn=end_with(os.getpid()),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def has_ended(process: psutil.Process) -> bool:
+    """As a zombie it has: whoever inherited it may never ask how it ended."""
+    return not process.is_running() or bool(process.status() == psutil.STATUS_ZOMBIE)
+
+
+def family_of(pid: int) -> list[psutil.Process]:
+    """All that a process has started, directly or not, and that runs."""
+    return psutil.Process(pid).children(recursive=True)
+
+
+def with_ours(environment: Mapping[str, str]) -> dict[str, str]:
+    """The environment of this process with some variables set."""
+    return {**os.environ, **environment}
