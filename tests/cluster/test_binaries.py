@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+import venv
 
 import pytest
 from cluster import binaries, building, go_toolchain, pinning
@@ -104,10 +105,11 @@ def test_a_go_that_is_too_old_is_not_taken(monkeypatch, tmp_path):
     old.write_text("#!/bin/sh\necho go1.19.8\n")
     monkeypatch.setenv("PATH", str(old.parent), prepend=":")
     assert go_command((1, 19), tmp_path) == old
-    pinned = make(
-        tmp_path / f"go-{go_toolchain._VERSION}" / "lib" / "python3" / "site-packages" / "go" / "bin"
-    )
-    assert go_command((1, 26), tmp_path) == pinned / "go"
+    brought = tmp_path / f"go-{go_toolchain._VERSION}"
+    venv.create(brought, with_pip=False)  # as it is brought from PyPI, with the wheel's folder
+    (pinned,) = brought.glob("lib/python*/site-packages")
+    make(pinned / "go" / "bin", "go")
+    assert go_command((1, 26), tmp_path) == pinned / "go" / "bin" / "go"
 
 
 PINNED = """module example

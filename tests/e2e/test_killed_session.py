@@ -76,7 +76,7 @@ def kill(session):
     """Kill the session's first process alone: what it started must end with it."""
     family = family_of(session.pid)
     os.kill(session.pid, signal.SIGKILL)
-    eventually(lambda: all(map(has_ended, family)), lambda: f"all of {family} end", seconds=20)
+    eventually(lambda: all(map(has_ended, family)), lambda: f"all of {family} end")
 
 
 def test_nothing_outlives_a_killed_session_and_the_next_one_finds_none_of_its_pods(place, start):
