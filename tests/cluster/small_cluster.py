@@ -149,7 +149,7 @@ class SmallCluster:
     def lets_pods_in(self, namespace: str, account: str = "default") -> bool:
         """Whether Pods of a service account are let in, which is so a while after it was made.
 
-        The API server looks it up in a cache of its own. So it is asked by trying, not by looking at the account.
+        The API server looks it up in a cache of its own. So it is asked by trying, not by a look at it.
         """
         spec = {"serviceAccountName": account, "containers": [{"name": "any", "image": "any"}]}
         pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "tried"}, "spec": spec}

@@ -28,7 +28,10 @@ def run(command: Sequence[str], **environment: str) -> subprocess.CompletedProce
 
 def has_ended(process: psutil.Process) -> bool:
     """As a zombie it has: whoever inherited it may never ask how it ended."""
-    return not process.is_running() or bool(process.status() == psutil.STATUS_ZOMBIE)
+    try:
+        return not process.is_running() or bool(process.status() == psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return True
 
 
 def family_of(pid: int) -> list[psutil.Process]:
