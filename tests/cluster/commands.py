@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from cluster.binaries import kubectl
-from cluster.daemon import end_with
 from cluster.helm_program import helm
 
 
@@ -44,13 +43,7 @@ class ClusterCommands:
 def run(command: list[str], environment: Mapping[str, str], stdin: str | None = None) -> str:
     """What a command prints. Raises CommandError if it fails."""
     done = subprocess.run(
-        command,
-        input=stdin,
-        capture_output=True,
-        text=True,
-        env=dict(environment),
-        check=False,
-        preexec_fn=end_with(os.getpid()),  # no `--wait` outlives whoever asked for it
+        command, input=stdin, capture_output=True, text=True, env=dict(environment), check=False
     )
     if done.returncode:
         raise CommandError(done.returncode, command, done.stdout, done.stderr)
