@@ -52,7 +52,7 @@ class Rule:
         return {"rule": f"{self.rule} || {unchanged}", "optionalOldSelf": True}
 
     def _expression(self) -> str:
-        # By format: a number that is joined to a text costs a hundred times the server's limit (1.34 to 1.37).
+        # By format: a number joined to a text costs a hundred times the server's limit (1.34 to 1.37).
         parts = list(Formatter().parse(self.sentence))
         text = "".join(text + ("" if name is None else "%s") for text, name, _, _ in parts)
         values = ", ".join(self.values[name] for _, name, _, _ in parts if name is not None)
