@@ -6,7 +6,8 @@ STAMP := $(VENV)/installed
 RUN   ?= examples/01-quickstart.yaml
 CLUSTER ?= .cache/cluster
 # What of a cluster's programs is wanted; servers that a person names are not built.
-PROGRAMS = $(if $(KUBEBUILDER_ASSETS),,kubernetes etcd) kueue
+SERVERS  = $(if $(KUBEBUILDER_ASSETS),,kubernetes etcd)
+PROGRAMS = $(SERVERS) kueue
 
 .DEFAULT_GOAL := help
 .PHONY: help system install programs images set-up demo test lint format types imports manifests manifests-check \
@@ -28,11 +29,11 @@ $(STAMP): pyproject.toml constraints.txt .ci/system-packages .ci/python-environm
 programs: ## Build, once, what a local cluster is made of: Kubernetes, etcd, Kueue
 	@PYTHONPATH=tests python3 -m cluster.building $(PROGRAMS)
 
-images: $(STAMP) ## Build both images, and the containerd that runs them (root, Debian)
+images: $(STAMP) ## Build both images (root, Debian)
 	@bash tests/e2e/prepare
 
 set-up: ## Fetch and build all of this side by side: .venv, programs, images
-	@$(MAKE) --no-print-directory --jobs=3 install programs images
+	@$(MAKE) --no-print-directory --jobs=3 install programs images PROGRAMS="$(SERVERS) kueue containerd"
 
 demo: $(STAMP) ## Run examples/01-quickstart.yaml through all phases on this machine
 	@$(BIN)/collectiverun run -f $(RUN)
@@ -62,10 +63,11 @@ manifests-check: $(STAMP)
 unit: $(STAMP) programs ## Tests alone; ARGS picks some: make unit ARGS=tests/unit_trainer
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist worksteal --ignore=tests/e2e $(ARGS)
 
+e2e: PROGRAMS = $(SERVERS) containerd
 e2e: $(STAMP) programs images ## Both images, built and run in a real node with containerd (root, Debian)
 	@$(BIN)/python -m pytest -q tests/e2e
 
-cluster cluster-demo: PROGRAMS = $(if $(KUBEBUILDER_ASSETS),,kubernetes etcd) $(if $(KUEUE),kueue)
+cluster cluster-demo: PROGRAMS = $(SERVERS) $(if $(KUEUE),kueue)
 cluster: $(STAMP) programs ## Leave a cluster running on this machine and print how to reach it; KUEUE=1: with Kueue
 	@PYTHONPATH=tests $(BIN)/python -m cluster up $(CLUSTER) $(if $(KUEUE),--kueue)
 
