@@ -7,7 +7,7 @@ set -euo pipefail
 
 modules=$(cd "$(dirname "${BASH_SOURCE[0]}")/../tests/cluster/modules" && pwd)
 work=$(mktemp -d)
-trap 'kill $(jobs -p) 2>/dev/null || true; rm -rf "$work"' EXIT
+trap 'kill -9 $(jobs -p) 2>/dev/null || true; rm -rf "$work"' EXIT
 cd "$work"
 
 bin=${KUBEBUILDER_ASSETS:-$work/bin}
