@@ -83,7 +83,7 @@ def test_a_run_waits_while_another_has_the_quota_and_both_are_complete_in_the_en
         return states(second) == ["Running"]
 
     # Quota is asked for phase by phase. The next Job of the first may be quicker than the one that waits,
-    # urgent as that is: Kueue looks at it again a moment after there is room. So the first goes on until held.
+    # urgent as it is: Kueue looks at that again a moment after there is room. So it goes on until held.
     eventually(is_the_seconds_turn, "the second's turn", WAIT_SECONDS)
     first.wait(lambda status: status["state"] in ("Queued", "Complete"), "the first is held, or done")
     if states(first) == ["Queued"]:
