@@ -1,6 +1,5 @@
 """A cluster on this machine for a person: `PYTHONPATH=tests python -m cluster …`.
 
-tools            find the binaries of a control plane, kubectl and helm, or fetch and build them once
 up FOLDER        leave a cluster running and print how to reach it; --kueue: with Kueue and a queue to try
 down FOLDER      stop it and remove its folder
 demo FOLDER      the chart and the quickstart on it, until the run is over; on a cluster that is not up,
@@ -15,7 +14,7 @@ from pathlib import Path
 
 import yaml
 from cluster import kueue_example, standing_cluster
-from cluster.binaries import MissingBinaryError, control_plane_binaries, kubectl, kueue_folder
+from cluster.binaries import MissingBinaryError, kubectl, kueue_folder
 from cluster.commands import CommandError
 from cluster.daemon import DaemonError
 from cluster.demo import Demo
@@ -44,8 +43,7 @@ def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="cluster", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    commands = parser.add_subparsers(required=True, metavar="tools | up | down | demo")
-    commands.add_parser("tools").set_defaults(action=_tools)
+    commands = parser.add_subparsers(required=True, metavar="up | down | demo")
     for name, action in {"up": _up, "down": _down, "demo": _demo}.items():
         command = commands.add_parser(name)
         command.add_argument("folder", type=lambda text: Path(text).absolute())
@@ -55,10 +53,6 @@ def _parse() -> argparse.Namespace:
     command.add_argument("--run", type=Path, default=QUICKSTART, help="another run file")
     command.add_argument("--smoke", action="store_true", help="budgets of seconds, to see that all fits")
     return parser.parse_args()
-
-
-def _tools(_options: argparse.Namespace) -> None:
-    print(control_plane_binaries().servers, kubectl(), helm(), sep="\n")
 
 
 def _up(options: argparse.Namespace) -> None:

@@ -1,22 +1,10 @@
 """`make cluster`, `make cluster-demo` and `make cluster-stop`, with budgets of seconds."""
 
-import os
-import subprocess
-import sys
-
 import pytest
+from cluster.cluster_command import command
 from cluster.small_cluster import ROOT
 
 pytestmark = pytest.mark.timeout(900)
-
-
-def command(*words):
-    return subprocess.run(
-        [sys.executable, "-m", "cluster", *map(str, words)],
-        env={**os.environ, "PYTHONPATH": str(ROOT / "tests")},
-        capture_output=True,
-        text=True,
-    )
 
 
 def test_a_cluster_stays_and_the_demo_on_it_ends_complete(tmp_path):

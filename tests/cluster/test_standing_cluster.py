@@ -1,7 +1,6 @@
 """A cluster that stays: with Kueue, and that nothing of it is left once it is stopped."""
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,21 +9,12 @@ import psutil
 import pytest
 import yaml
 from cluster import standing_cluster
-from cluster.small_cluster import ROOT
+from cluster.cluster_command import command
 
 # Every wait of a test may take long on a busy machine.
 pytestmark = pytest.mark.timeout(900)
 # Where Kueue would look for certificates.
 OUTSIDE = [Path("/etc/kueue"), Path("/visibility")]
-
-
-def command(*words):
-    return subprocess.run(
-        [sys.executable, "-m", "cluster", *map(str, words)],
-        env={**os.environ, "PYTHONPATH": str(ROOT / "tests")},
-        capture_output=True,
-        text=True,
-    )
 
 
 def servers_of(folder):
