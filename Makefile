@@ -27,7 +27,7 @@ $(STAMP): pyproject.toml constraints.txt .ci/system-packages .ci/python-environm
 	@touch $@
 
 programs: ## Build, once, what a local cluster is made of: Kubernetes, etcd, Kueue
-	@PYTHONPATH=tests python3 -m cluster.building $(PROGRAMS)
+	@python3 -m testbed.building $(PROGRAMS)
 
 images: $(STAMP) ## Build both images (root, Debian)
 	@bash tests/e2e/prepare
@@ -69,19 +69,19 @@ e2e: $(STAMP) programs images ## Both images, built and run in a real node with 
 
 cluster cluster-demo: PROGRAMS = $(SERVERS) $(if $(KUEUE),kueue)
 cluster: $(STAMP) programs ## Leave a cluster running on this machine and print how to reach it; KUEUE=1: with Kueue
-	@PYTHONPATH=tests $(BIN)/python -m cluster up $(CLUSTER) $(if $(KUEUE),--kueue)
+	@$(BIN)/python -m testbed up $(CLUSTER) $(if $(KUEUE),--kueue)
 
 cluster-stop: $(STAMP) ## Stop it
-	@PYTHONPATH=tests $(BIN)/python -m cluster down $(CLUSTER)
+	@$(BIN)/python -m testbed down $(CLUSTER)
 
 cluster-demo: $(STAMP) programs ## Chart, quickstart and S3 on that cluster, watched until Complete
-	@PYTHONPATH=tests $(BIN)/python -m cluster demo $(CLUSTER)
+	@$(BIN)/python -m testbed demo $(CLUSTER)
 
 object-store: $(STAMP) ## Leave a local S3 server running and print how to reach it
-	@PYTHONPATH=tests $(BIN)/python -m cluster.object_store start .cache/object-store
+	@$(BIN)/python -m testbed.object_store start .cache/object-store
 
 object-store-stop: $(STAMP) ## Stop it
-	@PYTHONPATH=tests $(BIN)/python -m cluster.object_store stop .cache/object-store
+	@$(BIN)/python -m testbed.object_store stop .cache/object-store
 
 constraints: $(STAMP) ## Write constraints.txt anew from .venv
 	@{ head -2 constraints.txt; $(BIN)/pip freeze --exclude-editable | sed 's/+cpu//'; } > constraints.new && mv constraints.new constraints.txt

@@ -21,7 +21,7 @@ from pathlib import Path
 
 import yaml
 
-from collectiverun_operator.cluster.local_history import read_history, violations
+from collectiverun_operator.cluster.local.journal import read_history, violations
 
 ROOT = Path(__file__).parents[1]
 

@@ -19,13 +19,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 from chaos.audit_trail import created_jobs
 from chaos.mimicking_cluster import mimicking_cluster
 from chaos.mortal_operator import mortal_command
 from chaos.short_run import CLEANED, ShortRun
-from cluster.small_cluster import SmallCluster
+from testbed.small_cluster import SmallCluster
 
 SIDES = ("before", "after")
 LIMIT_SECONDS = 600.0

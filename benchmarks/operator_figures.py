@@ -11,8 +11,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from chaos.audit_trail import Request
-from cluster.operator_process import OperatorProcess
 from prometheus_client.parser import text_string_to_metric_families
+from testbed.operator_process import OperatorProcess
 
 KIB_PER_MIB = 1024
 OPERATOR = "collectiverun-operator"  # how its service account's name ends

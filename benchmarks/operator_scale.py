@@ -29,13 +29,11 @@ from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 from chaos.audit_trail import Request, created_jobs, read_audit
 from chaos.mimicking_cluster import mimicking_cluster
-from cluster.binaries import control_plane_binaries
-from cluster.operator_process import OperatorProcess
-from cluster.small_cluster import SmallCluster
 from crowd import Crowd, crowd
 from operator_figures import (
     MeasuredOperator,
@@ -44,6 +42,9 @@ from operator_figures import (
     quantile,
     reactions,
 )
+from testbed.binaries import control_plane_binaries
+from testbed.operator_process import OperatorProcess
+from testbed.small_cluster import SmallCluster
 
 PACKAGES = ("kopf", "kubernetes", "aiohttp", "pydantic", "prometheus-client")
 EVENTS_PER_SECOND = 20.0

@@ -19,7 +19,9 @@ def test_the_folders_of_the_halves_are_not_packages():
 
 
 def test_every_package_states_its_job():
-    packages = [*(ROOT / "operator").rglob("__init__.py"), *(ROOT / "trainer").rglob("__init__.py")]
+    packages = [
+        path for half in ("operator", "trainer", "testbed") for path in (ROOT / half).rglob("__init__.py")
+    ]
     assert packages
     silent = [str(path.relative_to(ROOT)) for path in packages if not path.read_text().startswith('"""')]
     assert silent == []

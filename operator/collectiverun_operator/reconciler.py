@@ -13,15 +13,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from collectiverun_operator.cluster import Cluster
-from collectiverun_operator.conditions import INVALID_POD_TEMPLATE, not_accepted
+from collectiverun_operator.api.conditions import INVALID_POD_TEMPLATE, not_accepted
+from collectiverun_operator.api.run import CollectiveRun, Platform, parse_run
+from collectiverun_operator.api.status_json import read_status, without_progress
+from collectiverun_operator.cluster.protocol import Cluster
 from collectiverun_operator.errors import Fault, InvalidRun
-from collectiverun_operator.observation import Observed, observe
-from collectiverun_operator.planning import Action, CreateJob, DeleteJob, Plan, plan, reject
-from collectiverun_operator.resource import CollectiveRun, Platform, parse_run
-from collectiverun_operator.starting import expected_jobs
-from collectiverun_operator.status import read_status, without_progress
-from collectiverun_operator.trial_jobs import is_trial_due, trial_jobs
+from collectiverun_operator.jobs.dry_run import is_trial_due, trial_jobs
+from collectiverun_operator.plan.observation import Observed, observe
+from collectiverun_operator.plan.plan import Action, CreateJob, DeleteJob, Plan, plan, reject
+from collectiverun_operator.plan.scheduling import expected_jobs
 
 JSONObject = dict[str, Any]
 

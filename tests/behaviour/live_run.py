@@ -8,8 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from cluster.small_cluster import SmallCluster
-from waiting import eventually
+from testbed.small_cluster import SmallCluster
+from testbed.waiting import eventually
 
 JSONObject = dict[str, Any]
 

@@ -13,9 +13,9 @@ from contextlib import contextmanager
 
 from behaviour.place import Place
 from behaviour.runs import JSONObject
-from cluster.commands import CommandError
-from cluster.definition import NAME
-from waiting import eventually
+from testbed.commands import CommandError
+from testbed.definition import NAME
+from testbed.waiting import eventually
 
 _ANYTHING = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
 _NO_RUN = {

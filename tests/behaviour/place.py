@@ -15,10 +15,10 @@ from typing import Any
 
 from behaviour.live_run import FAULT, POLL_SECONDS, WAIT_SECONDS, LiveRun
 from behaviour.runs import STAYING, JSONObject, a_run, s3_storage
-from cluster.commands import CommandError
-from cluster.object_store import ObjectStore
-from cluster.operator_process import OperatorProcess
-from cluster.small_cluster import MIMICKED, SmallCluster
+from testbed.commands import CommandError
+from testbed.object_store import ObjectStore
+from testbed.operator_process import OperatorProcess
+from testbed.small_cluster import MIMICKED, SmallCluster
 
 TAINT = "behaviour.collectiverl.io/mimicked"
 SECONDS = "testbed.collectiverl.io/seconds"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from cluster.object_store import BUCKET, REGION, ObjectStore
+from testbed.object_store import BUCKET, REGION, ObjectStore
 
-from collectiverun_operator.command_line.smoke import with_smoke_budgets
+from collectiverun_operator.cli.smoke import with_smoke_budgets
 
 JSONObject = dict[str, Any]
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import s3fs
 from behaviour.live_run import LiveRun
-from cluster.object_store import ObjectStore
+from testbed.object_store import ObjectStore
 
 _CHECKPOINT = re.compile(r"/checkpoints/attempt-\d+-step-(\d+)/_SUCCESS$")
 

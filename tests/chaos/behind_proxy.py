@@ -7,9 +7,9 @@ from pathlib import Path
 
 from chaos import direct_requests
 from chaos.severable_proxy import SeverableProxy
-from cluster.operator_process import OperatorProcess
-from cluster.small_cluster import SmallCluster
-from waiting import eventually
+from testbed.operator_process import OperatorProcess
+from testbed.small_cluster import SmallCluster
+from testbed.waiting import eventually
 
 
 class ProxiedOperator:

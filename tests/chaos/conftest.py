@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 from chaos.mimicking_cluster import mimicking_cluster as a_mimicking_cluster
-from cluster.small_cluster import SmallCluster
+from testbed.small_cluster import SmallCluster
 
 
 @pytest.fixture(scope="session")

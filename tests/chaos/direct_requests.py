@@ -10,8 +10,8 @@ import urllib.request
 from collections.abc import Mapping
 from typing import Any
 
-from cluster.control_plane import ControlPlane
-from waiting import eventually
+from testbed.control_plane import ControlPlane
+from testbed.waiting import eventually
 
 JSONObject = dict[str, Any]
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 import signal
 from typing import Any
 
-from collectiverun_operator.cli import main
-from collectiverun_operator.cluster.local import LocalCluster
+from collectiverun_operator.cli.main import main
+from collectiverun_operator.cluster.local.cluster import LocalCluster
 
 JSONObject = dict[str, Any]
 

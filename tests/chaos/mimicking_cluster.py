@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from cluster.small_cluster import MIMICKED, SmallCluster
+from testbed.small_cluster import MIMICKED, SmallCluster
 
 SECONDS_ANNOTATION = "testbed.collectiverl.io/seconds"
 

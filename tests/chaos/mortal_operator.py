@@ -77,7 +77,7 @@ def _is_write(method: str, url: str) -> bool:
 
 
 if __name__ == "__main__":
-    from collectiverun_operator.service.command import main
+    from collectiverun_operator.controller.main import main
 
     die_at(sys.argv[1], int(sys.argv[2]))
     sys.argv[1:] = []

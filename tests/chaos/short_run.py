@@ -15,12 +15,12 @@ from typing import Any
 from chaos import direct_requests
 from chaos.audit_trail import Request, created_jobs, read_audit
 from chaos.mimicking_cluster import SECONDS_ANNOTATION
-from cluster.kubelet.faults import ANNOTATION as FAULT_ANNOTATION
-from cluster.object_store import BUCKET, REGION
-from cluster.small_cluster import SECRET, SmallCluster
+from testbed.kubelet.faults import ANNOTATION as FAULT_ANNOTATION
+from testbed.object_store import BUCKET, REGION
+from testbed.small_cluster import SECRET, SmallCluster
 
-from collectiverun_operator.labels import PHASE
-from collectiverun_operator.resource import API_VERSION, KIND
+from collectiverun_operator.api.labels import PHASE
+from collectiverun_operator.api.run import API_VERSION, KIND
 
 JSONObject = dict[str, Any]
 

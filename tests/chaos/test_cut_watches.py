@@ -5,7 +5,7 @@ from contextlib import closing
 import pytest
 from chaos.behind_proxy import ProxiedOperator
 from chaos.short_run import PHASES, ShortRun
-from waiting import eventually
+from testbed.waiting import eventually
 
 pytestmark = pytest.mark.timeout(1800)
 

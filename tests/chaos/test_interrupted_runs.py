@@ -13,9 +13,9 @@ import psutil
 import pytest
 from chaos.short_run import PHASES
 from contract.collectiverun_command import commits, document, has_started, history, start, tiny_run
-from waiting import eventually
+from testbed.waiting import eventually
 
-from collectiverun_operator.cluster.local_history import violations
+from collectiverun_operator.cluster.local.journal import violations
 
 pytestmark = pytest.mark.timeout(3600)
 

@@ -7,7 +7,7 @@ import pytest
 import s3fs
 from chaos.short_run import MEMBERS, NAME, ShortRun
 
-from collectiverun_operator.command_line.smoke import with_smoke_budgets
+from collectiverun_operator.cli.smoke import with_smoke_budgets
 
 pytestmark = pytest.mark.timeout(1800)
 

@@ -2,7 +2,7 @@
 
 import pytest
 from chaos.short_run import CLEANED, PHASES, ShortRun
-from waiting import eventually
+from testbed.waiting import eventually
 
 pytestmark = pytest.mark.timeout(1800)
 

@@ -6,9 +6,9 @@ import json
 from typing import Any
 
 from chart.rendering import CHART
-from cluster.commands import ClusterCommands, CommandError
-from cluster.definition import wait_until_established
-from waiting import eventually
+from testbed.commands import ClusterCommands, CommandError
+from testbed.definition import wait_until_established
+from testbed.waiting import eventually
 
 JSONObject = dict[str, Any]
 CRD = "collectiveruns.collectiverl.io"

@@ -6,9 +6,9 @@ import pytest
 from chart.audited_rights import refused_rights
 from chart.rendering import render
 from chart.runs import a_run
-from cluster.kubeconfig import write_kubeconfig
-from cluster.operator_process import make_operator
-from waiting import eventually
+from testbed.kubeconfig import write_kubeconfig
+from testbed.operator_process import make_operator
+from testbed.waiting import eventually
 
 pytestmark = pytest.mark.timeout(900)  # the first one starts the control plane, and each an operator
 RELEASE, NAME = "ops", "ops-collectiverun-operator"

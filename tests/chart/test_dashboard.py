@@ -6,8 +6,8 @@ from itertools import combinations
 
 from chart.rendering import CHART, of_kind, render
 
-from collectiverun_operator.service.metrics import Metrics
-from collectiverun_operator.status import RunState
+from collectiverun_operator.api.status_json import RunState
+from collectiverun_operator.controller.metrics import Metrics
 
 FILE = CHART / "files" / "collectiverun.json"
 OURS = re.compile(r"collectiverun_[a-z_]+")

@@ -3,7 +3,7 @@
 import pytest
 from chart.rendering import NAME, NAMESPACE, render, variables
 
-from collectiverun_operator.service.settings import PREFIX, OperatorSettings, read_settings, variable
+from collectiverun_operator.controller.settings import PREFIX, OperatorSettings, read_settings, variable
 
 CHANGED = (
     "watchNamespaces={one,team-a}",

@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from collectiverun_operator.cluster.local_history import Event, read_history
+from collectiverun_operator.cluster.local.journal import Event, read_history
 
 COMMAND = Path(sys.executable).parent / "collectiverun"
 WAIT_SECONDS = 900.0

@@ -9,7 +9,7 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from collectiverun_operator.cli import app
+from collectiverun_operator.cli.main import app
 
 GOOD = {
     "apiVersion": "collectiverl.io/v1alpha1",

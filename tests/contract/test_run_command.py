@@ -18,9 +18,9 @@ from contract.collectiverun_command import (
     start,
     tiny_run,
 )
-from waiting import eventually
+from testbed.waiting import eventually
 
-from collectiverun_operator.cluster.local_history import violations
+from collectiverun_operator.cluster.local.journal import violations
 
 pytestmark = pytest.mark.timeout(2 * WAIT_SECONDS)
 

@@ -4,13 +4,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from cluster import binaries
-from cluster.commands import CommandError
-from cluster.helm_program import helm
 from e2e import own_network
 from e2e.container_cluster import RELEASE, SYSTEM, ContainerCluster
 from e2e.node import LOCK
 from filelock import FileLock
+from testbed import binaries
+from testbed.commands import CommandError
+from testbed.helm_program import helm
 
 _PROGRAMS = (binaries.control_plane_binaries, binaries.kubelet_binary, binaries.containerd_folder)
 ACCOUNT = pytest.StashKey[str]()

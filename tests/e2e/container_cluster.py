@@ -5,14 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from cluster.control_plane import NODE, ControlPlane
-from cluster.daemon import Daemon
-from cluster.object_store import ObjectStore
-from cluster.operator_process import CHART
-from cluster.small_cluster import SmallCluster
 from e2e.container_images import ALL, OPERATOR, TRAINER
 from e2e.node import Node
 from e2e.own_network import API_SERVER_ADDRESS, NODE_ADDRESS
+from testbed.control_plane import NODE, ControlPlane
+from testbed.daemon import Daemon
+from testbed.object_store import ObjectStore
+from testbed.operator_process import CHART
+from testbed.small_cluster import SmallCluster
 
 SYSTEM = "collectiverun-system"
 RELEASE = "collectiverun"

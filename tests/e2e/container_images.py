@@ -13,12 +13,12 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from cluster import building
 from e2e import own_processes, pip_configuration
 from e2e.progress import step
 from e2e.scratch import scratch_folder
 from e2e.stored_image import StoredImage
 from filelock import FileLock
+from testbed import building
 
 REPOSITORY = Path(__file__).parents[2]
 CACHE = building.CACHE / "containers"

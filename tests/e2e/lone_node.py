@@ -9,12 +9,12 @@ import signal
 import sys
 from pathlib import Path
 
-from cluster.certificates import Certificates
-from cluster.kubeconfig import write_kubeconfig
 from e2e import own_network
 from e2e.container_images import PAUSE
 from e2e.node import LOCK, Node
 from filelock import FileLock
+from testbed.certificates import Certificates
+from testbed.kubeconfig import write_kubeconfig
 
 
 def main(folder: Path) -> None:

@@ -12,14 +12,14 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from cluster.binaries import containerd_folder, kubelet_binary
-from cluster.daemon import Daemon
 from e2e import cgroups, image_import, node_files
 from e2e.container_images import CACHE, ImageStore
 from e2e.containerd import Containerd
 from e2e.own_network import NODE_ADDRESS
 from e2e.own_processes import NAMESPACES, family_of, has_ended, with_ours
-from waiting import eventually
+from testbed.binaries import containerd_folder, kubelet_binary
+from testbed.daemon import Daemon
+from testbed.waiting import eventually
 
 # Whoever has it may start a node: there is one at a time.
 LOCK = CACHE / "node.lock"

@@ -10,14 +10,14 @@ import sys
 from pathlib import Path
 
 import pytest
-from cluster.daemon import Daemon
-from cluster.small_cluster import ROOT
 from e2e import cgroups
 from e2e.container_images import CACHE, PAUSE
 from e2e.containerd import Containerd
 from e2e.node import clear
 from e2e.own_processes import family_of, has_ended, with_ours
-from waiting import eventually
+from testbed.daemon import Daemon
+from testbed.small_cluster import ROOT
+from testbed.waiting import eventually
 
 A_POD = {
     "apiVersion": "v1",
@@ -59,7 +59,7 @@ def start(place):
         for pod in pods:
             (static / f"{pod['metadata']['name']}.json").write_text(json.dumps(pod))
         command = [sys.executable, "-m", "e2e.lone_node", str(folder)]
-        session = Daemon("session", command, folder, with_ours({"PYTHONPATH": str(ROOT / "tests")}))
+        session = Daemon("session", command, folder, with_ours({"PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}"}))
         sessions.append(session)
         session.start()
         session.wait_until((folder / "node" / "ready-for-kubelet").exists)

@@ -3,10 +3,10 @@
 import pytest
 from behaviour.live_run import LiveRun
 from behaviour.runs import a_scripted_run, s3_storage
-from cluster.certificates import Certificates
-from cluster.object_store import ObjectStore
-from cluster.small_cluster import SECRET
 from e2e.own_network import NODE_ADDRESS
+from testbed.certificates import Certificates
+from testbed.object_store import ObjectStore
+from testbed.small_cluster import SECRET
 
 
 @pytest.fixture(scope="module")

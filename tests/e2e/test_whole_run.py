@@ -3,9 +3,9 @@
 import yaml
 from behaviour.live_run import LiveRun, printed_table
 from behaviour.runs import s3_storage
-from cluster.small_cluster import ROOT
+from testbed.small_cluster import ROOT
 
-from collectiverun_operator.command_line.smoke import with_smoke_budgets
+from collectiverun_operator.cli.smoke import with_smoke_budgets
 
 PHASES = ("experts", "trajectoryTransformer", "onlineDistillation", "refinement", "students", "evaluation")
 LIMIT_SECONDS = 900.0

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from cluster.small_cluster import SmallCluster
 from kubernetes_cluster.scene import Stage, Theatre, new_namespace
+from testbed.small_cluster import SmallCluster
 
-from collectiverun_operator.cluster.kubernetes_client import KUBECONFIG_VARIABLE
+from collectiverun_operator.cluster.kubernetes.client import KUBECONFIG_VARIABLE
 
 
 @pytest.fixture

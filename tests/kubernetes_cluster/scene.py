@@ -10,13 +10,13 @@ from uuid import uuid4
 
 from unit_operator.builders import a_body, an_order, phase_named
 
-from collectiverun_operator.cluster import kubernetes_paths as paths
-from collectiverun_operator.cluster.kubernetes import KubernetesCluster
-from collectiverun_operator.cluster.kubernetes_client import connect
-from collectiverun_operator.cluster.kubernetes_requests import MERGE_PATCH, KubernetesRequests
-from collectiverun_operator.cluster.object_cache import ObjectCache
-from collectiverun_operator.jobs import job_manifest
-from collectiverun_operator.resource import Platform, parse_run
+from collectiverun_operator.api.run import Platform, parse_run
+from collectiverun_operator.cluster.kubernetes import paths as paths
+from collectiverun_operator.cluster.kubernetes.cache import ObjectCache
+from collectiverun_operator.cluster.kubernetes.client import connect
+from collectiverun_operator.cluster.kubernetes.cluster import KubernetesCluster
+from collectiverun_operator.cluster.kubernetes.requests import MERGE_PATCH, KubernetesRequests
+from collectiverun_operator.jobs.manifest import job_manifest
 
 JSONObject = dict[str, Any]
 T = TypeVar("T")

@@ -6,14 +6,14 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from cluster.certificates import Certificates
-from cluster.kubeconfig import write_kubeconfig
-from cluster.small_cluster import SmallCluster
 from kubernetes.aio.config import incluster_config
+from testbed.certificates import Certificates
+from testbed.kubeconfig import write_kubeconfig
+from testbed.small_cluster import SmallCluster
 
-from collectiverun_operator.cluster import kubernetes_client
-from collectiverun_operator.cluster.kubernetes_client import connect
-from collectiverun_operator.cluster.kubernetes_requests import KubernetesRequests
+from collectiverun_operator.cluster.kubernetes import client as kubernetes_client
+from collectiverun_operator.cluster.kubernetes.client import connect
+from collectiverun_operator.cluster.kubernetes.requests import KubernetesRequests
 from collectiverun_operator.errors import ClusterError, ClusterUnreachableError
 
 NAMESPACES = "/api/v1/namespaces"

@@ -8,9 +8,9 @@ import pytest
 from kubernetes_cluster.scene import Stage, Theatre, eventually, manifest_of
 from unit_operator.builders import a_result, ended, running
 
-from collectiverun_operator.cluster import kubernetes_paths as paths
+from collectiverun_operator.cluster.kubernetes import paths as paths
 from collectiverun_operator.errors import NameTakenError
-from collectiverun_operator.observation import Succeeded, observe
+from collectiverun_operator.plan.observation import Succeeded, observe
 
 
 def uids(bodies):

@@ -7,8 +7,8 @@ import logging
 import pytest
 from kubernetes_cluster.scene import Stage, Theatre
 
-from collectiverun_operator.cluster import kubernetes_paths as paths
-from collectiverun_operator.cluster.kubernetes import LISTED
+from collectiverun_operator.cluster.kubernetes import paths as paths
+from collectiverun_operator.cluster.kubernetes.cluster import LISTED
 from collectiverun_operator.errors import ClusterError, ConflictError
 
 STATUS = {"state": "Running", "progress": "0/4", "phases": [], "conditions": [], "specHash": "a"}

@@ -6,10 +6,10 @@ import pytest
 from kubernetes_cluster.scene import CPU_ONLY, Stage, Theatre
 from unit_operator.builders import NOON
 
-from collectiverun_operator.cluster import kubernetes_paths as paths
+from collectiverun_operator.api.run import parse_run
+from collectiverun_operator.cluster.kubernetes import paths as paths
+from collectiverun_operator.jobs.dry_run import trial_jobs
 from collectiverun_operator.reconciler import reconcile
-from collectiverun_operator.resource import parse_run
-from collectiverun_operator.trial_jobs import trial_jobs
 
 REFUSED = {
     "an unknown operator": ({"tolerations": [{"key": "a", "operator": "Nope"}]}, "tolerations[0].operator"),

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 from behaviour.place import Place
-from cluster.kueue import Kueue
-from cluster.small_cluster import SmallCluster
+from testbed.kueue import Kueue
+from testbed.small_cluster import SmallCluster
 
 
 @pytest.fixture(scope="session")

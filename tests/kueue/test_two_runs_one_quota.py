@@ -2,9 +2,9 @@
 
 import pytest
 from behaviour.live_run import FAULT, WAIT_SECONDS
-from cluster import kueue_queues
-from cluster.kueue_objects import PRIORITY_LABEL, QUEUE_LABEL
-from waiting import eventually
+from testbed import kueue_queues
+from testbed.kueue_objects import PRIORITY_LABEL, QUEUE_LABEL
+from testbed.waiting import eventually
 
 # Every wait of a test may take long on a busy machine, and the first one starts the cluster.
 pytestmark = pytest.mark.timeout(1800)

@@ -5,9 +5,9 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from cluster.control_plane import ControlPlane
-from cluster.definition import wait_until_established
 from manifests.kubectl import Kubectl
+from testbed.control_plane import ControlPlane
+from testbed.definition import wait_until_established
 
 CRD = Path(__file__).parents[2] / "crds" / "collectiveruns.yaml"
 

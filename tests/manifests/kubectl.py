@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cluster import binaries
-from cluster.commands import CommandError, run
-from waiting import eventually
+from testbed import binaries
+from testbed.commands import CommandError, run
+from testbed.waiting import eventually
 
 JSONObject = dict[str, Any]
 

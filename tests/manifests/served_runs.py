@@ -6,8 +6,8 @@ from typing import Any
 
 from manifests.api_server_model import with_defaults
 
+from collectiverun_operator.api.run import API_VERSION, KIND, Platform
 from collectiverun_operator.manifests.crd import run_schema
-from collectiverun_operator.resource import API_VERSION, KIND, Platform
 
 JSONObject = dict[str, Any]
 

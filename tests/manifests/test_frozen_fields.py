@@ -6,9 +6,9 @@ import pytest
 from manifests.api_server_model import broken_rules, nodes
 from manifests.served_runs import SCHEMA, SECRET, VOLUME, a_run, as_served
 
+from collectiverun_operator.api.immutability import changed_fields, spec_hash
+from collectiverun_operator.api.spec import Spec
 from collectiverun_operator.manifests.rules import FORBIDDEN
-from collectiverun_operator.specification.immutability import changed_fields, spec_hash
-from collectiverun_operator.specification.run import Spec
 
 NODES = dict(nodes(SCHEMA))
 # Where two fields must fit together.

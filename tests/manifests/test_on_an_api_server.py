@@ -12,12 +12,12 @@ from manifests.served_runs import SECRET, a_run, as_served
 from unit_operator.builders import NOON, a_body, ended, tasks
 from unit_operator.story import Story
 
+from collectiverun_operator.api.run import parse_run
+from collectiverun_operator.api.spec import Spec
 from collectiverun_operator.errors import Fault
 from collectiverun_operator.manifests.crd import NAME
-from collectiverun_operator.observation import observe
-from collectiverun_operator.planning import plan, reject
-from collectiverun_operator.resource import parse_run
-from collectiverun_operator.specification.run import Spec
+from collectiverun_operator.plan.observation import observe
+from collectiverun_operator.plan.plan import plan, reject
 
 pytestmark = pytest.mark.timeout(900)  # the first one starts the control plane
 EXAMPLES = Path(__file__).parents[2] / "examples"

@@ -8,8 +8,8 @@ from manifests.served_runs import a_run
 from manifests.test_frozen_fields import changed, full_run, leaves, typed, with_storage
 from manifests.test_rules import BROKEN, operator_faults, plain
 
+from collectiverun_operator.api.immutability import changed_fields
 from collectiverun_operator.errors import Fault
-from collectiverun_operator.specification.immutability import changed_fields
 
 pytestmark = pytest.mark.timeout(900)  # the first one starts the control plane
 

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from manifests.api_server_model import broken_rules, rules, violations
 from manifests.served_runs import KUBERNETES, SCHEMA, SECRET, VOLUME, a_run, as_served
 
+from collectiverun_operator.api.run import parse_run
 from collectiverun_operator.errors import Fault, InvalidRun
-from collectiverun_operator.resource import parse_run
 
 
 def operator_faults(run):

@@ -4,8 +4,8 @@ import re
 
 from manifests.api_server_model import node, nodes, rules, violations, with_defaults
 
+from collectiverun_operator.api.spec import Spec
 from collectiverun_operator.manifests.crd import custom_resource_definition, run_schema
-from collectiverun_operator.specification.run import Spec
 
 SCHEMA = run_schema()
 NODES = dict(nodes(SCHEMA))

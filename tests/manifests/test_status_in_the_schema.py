@@ -10,9 +10,9 @@ from unit_operator.builders import NOON, a_body, a_result, artifact_uri, ended
 from unit_operator.story import Story
 from unit_operator.test_planned_histories import Histories
 
+from collectiverun_operator.api.status_json import read_status, write_document
 from collectiverun_operator.errors import Fault
-from collectiverun_operator.planning import reject
-from collectiverun_operator.status import read_status, write_document
+from collectiverun_operator.plan.plan import reject
 
 STATUS = SCHEMA["properties"]["status"]
 

@@ -7,10 +7,10 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from cluster.control_plane import ControlPlane
-from cluster.definition import wait_until_established
 from operator_service.workplace import Workplace
-from waiting import eventually
+from testbed.control_plane import ControlPlane
+from testbed.definition import wait_until_established
+from testbed.waiting import eventually
 
 CRD = Path(__file__).parents[2] / "crds" / "collectiveruns.yaml"
 

@@ -9,12 +9,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from cluster.daemon import Daemon
-from cluster.operator_process import COMMAND, OperatorProcess
-from cluster.ports import free_ports
-from waiting import eventually
+from testbed.daemon import Daemon
+from testbed.operator_process import COMMAND, OperatorProcess
+from testbed.ports import free_ports
+from testbed.waiting import eventually
 
-KOPF = (str(Path(sys.executable).with_name("kopf")), "run", "-m", "collectiverun_operator.service.handlers")
+KOPF = (
+    str(Path(sys.executable).with_name("kopf")),
+    "run",
+    "-m",
+    "collectiverun_operator.controller.handlers",
+)
 CANARY = "canary"
 # Quick enough for a test; the relations are those of the defaults.
 PACE = {"CANARY_SECONDS": "0.5", "STALE_SECONDS": "10", "FIGURES_SECONDS": "1", "RESYNC_SECONDS": "3"}

@@ -6,12 +6,12 @@ import os
 from pathlib import Path
 
 import pytest
-from cluster.control_plane import ControlPlane
-from cluster.operator_process import COMMAND, OperatorProcess
 from operator_service.conftest import CRD, install_definition
 from operator_service.operators import KOPF, ended
 from operator_service.workplace import Workplace
-from waiting import LIMIT_SECONDS, eventually
+from testbed.control_plane import ControlPlane
+from testbed.operator_process import COMMAND, OperatorProcess
+from testbed.waiting import LIMIT_SECONDS, eventually
 
 pytestmark = pytest.mark.timeout(900)
 

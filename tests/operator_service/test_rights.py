@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from cluster.control_plane import NOBODY
 from kopf._cogs.clients.errors import APIForbiddenError, APIServerError
 from operator_service.operators import ended
 from operator_service.workplace import Workplace
-from waiting import eventually
+from testbed.control_plane import NOBODY
+from testbed.waiting import eventually
 
-from collectiverun_operator.service.access import withdrawn_right
+from collectiverun_operator.controller.access import withdrawn_right
 
 WATCHED = {
     "CollectiveRun": ("collectiverl.io", "collectiveruns"),

@@ -7,10 +7,10 @@ from collections import Counter
 from typing import Any
 
 import pytest
-from cluster.operator_process import OperatorProcess
 from operator_service.operators import log_documents, samples
 from operator_service.workplace import Workplace
-from waiting import eventually
+from testbed.operator_process import OperatorProcess
+from testbed.waiting import eventually
 
 pytestmark = pytest.mark.timeout(900)
 

@@ -8,11 +8,11 @@ from contextlib import contextmanager
 
 import pytest
 from operator_service.workplace import Workplace
+from testbed.waiting import eventually
 from unit_operator.builders import KUBERNETES, phase_named
-from waiting import eventually
 
-from collectiverun_operator.jobs import job_name
-from collectiverun_operator.resource import parse_run
+from collectiverun_operator.api.run import parse_run
+from collectiverun_operator.jobs.manifest import job_name
 
 pytestmark = pytest.mark.timeout(900)
 

@@ -9,13 +9,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
-from cluster.binaries import kubectl
-from cluster.commands import CommandError, run
-from cluster.control_plane import ControlPlane
-from cluster.operator_process import OperatorProcess
 from operator_service.operators import CANARY, make_operator
+from testbed.binaries import kubectl
+from testbed.commands import CommandError, run
+from testbed.control_plane import ControlPlane
+from testbed.operator_process import OperatorProcess
+from testbed.waiting import eventually
 from unit_operator.builders import a_body, a_result, artifact_uri, ended, running
-from waiting import eventually
 
 JSONObject = dict[str, Any]
 T = TypeVar("T")

@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from cluster.object_store import BUCKET, REGION, ObjectStore
 from storage_s3.throttled_proxy import ThrottledProxy
+from testbed.object_store import BUCKET, REGION, ObjectStore
 
 from collectiverun_trainer.order import StorageOptions
 from collectiverun_trainer.storage import Storage

@@ -1,8 +1,8 @@
 """What a person must change ends at once, with a sentence that says what."""
 
 import pytest
-from cluster.object_store import BUCKET, ObjectStore
 from storage_s3.conftest import options
+from testbed.object_store import BUCKET, ObjectStore
 
 from collectiverun_trainer.errors import InvalidConfiguration
 from collectiverun_trainer.order import StorageOptions

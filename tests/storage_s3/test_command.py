@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from cluster.object_store import BUCKET, REGION, ObjectStore
 from storage_s3.conftest import options
+from testbed.object_store import BUCKET, REGION, ObjectStore
 
 from collectiverun_trainer.config import Task
 from collectiverun_trainer.order import PhaseOrder, PhaseResult, RunIdentity

@@ -5,9 +5,9 @@ import threading
 
 import numpy as np
 import pytest
-from cluster.object_store import BUCKET, ObjectStore
 from storage_s3.conftest import options
-from waiting import eventually
+from testbed.object_store import BUCKET, ObjectStore
+from testbed.waiting import eventually
 
 from collectiverun_trainer.errors import StorageUnavailable
 from collectiverun_trainer.storage import Storage

@@ -9,7 +9,7 @@ import threading
 import time
 from urllib.parse import urlsplit
 
-from waiting import eventually
+from testbed.waiting import eventually
 
 _CHUNK_BYTES = 16_384
 

@@ -7,11 +7,11 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from collectiverun_operator.jobs import job_manifest
-from collectiverun_operator.orders import phase_order
-from collectiverun_operator.phases import PHASES, members_of
-from collectiverun_operator.resource import API_VERSION, KIND, CollectiveRun, Platform, parse_run
-from collectiverun_operator.times import format_time
+from collectiverun_operator.api.phases import PHASES, members_of
+from collectiverun_operator.api.run import API_VERSION, KIND, CollectiveRun, Platform, parse_run
+from collectiverun_operator.formatting import format_time
+from collectiverun_operator.jobs.manifest import job_manifest
+from collectiverun_operator.jobs.phase_order import phase_order
 
 NOON = datetime(2026, 1, 31, 12, 0, 0, tzinfo=UTC)
 ROOT = "file:///data/runs"

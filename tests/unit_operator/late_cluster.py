@@ -14,10 +14,10 @@ from typing import Any
 
 from unit_operator.simulated_cluster import SimulatedCluster
 
-from collectiverun_operator.cluster.kubernetes_jobs import KubernetesJobs, recorded_pods
-from collectiverun_operator.cluster.object_cache import Kind, ObjectCache
+from collectiverun_operator.cluster.kubernetes.cache import Kind, ObjectCache
+from collectiverun_operator.cluster.kubernetes.jobs import KubernetesJobs, recorded_pods
 from collectiverun_operator.errors import ClusterError, ConflictError
-from collectiverun_operator.planning import CreateJob
+from collectiverun_operator.plan.plan import CreateJob
 
 JSONObject = dict[str, Any]
 

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from waiting import LIMIT_SECONDS
+from testbed.waiting import LIMIT_SECONDS
 
-from collectiverun_operator.cluster.local import LocalCluster
+from collectiverun_operator.cluster.local.cluster import LocalCluster
 
 RUN_UID = "run-uid"
 # Reports as the trainer does: one commit of this Pod.

@@ -12,9 +12,9 @@ from typing import Any
 
 from unit_operator.builders import a_pod, a_result, artifact_uri, ended, running
 
-from collectiverun_operator.observation import Observed, observe
-from collectiverun_operator.planning import Action, CreateJob, DeleteJob
-from collectiverun_operator.times import format_time
+from collectiverun_operator.formatting import format_time
+from collectiverun_operator.plan.observation import Observed, observe
+from collectiverun_operator.plan.plan import Action, CreateJob, DeleteJob
 
 JSONObject = dict[str, Any]
 

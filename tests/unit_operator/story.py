@@ -8,9 +8,9 @@ from typing import Any
 from unit_operator.builders import HERE, NOON, a_body
 from unit_operator.simulated_cluster import SimulatedCluster
 
-from collectiverun_operator.conditions import Wanted
-from collectiverun_operator.planning import CreateJob, DeleteJob, Plan, plan
-from collectiverun_operator.resource import Platform, parse_run
+from collectiverun_operator.api.conditions import Wanted
+from collectiverun_operator.api.run import Platform, parse_run
+from collectiverun_operator.plan.plan import CreateJob, DeleteJob, Plan, plan
 
 JSONObject = dict[str, Any]
 

@@ -4,9 +4,9 @@ import pytest
 from unit_operator.builders import disrupted, ended, order_of, tasks
 from unit_operator.story import Story, created, deleted
 
-from collectiverun_operator.resource import parse_run
-from collectiverun_operator.starting import expected_jobs
-from collectiverun_operator.status import read_status
+from collectiverun_operator.api.run import parse_run
+from collectiverun_operator.api.status_json import read_status
+from collectiverun_operator.plan.scheduling import expected_jobs
 
 
 def three(**spec):

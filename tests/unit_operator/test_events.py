@@ -7,8 +7,8 @@ from unit_operator.builders import KUBERNETES, NOON, a_body, disrupted, ended, t
 from unit_operator.story import Story
 
 from collectiverun_operator.errors import Fault
-from collectiverun_operator.events import transitions
-from collectiverun_operator.planning import reject
+from collectiverun_operator.plan.events import transitions
+from collectiverun_operator.plan.plan import reject
 
 QUICK = {"retries": {"application": 1, "infrastructure": 2, "backoffSeconds": 0}}
 # An application failure that spends the member's only retry is one of these, a fatal one is not.

@@ -4,7 +4,7 @@ import pytest
 from unit_operator.builders import ended, tasks
 from unit_operator.story import Story, created, deleted
 
-from collectiverun_operator.planning import DeleteJob, DeleteRun
+from collectiverun_operator.plan.plan import DeleteJob, DeleteRun
 
 
 def test_a_finished_run_creates_nothing_whatever_is_deleted():

@@ -9,10 +9,10 @@ import urllib.request
 from http import HTTPStatus
 
 import pytest
-from waiting import LIMIT_SECONDS
+from testbed.waiting import LIMIT_SECONDS
 
-from collectiverun_operator.service.health import Canary, Health, liveness_check, queue_check
-from collectiverun_operator.service.http_endpoint import HTTPEndpoint, PortTakenError
+from collectiverun_operator.controller.health import Canary, Health, liveness_check, queue_check
+from collectiverun_operator.controller.http import HTTPEndpoint, PortTakenError
 
 
 def free_port() -> int:

@@ -13,8 +13,8 @@ from unit_operator.builders import (
     trainer_of,
 )
 
-from collectiverun_operator.jobs import job_manifest, job_name
-from collectiverun_operator.phases import PHASES
+from collectiverun_operator.api.phases import PHASES
+from collectiverun_operator.jobs.manifest import job_manifest, job_name
 
 S3 = {"uri": "s3://bucket/runs", "credentials": {"secretRef": {"name": "keys"}}}
 ON_KUBERNETES = {

@@ -14,8 +14,8 @@ from unit_operator.builders import NOON, a_body, tasks
 from unit_operator.late_cluster import LateCluster, LateServer
 from unit_operator.simulated_cluster import SimulatedCluster
 
+from collectiverun_operator.api.run import parse_run
 from collectiverun_operator.reconciler import reconcile
-from collectiverun_operator.resource import parse_run
 
 
 class LateNews(RuleBasedStateMachine):

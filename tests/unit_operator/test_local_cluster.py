@@ -23,9 +23,9 @@ from unit_operator.local_jobs import (
     pods,
 )
 
-from collectiverun_operator.cluster.local import LocalCluster
-from collectiverun_operator.cluster.local_history import read_history
-from collectiverun_operator.cluster.local_machine import Machine
+from collectiverun_operator.cluster.local.cluster import LocalCluster
+from collectiverun_operator.cluster.local.journal import read_history
+from collectiverun_operator.cluster.local.machine import Machine
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """The checker of the journal finds what it is there to find; phase times count every attempt once."""
 
-from collectiverun_operator.cluster.local_history import PhaseTime, phase_times, violations
+from collectiverun_operator.cluster.local.journal import PhaseTime, phase_times, violations
 
 
 def started(pod, member="m", phase="experts"):

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from collectiverun_operator.cluster.local_machine import Machine, Request, group_cores, usable_cores
+from collectiverun_operator.cluster.local.machine import Machine, Request, group_cores, usable_cores
 
 
 def group(tmp_path, line, **files):

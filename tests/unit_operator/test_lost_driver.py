@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+from testbed.waiting import eventually
 from unit_operator.local_jobs import (
     COMMIT,
     SLEEP,
@@ -26,20 +27,19 @@ from unit_operator.local_jobs import (
     phases,
     pods,
 )
-from waiting import eventually
 
-from collectiverun_operator.cluster.local import LocalCluster
-from collectiverun_operator.cluster.local_history import read_history, violations
-from collectiverun_operator.cluster.local_machine import Machine
-from collectiverun_operator.cluster.local_record import AlreadyDrivenError, RunRecord
+from collectiverun_operator.cluster.local.cluster import LocalCluster
+from collectiverun_operator.cluster.local.journal import read_history, violations
+from collectiverun_operator.cluster.local.machine import Machine
+from collectiverun_operator.cluster.local.state_dir import AlreadyDrivenError, RunRecord
 
 TESTS = Path(__file__).parents[1]
 # Makes members one after the other, attempt after attempt, as a plan would: in a process of its own.
 DRIVER = """
 import sys, time
 from pathlib import Path
-from collectiverun_operator.cluster.local import LocalCluster
-from collectiverun_operator.cluster.local_machine import Machine
+from collectiverun_operator.cluster.local.cluster import LocalCluster
+from collectiverun_operator.cluster.local.machine import Machine
 from unit_operator.local_jobs import create, delete, jobs, manifest, pods
 
 script, members = sys.argv[2], sys.argv[3:]

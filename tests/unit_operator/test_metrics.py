@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from prometheus_client import generate_latest
 
-from collectiverun_operator.phases import PHASES
-from collectiverun_operator.service.metrics import Metrics
+from collectiverun_operator.api.phases import PHASES
+from collectiverun_operator.controller.metrics import Metrics
 
 
 def exposed(metrics: Metrics) -> dict[str, float]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from collectiverun_operator.service.settings import BadSettingError, read_settings
+from collectiverun_operator.controller.settings import BadSettingError, read_settings
 
 
 def test_an_empty_environment_gives_defaults() -> None:

@@ -14,9 +14,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from unit_operator.builders import NOON, a_body, disrupted, ended, order_of, tasks
 from unit_operator.simulated_cluster import SimulatedCluster
 
-from collectiverun_operator.planning import CreateJob, Plan, plan
-from collectiverun_operator.resource import CollectiveRun, parse_run
-from collectiverun_operator.status import LIMIT_BYTES
+from collectiverun_operator.api.run import CollectiveRun, parse_run
+from collectiverun_operator.api.status_json import LIMIT_BYTES
+from collectiverun_operator.plan.plan import CreateJob, Plan, plan
 
 ENDINGS = {
     "application": ended(1),

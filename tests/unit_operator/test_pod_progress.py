@@ -8,10 +8,10 @@ import asyncio
 import json
 from itertools import pairwise
 
+from testbed.waiting import LIMIT_SECONDS
 from unit_operator.builders import running
-from waiting import LIMIT_SECONDS
 
-from collectiverun_operator.cluster.kubernetes_progress import (
+from collectiverun_operator.cluster.kubernetes.progress import (
     CONCURRENT_READS,
     MAX_FAILURES,
     READS_AT_ONCE,

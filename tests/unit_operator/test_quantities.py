@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from collectiverun_operator.specification.quantities import check_quantity, parse_quantity
+from collectiverun_operator.api.quantities import check_quantity, parse_quantity
 
 
 @pytest.mark.parametrize(

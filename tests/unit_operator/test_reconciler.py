@@ -5,10 +5,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from collectiverun_operator.cluster.local import LocalCluster
-from collectiverun_operator.cluster.local_machine import Machine
+from collectiverun_operator.api.run import parse_run
+from collectiverun_operator.cluster.local.cluster import LocalCluster
+from collectiverun_operator.cluster.local.machine import Machine
 from collectiverun_operator.reconciler import reconcile
-from collectiverun_operator.resource import parse_run
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 

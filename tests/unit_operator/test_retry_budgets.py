@@ -4,8 +4,8 @@ import pytest
 from unit_operator.builders import disrupted, ended, tasks
 from unit_operator.story import Story
 
-from collectiverun_operator.policies.retries import backoff_seconds
-from collectiverun_operator.specification.run import Retries
+from collectiverun_operator.api.spec import Retries
+from collectiverun_operator.plan.retries import backoff_seconds
 
 PREEMPTED = ended(143, **disrupted("PreemptionByScheduler"))
 

@@ -3,8 +3,8 @@
 import pytest
 from unit_operator.builders import HERE, KUBERNETES, a_body, a_run, tasks
 
+from collectiverun_operator.api.run import Platform, local_uid, parse_run
 from collectiverun_operator.errors import InvalidRun
-from collectiverun_operator.resource import Platform, local_uid, parse_run
 
 S3 = {"uri": "s3://bucket/runs"}
 SECRET = {"secretRef": {"name": "keys"}}

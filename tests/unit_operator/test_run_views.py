@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from collectiverun_operator.cluster.local_history import PhaseTime
-from collectiverun_operator.command_line.closing_report import outcome_document, outcome_parts, what_next
-from collectiverun_operator.command_line.plain_lines import PlainLines
-from collectiverun_operator.command_line.snapshot import Snapshot, duration_text, failure_sentence
-from collectiverun_operator.command_line.terminal import LiveTable, run_table
-from collectiverun_operator.readable import percent, time_left
+from collectiverun_operator.cli.plain_lines import PlainLines
+from collectiverun_operator.cli.report import outcome_document, outcome_parts, what_next
+from collectiverun_operator.cli.snapshot import Snapshot, duration_text, failure_sentence
+from collectiverun_operator.cli.terminal import LiveTable, run_table
+from collectiverun_operator.cluster.local.journal import PhaseTime
+from collectiverun_operator.formatting import percent, time_left
 
 REACH, CLOSE = "reach-v3-sawyer", "door-close-v3-sawyer"
 FAILURE = {

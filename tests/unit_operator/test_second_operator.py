@@ -7,9 +7,9 @@ import asyncio
 from unit_operator.late_cluster import LateCluster, LateServer
 from unit_operator.test_late_news import LateNews
 
-from collectiverun_operator.cluster.kubernetes_jobs import recorded_pods
-from collectiverun_operator.resource import Platform
-from collectiverun_operator.service.controller import Controller
+from collectiverun_operator.api.run import Platform
+from collectiverun_operator.cluster.kubernetes.jobs import recorded_pods
+from collectiverun_operator.controller.controller import Controller
 
 
 class SecondCluster(LateCluster):

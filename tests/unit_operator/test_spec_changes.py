@@ -7,8 +7,8 @@ import pytest
 from unit_operator.builders import KUBERNETES, a_run, tasks, trainer_of
 from unit_operator.story import Story
 
-from collectiverun_operator.conditions import INVALID_POD_TEMPLATE, not_accepted
-from collectiverun_operator.specification.immutability import changed_fields, spec_hash
+from collectiverun_operator.api.conditions import INVALID_POD_TEMPLATE, not_accepted
+from collectiverun_operator.api.immutability import changed_fields, spec_hash
 
 CREDENTIALS = {"credentials": {"secretRef": {"name": "keys"}}}
 

@@ -6,12 +6,9 @@ import pytest
 from unit_operator.builders import NOON, a_body, a_run, ended, later, tasks
 from unit_operator.story import Story
 
-from collectiverun_operator.conditions import TYPES
-from collectiverun_operator.errors import Fault
-from collectiverun_operator.observation import observe
-from collectiverun_operator.planning import plan, reject
-from collectiverun_operator.resource import parse_run
-from collectiverun_operator.status import (
+from collectiverun_operator.api.conditions import TYPES
+from collectiverun_operator.api.run import parse_run
+from collectiverun_operator.api.status_json import (
     LIMIT_BYTES,
     LastFailure,
     MemberStatus,
@@ -23,6 +20,9 @@ from collectiverun_operator.status import (
     without_progress,
     write_document,
 )
+from collectiverun_operator.errors import Fault
+from collectiverun_operator.plan.observation import observe
+from collectiverun_operator.plan.plan import plan, reject
 
 
 def queued():

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from collectiverun_operator.service.structured_logs import about, configure_logging
+from collectiverun_operator.controller.logs import about, configure_logging
 
 LOG = logging.getLogger("collectiverun_operator.test")
 

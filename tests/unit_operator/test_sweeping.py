@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from waiting import LIMIT_SECONDS
+from testbed.waiting import LIMIT_SECONDS
 
-from collectiverun_operator.cluster.kubernetes_sweeping import DELETIONS_AT_ONCE, Sweeper
+from collectiverun_operator.cluster.kubernetes.sweeper import DELETIONS_AT_ONCE, Sweeper
 from collectiverun_operator.errors import ClusterError
 
 

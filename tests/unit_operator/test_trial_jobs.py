@@ -5,10 +5,10 @@ import asyncio
 import pytest
 from unit_operator.builders import HERE, KUBERNETES, NOON, a_body, a_run, trainer_of
 
-from collectiverun_operator.jobs import job_name
-from collectiverun_operator.phases import PHASES
+from collectiverun_operator.api.phases import PHASES
+from collectiverun_operator.jobs.dry_run import is_trial_due, trial_jobs
+from collectiverun_operator.jobs.manifest import job_name
 from collectiverun_operator.reconciler import reconcile
-from collectiverun_operator.trial_jobs import is_trial_due, trial_jobs
 
 S3 = {"uri": "s3://bucket/runs", "credentials": {"secretRef": {"name": "s3"}}}
 CPU = {"resources": {}}

@@ -8,10 +8,10 @@ from collections.abc import Callable
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from waiting import LIMIT_SECONDS
+from testbed.waiting import LIMIT_SECONDS
 
-from collectiverun_operator.pacing import BackOff, TokenBucket
-from collectiverun_operator.service.workqueue import Schedule, WorkQueue
+from collectiverun_operator.controller.workqueue import Schedule, WorkQueue
+from collectiverun_operator.rate_limit import BackOff, TokenBucket
 
 
 class SetClock:

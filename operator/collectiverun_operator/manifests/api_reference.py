@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from collectiverun_operator.resource import API_VERSION, KIND
+from collectiverun_operator.api.run import API_VERSION, KIND
 
 JSONObject = dict[str, Any]
 

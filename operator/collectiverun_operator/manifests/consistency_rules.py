@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from collectiverun_operator.api.storage import BUCKET, ENDPOINT_PATTERN
+from collectiverun_operator.api.validation import NEEDS_CREDENTIALS
 from collectiverun_operator.manifests.rules import REQUIRED, Rule
-from collectiverun_operator.specification.consistency import NEEDS_CREDENTIALS
-from collectiverun_operator.specification.storage import BUCKET, ENDPOINT_PATTERN
 
 _HORIZON = "environment.horizonEnvSteps"
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from collectiverun_operator.labels import GROUP
+from collectiverun_operator.api.labels import GROUP
+from collectiverun_operator.api.run import API_VERSION, KIND, NAME_LIMIT
+from collectiverun_operator.api.spec import Spec
+from collectiverun_operator.api.status_json import RunStatus
 from collectiverun_operator.manifests.consistency_rules import consistency_rules
 from collectiverun_operator.manifests.immutability_rules import immutability_rules
 from collectiverun_operator.manifests.list_types import with_list_types
 from collectiverun_operator.manifests.rules import with_rules
 from collectiverun_operator.manifests.structural_schema import structural_schema
-from collectiverun_operator.resource import API_VERSION, KIND, NAME_LIMIT
-from collectiverun_operator.specification.run import Spec
-from collectiverun_operator.status import RunStatus
 
 JSONObject = dict[str, Any]
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from collectiverun_operator.conditions import SPEC_CHANGED
+from collectiverun_operator.api.conditions import SPEC_CHANGED
+from collectiverun_operator.api.immutability import MUTABLE, MUTABLE_IN_PHASES
 from collectiverun_operator.manifests.rules import FORBIDDEN, Rule
-from collectiverun_operator.specification.immutability import MUTABLE, MUTABLE_IN_PHASES
 
 JSONObject = dict[str, Any]
 

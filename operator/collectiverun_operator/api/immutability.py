@@ -1,0 +1,47 @@
+"""Which fields of a spec may change once its run has begun, and whether others did."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from collectiverun_operator.api.spec import Spec
+
+MUTABLE = ("suspend", "retryToken", "image", "runPolicy", "podTemplate")
+MUTABLE_IN_PHASES = ("resources", "podTemplate", "parallelism")
+
+
+def spec_hash(spec: Spec) -> str:
+    """Digest of all that must not change, without defaults: a new version's new fields don't count."""
+    document = json.dumps(_immutable_part(spec, exclude_defaults=True), sort_keys=True)
+    return hashlib.sha256(document.encode()).hexdigest()[:16]
+
+
+def changed_fields(before: Spec, after: Spec) -> list[str]:
+    """Paths of immutable fields, such as `spec.seed`, in which two specs differ."""
+    old, new = (_immutable_part(spec, exclude_defaults=False) for spec in (before, after))
+    return list(_differences(old, new, "spec"))
+
+
+def _immutable_part(spec: Spec, *, exclude_defaults: bool) -> dict[str, Any]:
+    document = spec.model_dump(mode="json", by_alias=True, exclude_defaults=exclude_defaults)
+    for field in MUTABLE:
+        document.pop(field, None)
+    phases = document.pop("phases", {})
+    left = {name: _without(phase, MUTABLE_IN_PHASES) for name, phase in phases.items()}
+    # A phase that only mutable fields were given for says nothing.
+    return document | {"phases": {name: phase for name, phase in left.items() if phase}}
+
+
+def _without(document: dict[str, Any], fields: tuple[str, ...]) -> dict[str, Any]:
+    return {key: value for key, value in document.items() if key not in fields}
+
+
+def _differences(before: Any, after: Any, path: str) -> Iterator[str]:
+    if isinstance(before, dict) and isinstance(after, dict):
+        for key in sorted(before.keys() | after.keys()):
+            yield from _differences(before.get(key), after.get(key), f"{path}.{key}")
+    elif before != after:
+        yield path

@@ -1,0 +1,45 @@
+"""How Pod templates are laid over each other: run, then phase, then what the operator sets itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from collectiverun_operator.api.spec import PodTemplate
+
+CONTAINER = "trainer"
+
+# Lists of a Pod whose entries are told apart by another field than `name`, as the API server does.
+_KEYS = {"volumeMounts": "mountPath", "volumeDevices": "devicePath", "ports": "containerPort"}
+# Entries of these are merged field by field; of other lists they are replaced, as a variable has one source.
+_DEEP = ("containers", "initContainers")
+
+
+def merge_templates(*templates: PodTemplate | None) -> dict[str, Any]:
+    """Templates merged into one `{"metadata": …, "spec": …}`; the later one wins."""
+    merged: dict[str, Any] = {"metadata": {}, "spec": {}}
+    for template in templates:
+        if template is not None:
+            merged = merge(merged, {"metadata": template.metadata, "spec": template.spec})
+    return merged
+
+
+def merge(under: Any, over: Any, field: str = "") -> Any:
+    """`over` laid on `under`: mappings key by key, lists of named entries by name, anything else replaced."""
+    if isinstance(under, dict) and isinstance(over, dict):
+        return under | {k: merge(under[k], v, k) if k in under else v for k, v in over.items()}
+    key = _KEYS.get(field, "name")
+    if _is_keyed(under, key) and _is_keyed(over, key):
+        return _merge_lists(under, over, key, deep=field in _DEEP)
+    return over
+
+
+def _is_keyed(value: Any, key: str) -> bool:
+    return isinstance(value, list) and all(isinstance(entry, dict) and key in entry for entry in value)
+
+
+def _merge_lists(under: list[Any], over: list[Any], key: str, *, deep: bool) -> list[Any]:
+    merged = {str(entry[key]): entry for entry in under}
+    for entry in over:
+        known = merged.get(str(entry[key]))
+        merged[str(entry[key])] = merge(known, entry) if deep and known is not None else entry
+    return list(merged.values())

@@ -1,0 +1,130 @@
+"""A CollectiveRun as it is read: typed, or refused with every fault and its field's path."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID, uuid5
+
+from collectiverun_operator.api.faults import model_faults, unknown_field
+from collectiverun_operator.api.spec import Spec
+from collectiverun_operator.api.validation import consistency_faults, sections_of
+from collectiverun_operator.errors import Fault, InvalidRun
+
+API_VERSION = "collectiverl.io/v1alpha1"
+KIND = "CollectiveRun"
+NAME_LIMIT = 40
+NAMESPACE_LIMIT = 63
+_NAME = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
+_NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
+_TOP_LEVEL = ("apiVersion", "kind", "metadata", "spec", "status")
+_LOCAL_RUNS = UUID("6b6a1a4e-0d0c-5f53-9f0e-0c4f7a1f3c55")
+
+
+@dataclass(frozen=True)
+class Platform:
+    """What the place that drives a run provides: this machine unless said otherwise."""
+
+    local: bool = True
+    image: str = ""
+    # For phases that name no resources, as in a Pod: {"requests": …, "limits": …}.
+    resources: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class CollectiveRun:
+    """One accepted run. `status` is what was written last, `labels` the resource's own."""
+
+    namespace: str
+    name: str
+    uid: str
+    generation: int
+    spec: Spec
+    status: Mapping[str, Any]
+    labels: Mapping[str, str] = field(default_factory=dict)
+    platform: Platform = Platform()
+
+
+def local_uid(namespace: str, name: str, storage_uri: str) -> str:
+    """The uid of a run on this machine: the same whenever namespace, name and storage are the same."""
+    return str(uuid5(_LOCAL_RUNS, f"{namespace}/{name}/{storage_uri}"))
+
+
+def parse_run(body: object, platform: Platform = Platform()) -> CollectiveRun:
+    """Type a resource's body. Raises InvalidRun with all faults at once."""
+    if not isinstance(body, dict):
+        raise InvalidRun([Fault("", f"a run file holds one mapping, not {type(body).__name__}")])
+    spec, faults = _read_spec(body.get("spec"), platform)
+    faults = [*_kind_faults(body), *_metadata_faults(body.get("metadata"), platform), *faults]
+    if faults or spec is None:
+        raise InvalidRun(faults)
+    return _build(body, spec, platform)
+
+
+def _build(body: Mapping[str, Any], spec: Spec, platform: Platform) -> CollectiveRun:
+    metadata = body["metadata"]
+    namespace, name = metadata.get("namespace", "default"), metadata["name"]
+    return CollectiveRun(
+        namespace=namespace,
+        name=name,
+        uid=local_uid(namespace, name, spec.storage.uri) if platform.local else metadata["uid"],
+        generation=metadata.get("generation", 1),
+        spec=spec,
+        status=body.get("status") or {},
+        labels=metadata.get("labels") or {},
+        platform=platform,
+    )
+
+
+def _kind_faults(body: Mapping[str, Any]) -> list[Fault]:
+    faults = [Fault(str(key), unknown_field(str(key), _TOP_LEVEL)) for key in body if key not in _TOP_LEVEL]
+    for key, expected in (("apiVersion", API_VERSION), ("kind", KIND)):
+        if body.get(key) != expected:
+            said = f"is {body[key]!r}" if key in body else "is missing"
+            faults.append(Fault(key, f"{said}; write {expected}"))
+    return faults
+
+
+def _metadata_faults(metadata: object, platform: Platform) -> list[Fault]:
+    if not isinstance(metadata, dict):
+        return [Fault("metadata.name", "is required; give the run a name")]
+    faults = _name_faults("metadata.name", metadata.get("name"), _NAME, NAME_LIMIT, "a letter")
+    namespace = metadata.get("namespace", "default")
+    faults += _name_faults("metadata.namespace", namespace, _NAMESPACE, NAMESPACE_LIMIT, "a letter or digit")
+    if not isinstance(metadata.get("labels") or {}, dict):
+        faults.append(Fault("metadata.labels", "must map names to values"))
+    if not platform.local and not metadata.get("uid"):
+        faults.append(
+            Fault("metadata.uid", "is missing; the API server gives it, so read the run from there")
+        )
+    return faults
+
+
+def _name_faults(path: str, name: object, pattern: re.Pattern[str], limit: int, first: str) -> list[Fault]:
+    if name is None:
+        return [Fault(path, "is required; give the run a name")]
+    if not isinstance(name, str):
+        return [Fault(path, f"must be a string, not {name!r}; put it in quotes")]
+    if len(name) > limit:
+        shown = f"{name[:limit]}…"
+        return [
+            Fault(path, f"{shown!r} has {len(name)} characters; at most {limit} fit in the names of its Jobs")
+        ]
+    if not pattern.fullmatch(name):
+        text = f"{name!r} must consist of lower-case letters, digits and '-', begin with {first}"
+        return [Fault(path, f"{text} and not end with '-'")]
+    return []
+
+
+def _read_spec(spec: object, platform: Platform) -> tuple[Spec | None, list[Fault]]:
+    if not isinstance(spec, dict):
+        return None, [Fault("spec", "is required" if spec is None else f"must be a mapping, not {spec!r}")]
+    parsed, faults = model_faults(Spec, spec, "spec")
+    if any(fault.path == "spec" for fault in faults):
+        return None, faults
+    faults += consistency_faults(sections_of(spec), local=platform.local)
+    if not platform.local and parsed is not None and not (parsed.image or platform.image):
+        faults.append(Fault("spec.image", "is required; this installation has no default image"))
+    return parsed, faults

@@ -1,0 +1,83 @@
+"""The kinds of fields a status has: bounded strings, counts, moments.
+
+Every string has a bound, which the schema of the resource states and the writer keeps: a Pod may end with
+any reason, and a status the API server refuses would stop the run.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any, Literal, Self, cast
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    GetCoreSchemaHandler,
+    PlainSerializer,
+    WithJsonSchema,
+)
+from pydantic.alias_generators import to_camel
+from pydantic_core import CoreSchema
+from pydantic_core.core_schema import plain_serializer_function_ser_schema
+
+from collectiverun_operator.formatting import format_time, parse_time
+
+# Waiting: no attempt is under way. Pending to Stopping: attempt `attempt` is. Succeeded, Failed: for good.
+MemberState = Literal["Waiting", "Queued", "Pending", "Running", "Stopping", "Succeeded", "Failed"]
+PhaseState = Literal[
+    "Skipped", "Waiting", "Queued", "Pending", "Running", "Stopping", "Suspended", "Succeeded", "Failed"
+]
+RunState = Literal[
+    "Rejected", "Queued", "Pending", "Running", "Suspending", "Suspended", "Complete", "Failed"
+]
+Moment = Annotated[
+    datetime,
+    BeforeValidator(lambda value: parse_time(value) if isinstance(value, str) else value),
+    PlainSerializer(format_time),
+    WithJsonSchema({"type": "string", "format": "date-time"}),
+]
+
+
+@dataclass(frozen=True)
+class AtMost:
+    """A string that is written with at most so many characters."""
+
+    characters: int
+
+    def cut(self, text: str) -> str:
+        """The beginning of the text."""
+        return text[: self.characters]
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return cast(
+            CoreSchema, {**handler(source), "serialization": plain_serializer_function_ser_schema(self.cut)}
+        )
+
+    def __get_pydantic_json_schema__(self, *_: Any) -> dict[str, Any]:
+        return {"type": "string", "maxLength": self.characters}
+
+
+Name = Annotated[str, AtMost(128)]
+Uid = Annotated[str, AtMost(128)]
+Reason = Annotated[str, AtMost(128)]
+ObjectName = Annotated[str, AtMost(253)]
+Uri = Annotated[str, AtMost(512)]
+Short = Annotated[str, AtMost(64)]
+Note = Annotated[str, AtMost(200)]
+Message = Annotated[str, AtMost(2048)]
+Count = Annotated[int, WithJsonSchema({"type": "integer", "minimum": 0})]
+Rate = Annotated[float, WithJsonSchema({"type": "number", "minimum": 0, "maximum": 1})]
+
+
+class Record(BaseModel):
+    """Base of the records below: camelCase outside, frozen; what a newer version added is left alone."""
+
+    model_config = ConfigDict(
+        alias_generator=to_camel, validate_by_name=True, validate_by_alias=True, extra="ignore", frozen=True
+    )
+
+    def but(self, **changes: Any) -> Self:
+        """A copy with some fields changed."""
+        return self.model_copy(update=changes)

@@ -1,0 +1,184 @@
+"""Rules between sections of a spec. Each skips what could not be read, so that all faults appear at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+from urllib.parse import urlsplit
+
+from pydantic import TypeAdapter, ValidationError
+
+from collectiverun_operator.api.pod_template import CONTAINER, merge_templates
+from collectiverun_operator.api.pod_template_rules import template_faults
+from collectiverun_operator.api.spec import (
+    EnvironmentSettings,
+    ExpertsPhase,
+    OnlineDistillationPhase,
+    Phases,
+    PodTemplate,
+    RunTask,
+    Spec,
+    Storage,
+    StudentsPhase,
+)
+from collectiverun_operator.errors import Fault
+
+# What the credentials are required for, and which there are.
+NEEDS_CREDENTIALS = "for s3://; give secretRef or serviceAccountName"
+
+
+@dataclass(frozen=True)
+class Sections:
+    """The sections of a spec that could be read; None for the others."""
+
+    tasks: tuple[RunTask, ...] | None
+    storage: Storage | None
+    environment: EnvironmentSettings | None
+    pod_template: PodTemplate | None
+    experts: ExpertsPhase | None
+    online_distillation: OnlineDistillationPhase | None
+    students: StudentsPhase | None
+    phase_templates: Mapping[str, PodTemplate | None]
+
+
+def sections_of(spec: Mapping[str, Any]) -> Sections:
+    """Read every section of a raw spec on its own."""
+    phases = spec.get("phases", {})
+    phases = phases if isinstance(phases, dict) else {}
+    read = {name: _section(Phases, name, phases) for name in Phases.model_fields}
+    return Sections(
+        **{name: _section(Spec, name, spec) for name in ("tasks", "storage", "environment", "pod_template")},
+        **{name: read[name] for name in ("experts", "online_distillation", "students")},
+        phase_templates={
+            Phases.model_fields[name].alias or name: phase.pod_template
+            for name, phase in read.items()
+            if _is_run(phase)
+        },
+    )
+
+
+def _is_run(phase: Any) -> bool:
+    return phase is not None and getattr(phase, "enabled", True)
+
+
+def _section(model: type[Spec] | type[Phases], name: str, document: Mapping[str, Any]) -> Any:
+    field = model.model_fields[name]
+    if (field.alias or name) not in document:
+        return None if field.is_required() else field.get_default()
+    raw = document[field.alias or name]
+    try:
+        return _adapter(model, name).validate_python(raw, by_alias=True, by_name=False)
+    except ValidationError:
+        return None
+
+
+@cache
+def _adapter(model: type[Spec] | type[Phases], name: str) -> TypeAdapter[Any]:
+    return TypeAdapter(model.model_fields[name].rebuild_annotation())
+
+
+def consistency_faults(sections: Sections, *, local: bool) -> list[Fault]:
+    """Every rule between sections that is broken."""
+    found = [*_student_faults(sections), *_budget_faults(sections), *_template_faults(sections)]
+    found += _local_faults(sections) if local else _kubernetes_faults(sections)
+    return found
+
+
+def _student_faults(sections: Sections) -> Iterator[Fault]:
+    if sections.tasks is None or sections.students is None:
+        return
+    known = [task.name for task in sections.tasks]
+    path = "spec.phases.students.params.tasks"
+    chosen = [task.name for task in sections.students.params.tasks]
+    for index, name in enumerate(chosen):
+        if name not in known:
+            yield Fault(f"{path}[{index}]", f"{name!r} is no task of this run, which has {', '.join(known)}")
+        if name in chosen[:index]:
+            yield Fault(f"{path}[{index}]", f"{name!r} is listed more than once; list every task once")
+
+
+def _budget_faults(sections: Sections) -> Iterator[Fault]:
+    """An episode must fit in every budget of env steps."""
+    if sections.environment is None:
+        return
+    horizon = sections.environment.horizon_env_steps
+    for name, phase in (("experts", sections.experts), ("students", sections.students)):
+        if phase is not None:
+            yield from _learning_faults(f"spec.phases.{name}.params", phase.params, horizon)
+    if sections.online_distillation is not None:
+        yield from _distillation_faults(sections.online_distillation, horizon)
+
+
+def _learning_faults(path: str, params: Any, horizon: int) -> Iterator[Fault]:
+    if params.total_env_steps < horizon:
+        text = f"{params.total_env_steps} is less than one episode of {horizon} env steps; raise it"
+        yield Fault(f"{path}.totalEnvSteps", f"{text}, or lower spec.environment.horizonEnvSteps")
+    elif params.random_env_steps >= params.total_env_steps and not _is_scripted(params):
+        text = f"{params.random_env_steps} leaves none of totalEnvSteps {params.total_env_steps} to learn in"
+        yield Fault(f"{path}.randomEnvSteps", f"{text}; lower it")
+
+
+def _is_scripted(params: Any) -> bool:
+    return getattr(params, "source", "sac") == "scripted"
+
+
+def _distillation_faults(phase: OnlineDistillationPhase, horizon: int) -> Iterator[Fault]:
+    params = phase.params
+    needed = horizon * params.environments_per_task
+    if params.env_steps_per_task < needed:
+        text = f"{params.env_steps_per_task} is less than one episode of {horizon} env steps in each of"
+        text += (
+            f" {params.environments_per_task} environments; raise it to {needed} or lower environmentsPerTask"
+        )
+        yield Fault("spec.phases.onlineDistillation.params.envStepsPerTask", text)
+
+
+def _template_faults(sections: Sections) -> Iterator[Fault]:
+    if sections.pod_template is not None:
+        yield from template_faults(sections.pod_template, "spec.podTemplate")
+    for name, template in sections.phase_templates.items():
+        if template is not None:
+            yield from template_faults(template, f"spec.phases.{name}.podTemplate")
+
+
+def _local_faults(sections: Sections) -> Iterator[Fault]:
+    if sections.storage is None:
+        return
+    if sections.storage.credentials is not None:
+        text = "is for Kubernetes; on this machine remove it (and secretRef), and set AWS_ACCESS_KEY_ID and"
+        yield Fault("spec.storage.credentials", f"{text} AWS_SECRET_ACCESS_KEY in the environment")
+    if sections.storage.ca_bundle is not None:
+        text = "is for Kubernetes; on this machine set AWS_CA_BUNDLE in the environment and remove it"
+        yield Fault("spec.storage.caBundle", text)
+
+
+def _kubernetes_faults(sections: Sections) -> Iterator[Fault]:
+    storage = sections.storage
+    if storage is None:
+        return
+    if storage.scheme == "s3" and storage.credentials is None:
+        yield Fault("spec.storage.credentials", f"is required {NEEDS_CREDENTIALS}")
+    if storage.scheme == "file":
+        directory = urlsplit(storage.uri).path.rstrip("/")
+        for name, template in sections.phase_templates.items():
+            if not _mounts(merge_templates(sections.pod_template, template), directory):
+                text = (
+                    f"{storage.uri!r} lies in no volume of the Pods of phase {name}; mount one at {directory}"
+                )
+                text += f" or above in container {CONTAINER!r} of podTemplate.spec, or use s3://"
+                yield Fault("spec.storage.uri", text)
+                return
+
+
+def _mounts(template: Mapping[str, Any], directory: str) -> bool:
+    """Whether container `trainer` has a volume at `directory` or above. Users' templates have any shape."""
+    containers = _mappings(template["spec"].get("containers"))
+    mounts = [m for c in containers if c.get("name") == CONTAINER for m in _mappings(c.get("volumeMounts"))]
+    paths = [str(mount.get("mountPath", "")).rstrip("/") for mount in mounts]
+    return any(path and f"{directory}/".startswith(f"{path}/") for path in paths)
+
+
+def _mappings(value: object) -> list[Mapping[str, Any]]:
+    return [entry for entry in value if isinstance(entry, dict)] if isinstance(value, list) else []

@@ -1,0 +1,128 @@
+"""The command `collectiverun`: read a run file, check it, run it on this machine.
+
+Exit codes: 0 Complete, 1 Failed, 2 usage or unreadable, 3 a fault in the spec, 130 stopped.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+from uuid import uuid4
+
+import typer
+
+from collectiverun_operator.api.run import CollectiveRun, Platform, parse_run
+from collectiverun_operator.cli.run_command import ChangedRunError, run_here
+from collectiverun_operator.cli.run_file import read_run_file, with_absolute_storage
+from collectiverun_operator.cli.smoke import with_smoke_budgets
+from collectiverun_operator.errors import CollectiveRunError, InvalidRun
+
+HERE = Platform()
+# The image and the uid are the installation's and the API server's to give.
+ON_A_CLUSTER = Platform(local=False, image="default")
+FAILED, UNREADABLE, INVALID, STOPPED = 1, 2, 3, 130
+
+app = typer.Typer(
+    help="Collective learning on Meta-World: run a CollectiveRun on this machine.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+RunFile = Annotated[
+    str, typer.Option("--file", "-f", help="Run file; - reads standard input.", metavar="FILE")
+]
+Smoke = Annotated[bool, typer.Option("--smoke", help="Shrink every budget to seconds, to see that all fits.")]
+
+
+def main() -> None:
+    """Entry point."""
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+        signal.signal(signal.SIGINT, lambda *_: sys.exit(STOPPED))
+    app()
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        typer.echo(version("collectiverun"))
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    show_version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Collective learning on Meta-World: run a CollectiveRun on this machine."""
+
+
+@app.command()
+def run(
+    file: RunFile,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON document at the end, all else to stderr.")
+    ] = False,
+    smoke: Smoke = False,
+    cache: Annotated[
+        Path | None,
+        typer.Option(help="Folder of the runs' records; else $COLLECTIVERUN_CACHE, else the system's cache."),
+    ] = None,
+) -> None:
+    """Run a run file here, or continue it where it stopped. Ctrl-C stops it at a checkpoint."""
+    document, parsed = _load(file, smoke)
+    try:
+        raise typer.Exit(run_here(document, parsed, cache=cache, as_json=as_json))
+    except ChangedRunError as error:
+        _stop(INVALID, str(error))
+    except CollectiveRunError as error:
+        _stop(UNREADABLE, str(error))
+    except BrokenPipeError:  # whoever read the output went away: as if they had pressed Ctrl-C twice
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise typer.Exit(STOPPED) from None
+    except OSError as error:
+        where = f" {error.filename!r}" if error.filename else ""
+        _stop(UNREADABLE, f"the run's record can't be kept:{where} {error.strerror}; mend that and run again")
+
+
+@app.command()
+def validate(
+    file: RunFile,
+    smoke: Smoke = False,
+    kubernetes: Annotated[
+        bool, typer.Option("--kubernetes", help="By the rules of a cluster, not of this machine.")
+    ] = False,
+) -> None:
+    """Only check a run file; every fault is told with its field."""
+    _, parsed = _load(file, smoke, ON_A_CLUSTER if kubernetes else HERE)
+    typer.echo(f"{parsed.namespace}/{parsed.name} is valid: {len(parsed.spec.tasks)} tasks")
+
+
+def _load(source: str, smoke: bool, platform: Platform = HERE) -> tuple[dict[str, object], CollectiveRun]:
+    """The run file's document and the run it describes; every fault ends the command."""
+    try:
+        document = read_run_file(source)
+        document = with_absolute_storage(document, Path.cwd()) if platform.local else _as_applied(document)
+        document = with_smoke_budgets(document) if smoke else document
+        return document, parse_run(document, platform)
+    except InvalidRun as error:
+        count = f"{len(error.faults)} faults" if len(error.faults) > 1 else "one fault"
+        _stop(INVALID, f"{source} has {count}:\n{error}")
+    except CollectiveRunError as error:
+        _stop(UNREADABLE, str(error))
+
+
+def _as_applied(document: Any) -> Any:
+    """The document as the API server hands it out: with a uid."""
+    if not isinstance(document, dict) or not isinstance(document.get("metadata"), dict):
+        return document
+    return {**document, "metadata": {"uid": str(uuid4()), **document["metadata"]}}
+
+
+def _stop(code: int, message: str) -> NoReturn:
+    typer.echo(message, err=True)
+    raise typer.Exit(code)

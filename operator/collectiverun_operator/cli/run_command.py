@@ -1,0 +1,125 @@
+"""`collectiverun run`: opens a run's record on this machine, continues the run and tells what came of it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from collectiverun_operator.api.conditions import COMPLETE, FAILED, SUSPENDED, holds
+from collectiverun_operator.api.immutability import changed_fields
+from collectiverun_operator.api.run import CollectiveRun, parse_run
+from collectiverun_operator.cli.cache_folder import record_folder
+from collectiverun_operator.cli.local_run import LocalRun, without_lost_time
+from collectiverun_operator.cli.plain_lines import PlainLines
+from collectiverun_operator.cli.report import (
+    outcome_document,
+    outcome_parts,
+    shown_uri,
+    storage_root,
+)
+from collectiverun_operator.cli.snapshot import Snapshot
+from collectiverun_operator.cli.terminal import LiveTable
+from collectiverun_operator.cluster.local.cluster import LocalCluster
+from collectiverun_operator.errors import CollectiveRunError, InvalidRun
+
+JSONObject = dict[str, Any]
+
+COMPLETE_CODE, FAILED_CODE, STOPPED_CODE = 0, 1, 130
+
+
+class ChangedRunError(CollectiveRunError):
+    """The run file says something else than when the run began."""
+
+
+class UnreadableRecordError(CollectiveRunError):
+    """The run's record on this machine makes no sense to this version."""
+
+
+class LostArtifactsError(CollectiveRunError):
+    """What the record says was published is not there any more."""
+
+
+def run_here(document: JSONObject, run: CollectiveRun, *, cache: Path | None, as_json: bool) -> int:
+    """Run or continue `run` until it ends; the exit code. Prints progress, then the outcome.
+
+    Raises CollectiveRunError with a sentence if it can't be driven here, OSError if its record can't be kept.
+    """
+    folder = record_folder(run.uid, cache)
+    console = Console(stderr=as_json, highlight=False)
+    with LocalCluster.open(folder) as cluster:
+        body = _resumed(document, run, cluster)
+        status = _drive(cluster, body, run, console)
+        _tell(status, cluster, console, folder, as_json)
+    if holds(status, COMPLETE):
+        return COMPLETE_CODE
+    return FAILED_CODE if holds(status, FAILED) else STOPPED_CODE
+
+
+def _resumed(document: JSONObject, run: CollectiveRun, cluster: LocalCluster) -> JSONObject:
+    """The run file's document with the status this machine remembers."""
+    metadata = {**document["metadata"], "namespace": run.namespace, "uid": run.uid}
+    body = {**document, "metadata": metadata}
+    recorded = cluster.read_run()
+    if recorded is None:
+        return body
+    _check_unchanged(recorded, run, cluster)
+    status = recorded.get("status") or {}
+    _check_artifacts(status, cluster)
+    return {**body, "status": without_lost_time(status, cluster.lost_since_time, datetime.now(UTC))}
+
+
+def _check_unchanged(recorded: JSONObject, run: CollectiveRun, cluster: LocalCluster) -> None:
+    try:
+        before = parse_run(recorded)
+    except InvalidRun as error:
+        raise UnreadableRecordError(
+            f"this version can't read the run's record; remove {cluster.folder} to begin anew:\n{error}"
+        ) from None
+    hint = (
+        "can't change once the run has begun; change it back, or give the changed run another metadata.name"
+    )
+    changed = changed_fields(before.spec, run.spec)
+    if changed:
+        raise ChangedRunError("\n".join(f"{path}: {hint}" for path in changed))
+
+
+def _check_artifacts(status: Mapping[str, Any], cluster: LocalCluster) -> None:
+    """A folder of artifacts that somebody removed is told at once, not by a phase that can't read it."""
+    root = storage_root(status) or ""
+    published = any(member.get("uri") for phase in status.get("phases") or [] for member in phase["members"])
+    if published and root.startswith("file://") and not Path(shown_uri(root)).is_dir():
+        raise LostArtifactsError(
+            f"what this run published is gone: there is no folder {shown_uri(root)}; "
+            f"bring it back, or remove {cluster.folder} to begin the run anew"
+        )
+
+
+def _drive(cluster: LocalCluster, body: JSONObject, run: CollectiveRun, console: Console) -> JSONObject:
+    live = console.file.isatty() and not console.is_dumb_terminal
+    view = LiveTable(console, f"{run.namespace}/{run.name}") if live else PlainLines(console.file)
+    with view:
+        local_run = LocalRun(cluster, body, run.uid, view)
+        if not live:
+            view.say(f"run {run.namespace}/{run.name}, record {cluster.folder}")
+        return asyncio.run(local_run.drive())
+
+
+def _tell(status: JSONObject, cluster: LocalCluster, console: Console, folder: Path, as_json: bool) -> None:
+    """Print the outcome: tables for people, and one JSON document where it was asked for."""
+    times = cluster.phase_times()
+    snapshot = Snapshot(status=status, log_path=cluster.log_path)
+    for part in outcome_parts(snapshot, times, folder):
+        console.print(part, soft_wrap=isinstance(part, Text))
+    if holds(status, SUSPENDED):
+        console.print("stopped; run the same command again to continue")
+    if as_json:
+        json.dump(outcome_document(status, times), sys.stdout, indent=2)
+        print()

@@ -1,0 +1,141 @@
+"""Reads a run file: one YAML or JSON mapping, from a path or from standard input.
+
+It answers only whether there is a document; what the document says is `api/run.py`'s to judge. Two things
+are read as kubectl's reader does and PyYAML does not: `1e-3` is a number, and a key given twice is an error.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Hashable
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from collectiverun_operator.errors import CollectiveRunError
+
+SIZE_LIMIT_BYTES = 1 << 20
+NODE_LIMIT = 100_000
+_FILE_SCHEME = "file://"
+_RELATIVE = re.compile(r"\.{1,2}(/|$)")
+
+
+class UnreadableRunFileError(CollectiveRunError):
+    """There is no one run to be read; the text says why and what to do."""
+
+
+class _Loader(yaml.SafeLoader):
+    """PyYAML's safe loader with YAML 1.2's floats and without repeated keys."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        seen: set[object] = set()
+        for key_node, _ in node.value:
+            key = key_node.value
+            if isinstance(key, str) and key in seen:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the key {key!r} is given twice", key_node.start_mark
+                )
+            seen.add(key if isinstance(key, str) else id(key_node))
+        return super().construct_mapping(node, deep)
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"^[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)[eE][-+]?[0-9]+$"),
+    list("-+.0123456789"),
+)
+
+
+def read_run_file(source: str) -> Any:
+    """The document in the file `source`, or on standard input for `-`. Raises UnreadableRunFileError."""
+    name = "standard input" if source == "-" else source
+    text = _decode(_read(source, name), name)
+    if not text.strip():
+        raise UnreadableRunFileError(f"{name} is empty; write a CollectiveRun, see examples/")
+    try:
+        return _only_document(text, name)
+    except yaml.YAMLError as error:
+        raise UnreadableRunFileError(f"{name} is not YAML: {_yaml_sentence(error)}") from None
+    except RecursionError:
+        raise UnreadableRunFileError(f"{name} is nested too deep to be a run") from None
+
+
+def _read(source: str, name: str) -> bytes:
+    try:
+        with sys.stdin.buffer if source == "-" else Path(source).open("rb") as file:
+            content = file.read(SIZE_LIMIT_BYTES + 1)
+    except OSError as error:
+        raise UnreadableRunFileError(
+            f"{name} can't be read: {error.strerror}; give the path of a run file"
+        ) from None
+    if len(content) > SIZE_LIMIT_BYTES:
+        raise UnreadableRunFileError(f"{name} is larger than {SIZE_LIMIT_BYTES} bytes; that is no run file")
+    return content
+
+
+def _decode(content: bytes, name: str) -> str:
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UnreadableRunFileError(f"{name} is not UTF-8 text: byte {error.start} can't be read") from None
+
+
+def _only_document(text: str, name: str) -> Any:
+    nodes = [node for node in yaml.compose_all(text, Loader=_Loader) if not _is_empty(node)]
+    if not nodes:
+        raise UnreadableRunFileError(f"{name} holds only comments; write a CollectiveRun, see examples/")
+    if len(nodes) > 1:
+        raise UnreadableRunFileError(
+            f"{name} holds {len(nodes)} documents (split by '---'); put each run in a file of its own"
+        )
+    if _size(nodes[0], {}) > NODE_LIMIT:
+        raise UnreadableRunFileError(f"{name} unfolds to over {NODE_LIMIT} values; write it without aliases")
+    loader = _Loader("")
+    try:
+        return loader.construct_document(nodes[0])
+    finally:
+        loader.dispose()
+
+
+def _is_empty(node: yaml.Node) -> bool:
+    return isinstance(node, yaml.ScalarNode) and node.tag == "tag:yaml.org,2002:null" and not node.value
+
+
+def _size(node: yaml.Node, known: dict[int, int]) -> int:
+    """Values a node unfolds to, aliases counted each time they are named; an anchor in itself: endless."""
+    if isinstance(node, yaml.ScalarNode):
+        return 1
+    if id(node) not in known:
+        known[id(node)] = NODE_LIMIT + 1
+        children = [child for pair in node.value for child in (pair if isinstance(pair, tuple) else (pair,))]
+        known[id(node)] = 1 + sum(_size(child, known) for child in children)
+    return known[id(node)]
+
+
+def _yaml_sentence(error: yaml.YAMLError) -> str:
+    if not isinstance(error, yaml.MarkedYAMLError):
+        return " ".join(str(error).split())
+    problem = error.problem or error.context or "it can't be parsed"
+    if "cannot start any token" in problem and "'\\t'" in problem:
+        problem = "a tab stands where only spaces may; indent with spaces"
+    mark = error.problem_mark or error.context_mark
+    return problem if mark is None else f"line {mark.line + 1}, column {mark.column + 1}: {problem}"
+
+
+def with_absolute_storage(document: Any, folder: Path) -> Any:
+    """The document with a `file://./…` or `file://../…` storage URI made absolute below `folder`.
+
+    Anything else, malformed documents too, is returned as it is.
+    """
+    spec = document.get("spec") if isinstance(document, dict) else None
+    storage = spec.get("storage") if isinstance(spec, dict) else None
+    uri = storage.get("uri") if isinstance(storage, dict) else None
+    if not isinstance(spec, dict) or not isinstance(storage, dict) or not isinstance(uri, str):
+        return document
+    path = uri.removeprefix(_FILE_SCHEME)
+    if not uri.startswith(_FILE_SCHEME) or not _RELATIVE.match(path):
+        return document
+    absolute = Path(folder, path).resolve().as_posix()
+    return {**document, "spec": {**spec, "storage": {**storage, "uri": f"{_FILE_SCHEME}{absolute}"}}}

@@ -1,0 +1,145 @@
+"""The live table of a run on a terminal: phases, their members, bars, rates, success, time left."""
+
+from __future__ import annotations
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from collectiverun_operator.cli.snapshot import (
+    JSONObject,
+    Snapshot,
+    count_text,
+    duration_text,
+    failure_log,
+    failure_sentence,
+    retry_text,
+    success_text,
+)
+
+_BAR_WIDTH = 8
+_FIGURES = {"env steps": 9, "per s": 5, "any/end": 8, "left": 5}
+_STATE_WIDTH = 10
+_MEMBER_ROWS = 16
+_STYLES = {
+    "Succeeded": "green",
+    "Complete": "bold green",
+    "Running": "cyan",
+    "Failed": "bold red",
+    "Suspending": "yellow",
+    "Suspended": "yellow",
+    "Pending": "dim",
+    "Waiting": "dim",
+    "Skipped": "dim",
+    "Stopping": "yellow",
+}
+
+
+class LiveTable:
+    """Draws snapshots over each other on a terminal. Use it as a context."""
+
+    def __init__(self, console: Console, title: str) -> None:
+        self._title = title
+        self._live = Live(console=console, auto_refresh=False, transient=False)
+        self._failure: JSONObject | None = None
+
+    def __enter__(self) -> LiveTable:
+        self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._live.stop()
+
+    def say(self, text: str) -> None:
+        """A sentence above the table, which stays."""
+        self._live.console.print(Text(text))
+
+    def show(self, snapshot: Snapshot) -> None:
+        """Draw a snapshot; a failure that is new is told above it, with its log."""
+        failure = snapshot.status.get("lastFailure")
+        if failure and failure != self._failure:
+            self._tell(failure, snapshot)
+        self._failure = failure
+        self._live.update(run_table(snapshot, self._title), refresh=True)
+
+    def _tell(self, failure: JSONObject, snapshot: Snapshot) -> None:
+        log, again = failure_log(failure, snapshot), retry_text(failure, snapshot)
+        self._live.console.print(Text(failure_sentence(failure), style="red"))
+        for line in (f"log: {log}" if log else "", again):
+            if line:
+                self._live.console.print(Text(f"  {line}", style="dim"), soft_wrap=True)
+
+
+def run_table(snapshot: Snapshot, title: str) -> RenderableType:
+    """The whole picture: a line about the run, and the table."""
+    head = Text.assemble(
+        (title, "bold"),
+        "  ",
+        (snapshot.state, _style(snapshot.state)),
+        f"  {duration_text(snapshot.elapsed_seconds)}",
+    )
+    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 1, 0, 0))
+    table.add_column("phase", no_wrap=True, overflow="ellipsis")
+    table.add_column("state", no_wrap=True, min_width=_STATE_WIDTH)
+    table.add_column("", no_wrap=True, width=_BAR_WIDTH)
+    for column, width in _FIGURES.items():
+        table.add_column(column, justify="right", no_wrap=True, min_width=width)
+    for phase in snapshot.phases:
+        _add_phase(table, snapshot, phase)
+    return Group(head, table)
+
+
+def _add_phase(table: Table, snapshot: Snapshot, phase: JSONObject) -> None:
+    members = phase.get("members") or []
+    running = [snapshot.member_progress(phase, member) for member in members]
+    state = str(phase.get("state") or "")
+    table.add_row(
+        Text(phase["name"], style="bold"),
+        Text(state, style=_style(state)),
+        _bar(state, snapshot.phase_fraction(phase)),
+        count_text(phase.get("envSteps") or None),
+        count_text(sum(progress.get("envStepsPerSecond") or 0 for progress in running) or None),
+        success_text(phase.get("success")),
+        duration_text(phase.get("etaSeconds")) if state == "Running" else "",
+    )
+    if state != "Succeeded" and len(members) > 1:
+        _add_members(table, snapshot, phase)
+
+
+def _add_members(table: Table, snapshot: Snapshot, phase: JSONObject) -> None:
+    """The members that matter most now: those that failed or run come first when not all fit."""
+    members = list(phase["members"])
+    order = {"Failed": 0, "Running": 1}
+    shown = sorted(members, key=lambda member: order.get(member.get("state", ""), 2))[:_MEMBER_ROWS]
+    for member in members:
+        if member in shown:
+            _add_member(table, snapshot, phase, member)
+    if len(shown) < len(members):
+        table.add_row(Text(f"  and {len(members) - len(shown)} more", style="dim"))
+
+
+def _add_member(table: Table, snapshot: Snapshot, phase: JSONObject, member: JSONObject) -> None:
+    progress = snapshot.member_progress(phase, member)
+    state = str(member.get("state") or "")
+    attempt = member.get("attempt") or 0
+    table.add_row(
+        f"  {member['name']}",
+        Text(state + (f" #{attempt}" if attempt > 1 else ""), style=_style(state)),
+        _bar(state, snapshot.member_fraction(phase, member)),
+        count_text(progress.get("envSteps")),
+        count_text(progress.get("envStepsPerSecond")),
+        success_text(member.get("success") or progress.get("success")),
+        duration_text(progress.get("etaSeconds")),
+    )
+
+
+def _bar(state: str, fraction: float) -> RenderableType:
+    if state in ("Skipped", "Waiting", "Pending"):
+        return ""
+    return ProgressBar(1.0, fraction, width=_BAR_WIDTH, complete_style="cyan", finished_style="green")
+
+
+def _style(state: str) -> str:
+    return _STYLES.get(state, "")

@@ -1,0 +1,163 @@
+"""What is known of the runs' Jobs and Pods without asking: fed by watch events and by every answer.
+
+It is a hint: an event may be late or missed. Bodies are kept without what no plan reads, so that thousands
+fit in a few MiB.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from sys import intern
+from typing import Any, Literal
+
+from collectiverun_operator.api import labels
+from collectiverun_operator.api.pod_template import CONTAINER
+
+JSONObject = dict[str, Any]
+Kind = Literal["Job", "Pod"]
+
+_METADATA = (
+    "name",
+    "namespace",
+    "uid",
+    "resourceVersion",
+    "creationTimestamp",
+    "deletionTimestamp",
+    "deletionGracePeriodSeconds",
+)
+GONE_LIMIT = 10_000
+_OWNER = ("kind", "name", "uid", "controller")
+_CONDITION = ("type", "status", "reason", "message")
+
+
+class ObjectCache:
+    """Slim bodies of Jobs and Pods by run UID. An older resourceVersion never replaces a newer one."""
+
+    def __init__(self) -> None:
+        self._bodies: dict[tuple[Kind, str], dict[str, JSONObject]] = {}
+        # The last UIDs that were deleted: an answer from before the deletion may arrive after it.
+        self._gone: dict[str, None] = {}
+
+    def put(self, kind: Kind, body: Mapping[str, Any]) -> None:
+        """Keep what is newer than what is known. A body without a run's label is nobody's."""
+        run_uid, metadata = run_uid_of(body), body["metadata"]
+        if not run_uid or metadata.get("uid") in self._gone:
+            return
+        bodies = self._bodies.setdefault((kind, run_uid), {})
+        known = bodies.get(metadata["name"])
+        if known is None or not _is_older(_version(body), _version(known)):
+            bodies[metadata["name"]] = slim(body)
+
+    def discard(self, kind: Kind, body: Mapping[str, Any]) -> None:
+        """The object was deleted. One of the same name that was made since stays."""
+        run_uid, metadata = run_uid_of(body), body["metadata"]
+        self._remember_gone(str(metadata.get("uid")))
+        bodies = self._bodies.get((kind, run_uid), {})
+        known = bodies.get(metadata["name"])
+        if known is not None and known["metadata"].get("uid") == metadata.get("uid"):
+            del bodies[metadata["name"]]
+        if not bodies:
+            self._bodies.pop((kind, run_uid), None)
+
+    def discard_uid(self, kind: Kind, uid: str) -> None:
+        """The object of this UID is gone, whichever run's it was."""
+        self._remember_gone(uid)
+        for (known_kind, _), bodies in self._bodies.items():
+            for body in list(bodies.values()) if known_kind == kind else ():
+                if body["metadata"].get("uid") == uid:
+                    self.discard(kind, body)
+                    return
+
+    def replace(
+        self, kind: Kind, run_uid: str, bodies: Iterable[Mapping[str, Any]], resource_version: str = ""
+    ) -> None:
+        """Take over a fresh list of everything, made at `resource_version`; what came in since stays."""
+        known = self._bodies.pop((kind, run_uid), {})
+        since = {name: body for name, body in known.items() if _is_older(resource_version, _version(body))}
+        if since:
+            self._bodies[kind, run_uid] = since
+        for body in bodies:
+            self.put(kind, body)
+
+    def jobs(self, run_uid: str) -> list[JSONObject]:
+        """The run's Jobs; read them only."""
+        return list(self._bodies.get(("Job", run_uid), {}).values())
+
+    def pods(self, run_uid: str) -> list[JSONObject]:
+        """The run's Pods; read them only."""
+        return list(self._bodies.get(("Pod", run_uid), {}).values())
+
+    def is_gone(self, uid: str) -> bool:
+        """Whether the object of this UID is known to have been deleted, not long ago."""
+        return uid in self._gone
+
+    def forget(self, run_uid: str) -> None:
+        """The run is gone."""
+        self._bodies.pop(("Job", run_uid), None)
+        self._bodies.pop(("Pod", run_uid), None)
+
+    def _remember_gone(self, uid: str) -> None:
+        self._gone[uid] = None
+        if len(self._gone) > GONE_LIMIT:
+            del self._gone[next(iter(self._gone))]
+
+
+def run_uid_of(body: Mapping[str, Any]) -> str:
+    """UID of the run whose label a Job or Pod bears; empty if none."""
+    return str(((body.get("metadata") or {}).get("labels") or {}).get(labels.RUN_UID) or "")
+
+
+def _version(body: Mapping[str, Any]) -> str:
+    return str(body["metadata"].get("resourceVersion") or "")
+
+
+def _is_older(version: str, than: str) -> bool:
+    """Whether a resourceVersion is known to be earlier. Those that are no numbers can't be compared."""
+    return version.isdecimal() and than.isdecimal() and int(version) < int(than)
+
+
+def slim(body: Mapping[str, Any]) -> JSONObject:
+    """A Job or Pod without what `observation.py` does not read."""
+    metadata = body.get("metadata") or {}
+    kept = _picked(metadata, _METADATA)
+    kept["labels"] = {
+        intern(key): intern(value)
+        for key, value in (metadata.get("labels") or {}).items()
+        if key.startswith(f"{labels.GROUP}/")
+    }
+    kept["ownerReferences"] = [_picked(owner, _OWNER) for owner in metadata.get("ownerReferences") or []]
+    return {"metadata": kept, "spec": _slim_spec(body.get("spec") or {}), "status": _slim_status(body)}
+
+
+def _slim_spec(spec: Mapping[str, Any]) -> JSONObject:
+    kept = _picked(spec, ("nodeName", "suspend"))
+    grace = ((spec.get("template") or {}).get("spec") or {}).get("terminationGracePeriodSeconds")
+    if grace is not None:
+        kept["template"] = {"spec": {"terminationGracePeriodSeconds": grace}}
+    return kept
+
+
+def _slim_status(body: Mapping[str, Any]) -> JSONObject:
+    status = body.get("status") or {}
+    kept = _picked(status, ("phase", "reason", "message"))
+    conditions = [_picked(c, _CONDITION) for c in status.get("conditions") or [] if _is_telling(c)]
+    containers = [_picked(c, ("name", "state")) for c in status.get("containerStatuses") or []]
+    kept["conditions"] = conditions
+    kept["containerStatuses"] = [found for found in containers if found.get("name") == CONTAINER]
+    return kept
+
+
+def _is_telling(condition: Mapping[str, Any]) -> bool:
+    """That a Pod is scheduled says nothing; that it is not does."""
+    type_, holds = condition.get("type"), condition.get("status") == "True"
+    if type_ == "PodScheduled":
+        return not holds
+    return holds and type_ in ("Complete", "Failed", "DisruptionTarget")
+
+
+def _picked(document: Mapping[str, Any], fields: Iterable[str]) -> JSONObject:
+    return {
+        name: intern(value) if isinstance(value, str) and name in ("namespace", "nodeName", "kind") else value
+        for name in fields
+        if (value := document.get(name)) is not None
+    }

@@ -1,0 +1,80 @@
+"""How the operator reaches the API server: as a Pod of the cluster, or with a kubeconfig."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+from kubernetes.aio.client import ApiClient, Configuration
+from kubernetes.aio.config import ConfigException, load_incluster_config, load_kube_config
+
+from collectiverun_operator.cluster.kubernetes.requests import KubernetesRequests
+from collectiverun_operator.errors import ClusterError, ClusterUnreachableError
+
+USER_AGENT = "collectiverun-operator"
+KUBECONFIG_VARIABLE = "KUBECONFIG"
+SERVICE_VARIABLE = "KUBERNETES_SERVICE_HOST"
+SERVICE_TOKEN = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
+TOKEN_SECONDS = 60  # as often as client-go reads a token again that the kubelet renews
+CONNECTIONS = 32
+
+
+async def connect() -> ApiClient:
+    """A client of the cluster this process runs in, else of $KUBECONFIG or ~/.kube/config, that was tried.
+
+    Tokens are read again from their files every minute. Raises ClusterUnreachableError with a sentence.
+    """
+    api = ApiClient(await _configuration())
+    api.user_agent = USER_AGENT
+    try:
+        await KubernetesRequests(api).send("get", "/version")
+    except ClusterError as error:
+        await api.close()  # type: ignore[no-untyped-call]
+        raise ClusterUnreachableError(f"{error}; {_hint(error)}", code=error.code) from error
+    return api
+
+
+async def _configuration() -> Configuration:
+    configuration = Configuration()
+    configuration.connection_pool_maxsize = CONNECTIONS
+    if SERVICE_VARIABLE in os.environ and SERVICE_TOKEN.exists():
+        try:
+            load_incluster_config(configuration)  # type: ignore[no-untyped-call]
+        except (ConfigException, OSError) as error:
+            text = f"the service account's token and certificate can't be read: {error}"
+            raise ClusterUnreachableError(f"{text}; mount them into the Pod") from error
+    else:
+        await _use_kubeconfig(configuration)
+    return configuration
+
+
+async def _use_kubeconfig(configuration: Configuration) -> None:
+    """Load the kubeconfig, now and again whenever its tokens may have been renewed."""
+    path = os.environ.get(KUBECONFIG_VARIABLE) or str(Path("~/.kube/config").expanduser())
+    await _load_kubeconfig(path, configuration)
+    loaded_at = time.monotonic()
+
+    async def refresh(current: Configuration) -> None:
+        nonlocal loaded_at
+        if time.monotonic() - loaded_at >= TOKEN_SECONDS:
+            loaded_at = time.monotonic()
+            await _load_kubeconfig(path, current)
+
+    configuration.refresh_api_key_hook = refresh  # type: ignore[assignment]
+
+
+async def _load_kubeconfig(path: str, configuration: Configuration) -> None:
+    way_out = f"set {KUBECONFIG_VARIABLE} to a kubeconfig file, or start the operator as a Pod of the cluster"
+    if not any(Path(part).exists() for part in path.split(os.pathsep)):
+        raise ClusterUnreachableError(f"there is no kubeconfig at {path}; {way_out}")
+    try:
+        await load_kube_config(path, client_configuration=configuration, persist_config=False)  # type: ignore[no-untyped-call]
+    except Exception as error:  # a file of another shape makes the library stumble in any way
+        raise ClusterUnreachableError(f"the kubeconfig {path} can't be read: {error}; {way_out}") from error
+
+
+def _hint(error: ClusterError) -> str:
+    if error.code in (401, 403):
+        return "check the token or certificate that the kubeconfig or the service account gives"
+    return "check that it runs, and the address and certificates in the kubeconfig"

@@ -1,0 +1,55 @@
+"""The deletion of finished Jobs: nobody waits for it, so it yields to whatever somebody waits for.
+
+Every deletion is heard of by all who watch Jobs and Pods. Done at once at the end of a phase of many members
+it would hold up the members of other runs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Awaitable, Callable
+from itertools import count
+
+from collectiverun_operator.errors import ClusterError
+from collectiverun_operator.rate_limit import DOUBLING, TokenBucket
+
+DELETIONS_PER_SECOND = 10.0
+DELETIONS_AT_ONCE = 10
+
+Delete = Callable[[str, str, str], Awaitable[None]]  # namespace, name, UID
+
+_log = logging.getLogger(__name__)
+
+
+class Sweeper:
+    """Deletes Jobs beside the rounds, slowly, until it succeeds. Plans may ask for one again and again."""
+
+    def __init__(self, delete: Delete) -> None:
+        self._delete = delete
+        self._bucket = TokenBucket(DELETIONS_PER_SECOND, DELETIONS_AT_ONCE)
+        self._sweeps: dict[str, asyncio.Task[None]] = {}
+
+    def add(self, namespace: str, name: str, uid: str) -> None:
+        """Have the Job of this UID deleted."""
+        if uid not in self._sweeps:
+            self._sweeps[uid] = sweep = asyncio.create_task(self._sweep(namespace, name, uid))
+            sweep.add_done_callback(lambda _: self._sweeps.pop(uid, None))
+
+    async def close(self) -> None:
+        """Leave the rest to the next operator, whose plans will ask for it."""
+        sweeps = list(self._sweeps.values())
+        for sweep in sweeps:
+            sweep.cancel()
+        await asyncio.gather(*sweeps, return_exceptions=True)
+
+    async def _sweep(self, namespace: str, name: str, uid: str) -> None:
+        for failures in count(1):
+            await asyncio.sleep(self._bucket.take())
+            try:
+                await self._delete(namespace, name, uid)
+                return
+            except ClusterError as error:
+                _log.warning("Job %s/%s could not be deleted, it is tried again: %s", namespace, name, error)
+            await asyncio.sleep(DOUBLING.delay(failures, random.random()))

@@ -1,0 +1,246 @@
+"""One Job of this machine with its only Pod and, while that runs, its process.
+
+It moves the documents on and writes journal and record in the order that survives a kill: the identity of a
+process is on disk before its gate opens, the end of one before anyone sees it.
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from pathlib import Path
+from typing import Any
+
+from collectiverun_operator.api.pod_outcome import read_report
+from collectiverun_operator.cluster.local.container import (
+    POD_UID_VARIABLE,
+    container_command,
+    container_environment,
+    termination_message,
+)
+from collectiverun_operator.cluster.local.machine import Request
+from collectiverun_operator.cluster.local.pod import (
+    KILLED_CODE,
+    Ending,
+    cannot_start,
+    grace_seconds,
+    has_ended,
+    is_deleted,
+    new_job,
+    new_pod,
+    phase_order,
+    set_deleted,
+    set_ended,
+    set_running,
+    set_waiting,
+    trainer_container,
+)
+from collectiverun_operator.cluster.local.process import ChildProcess, Exit, ProcessIdentity, kill_survivors
+from collectiverun_operator.cluster.local.progress import ProgressTail
+from collectiverun_operator.cluster.local.state_dir import HEARTBEAT_SECONDS, RunRecord
+
+JSONObject = dict[str, Any]
+
+MEMORY_CHECK_SECONDS = 0.5
+
+
+class LocalAttempt:
+    """A Job, its Pod and its process. `job` and `pod` are Kubernetes JSON."""
+
+    def __init__(self, record: RunRecord, document: JSONObject) -> None:
+        self.job: JSONObject = document["job"]
+        self.pod: JSONObject = document["pod"]
+        self._process_document: JSONObject | None = document["process"]
+        self._record = record
+        self._child: ChildProcess | None = None
+        self._killed_for_memory = False
+        self._kill_at: float | None = None
+        self._next_memory_check = 0.0
+        self._next_usage_note = 0.0
+        self.request = Request.of(trainer_container(self.pod))
+        order = phase_order(self.pod)
+        self._identity = {"phase": order["phase"], "member": order["member"], "attempt": order["attempt"]}
+        self.tail = ProgressTail(self._log("jsonl"))
+
+    @classmethod
+    def create(cls, record: RunRecord, manifest: JSONObject) -> LocalAttempt:
+        """A new Job with a waiting Pod, on disk before it is returned."""
+        now = time.time()
+        job = new_job(manifest, str(uuid.uuid4()), now)
+        attempt = cls(record, {"job": job, "pod": new_pod(job, str(uuid.uuid4()), now), "process": None})
+        attempt._journal("jobCreated", jobUid=job["metadata"]["uid"])
+        attempt._write()
+        return attempt
+
+    @property
+    def name(self) -> str:
+        """The Job's name."""
+        return str(self.job["metadata"]["name"])
+
+    @property
+    def uid(self) -> str:
+        """The Job's UID."""
+        return str(self.job["metadata"]["uid"])
+
+    @property
+    def waits(self) -> bool:
+        """Whether its Pod has neither started nor ended."""
+        suspended = self.job["spec"].get("suspend", False)
+        return self._child is None and not has_ended(self.pod) and not is_deleted(self.job) and not suspended
+
+    @property
+    def runs(self) -> bool:
+        """Whether it has a process."""
+        return self._child is not None
+
+    @property
+    def gone(self) -> bool:
+        """Whether it was deleted and nothing of it is left."""
+        return is_deleted(self.job) and self._child is None
+
+    def wait(self, why: str) -> bool:
+        """Say why it can't start yet; whether that is news."""
+        if not set_waiting(self.pod, why, time.time()):
+            return False
+        self._write()
+        return True
+
+    def start(self, gpus: tuple[str, ...]) -> None:
+        """Start its process; a command that can't be started ends the Pod."""
+        try:
+            self._child = self._spawn(gpus)
+        except (OSError, ValueError) as error:
+            self._end(cannot_start(error), time.time())
+            return
+        identity, now = self._child.identity, time.time()
+        self._process_document = {
+            "processId": identity.pid,
+            "startTicks": identity.start_ticks,
+            "bootId": identity.boot_id,
+            "startedTime": now,
+            "observedTime": now,
+            "cpuSeconds": 0.0,
+        }
+        set_running(self.pod, now)
+        self._write()
+        self._journal("podStarted", **self._process_document)
+        self._child.release()
+
+    def watch(self) -> bool:
+        """See how the process fares; whether it ended."""
+        if self._child is None:
+            return False
+        ended = self._child.poll()
+        if ended is None:
+            self._limit(self._child)
+            return False
+        self._child = None
+        self._note_usage(ended.cpu_seconds)
+        self._end(self._ending(ended), time.time())
+        return True
+
+    def delete(self) -> None:
+        """Ask for its end: SIGTERM now, SIGKILL after the Pod's grace. Asking again changes nothing."""
+        if is_deleted(self.job):
+            return
+        now, grace = time.time(), grace_seconds(self.pod)
+        set_deleted(self.job, now, 0)
+        set_deleted(self.pod, now, grace)
+        self._write()
+        self._journal("jobDeleted", jobUid=self.uid)
+        if self._child is not None:
+            self._kill_at = time.monotonic() + grace
+            self._child.terminate()
+
+    def kill(self) -> None:
+        """End its process at once, without waiting for it."""
+        if self._child is not None:
+            self._child.kill()
+
+    def reclaim(self) -> None:
+        """End what a lost driver left of it. A Pod that never started simply waits on."""
+        if self._process_document is None or has_ended(self.pod):
+            return
+        document = self._process_document
+        identity = ProcessIdentity(document["processId"], document["startTicks"], document["bootId"])
+        killed = kill_survivors(identity, POD_UID_VARIABLE, self.pod["metadata"]["uid"])
+        message = "the process that drove the run on this machine ended before this Pod did"
+        ending = Ending(KILLED_CODE, "Error", "", 9, disruption=("DriverLost", message))
+        self._end(ending, document["observedTime"], survivors=killed)
+
+    def remove(self) -> None:
+        """Forget the Job and its result file; journal and logs stay."""
+        self._result_path.unlink(missing_ok=True)
+        self._record.remove_job(self.name)
+
+    def _spawn(self, gpus: tuple[str, ...]) -> ChildProcess:
+        self._result_path.parent.mkdir(exist_ok=True)
+        self._result_path.unlink(missing_ok=True)
+        self._log("log").parent.mkdir(parents=True, exist_ok=True)
+        command = container_command(self.pod)
+        variables = container_environment(self.pod, self._result_path, gpus)
+        return ChildProcess(command, variables, self._log("jsonl"), self._log("log"))
+
+    def _limit(self, child: ChildProcess) -> None:
+        """Hold it to its grace and its memory limit, and note its CPU time now and then."""
+        now = time.monotonic()
+        if self._kill_at is not None and now >= self._kill_at:
+            child.kill()
+        if now < self._next_memory_check:
+            return
+        self._next_memory_check = now + MEMORY_CHECK_SECONDS
+        usage = child.usage()
+        limit = self.request.memory_bytes
+        if limit is not None and usage.memory_bytes > limit:
+            self._killed_for_memory = True
+            child.kill()
+        if now >= self._next_usage_note:
+            self._next_usage_note = now + HEARTBEAT_SECONDS
+            self._note_usage(usage.cpu_seconds)
+            self._write()
+
+    def _note_usage(self, cpu_seconds: float) -> None:
+        if self._process_document is not None:
+            self._process_document |= {"observedTime": time.time(), "cpuSeconds": round(cpu_seconds, 3)}
+
+    def _ending(self, ended: Exit) -> Ending:
+        message = termination_message(self._result_path, self._log("log"), ended.code)
+        if self._killed_for_memory:
+            return Ending(KILLED_CODE, "OOMKilled", message, 9)
+        return Ending(ended.code, "Completed" if ended.code == 0 else "Error", message, ended.signal)
+
+    def _end(self, ending: Ending, when: float, **details: Any) -> None:
+        process = self._process_document or {}
+        started = process.get("startedTime")
+        set_ended(self.job, self.pod, ending, started, when)
+        result = read_report(ending.message)
+        self._journal(
+            "podEnded",
+            processId=process.get("processId"),
+            startedTime=started,
+            endedTime=when,
+            cpuSeconds=process.get("cpuSeconds", 0.0),
+            exitCode=ending.exit_code,
+            reason=ending.disruption[0] if ending.disruption else ending.reason,
+            uri=result.get("uri"),
+            manifestSha256=result.get("manifestSha256"),
+            **details,
+        )
+        self._write()
+
+    def _journal(self, event: str, **fields: Any) -> None:
+        pod_uid = self.pod["metadata"]["uid"]
+        self._record.history.append(event, job=self.name, podUid=pod_uid, **self._identity, **fields)
+
+    def _write(self) -> None:
+        self._record.write_job(
+            self.name, {"job": self.job, "pod": self.pod, "process": self._process_document}
+        )
+
+    @property
+    def _result_path(self) -> Path:
+        return self._record.paths.folder / "results" / str(self.pod["metadata"]["uid"])
+
+    def _log(self, ending: str) -> Path:
+        folder = self._record.paths.log_folder(self._identity["phase"], self._identity["member"])
+        return folder / f"attempt-{self._identity['attempt']}.{ending}"

@@ -1,0 +1,178 @@
+"""This machine as a cluster: the verbs of Kubernetes, each Job's container command a process.
+
+The documents lie in the run's record (`state_dir.py`), so that a driver that comes later sees what a
+server would have kept. Time passes here only in `advance`: there is no thread and no task.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from copy import deepcopy
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from collectiverun_operator.cluster.local.attempt import LocalAttempt
+from collectiverun_operator.cluster.local.journal import PhaseTime, phase_times
+from collectiverun_operator.cluster.local.machine import Machine
+from collectiverun_operator.cluster.local.state_dir import RunRecord
+
+JSONObject = dict[str, Any]
+
+
+class LocalCluster:
+    """One run's Jobs on this machine. Use it as a context: processes never outlive it."""
+
+    def __init__(self, record: RunRecord, machine: Machine) -> None:
+        self._record = record
+        self._machine = machine
+        self._attempts = {
+            document["job"]["metadata"]["name"]: LocalAttempt(record, document)
+            for document in record.read_jobs()
+        }
+        self.lost_since_time = record.last_heartbeat_time
+        for attempt in self._attempts.values():
+            attempt.reclaim()
+
+    @classmethod
+    def open(cls, folder: Path, machine: Machine | None = None) -> Self:
+        """Open the record in `folder`, lock it and end what a lost driver left running.
+
+        Raises AlreadyDrivenError if another process drives the run.
+        """
+        return cls(RunRecord.open(folder), machine or Machine.this())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Kill what still runs, which the next driver sees as lost, and give the record's lock back."""
+        for attempt in self._attempts.values():
+            attempt.kill()
+        self._record.close()
+
+    def advance(self) -> bool:
+        """Let the machine's part happen: processes end, waiting ones start. Whether a document changed."""
+        self._record.beat()
+        changed = False
+        for attempt in list(self._attempts.values()):
+            changed |= attempt.watch()
+            changed |= self._sweep(attempt)
+        for attempt in self._waiting():
+            changed |= self._schedule(attempt)
+        return changed
+
+    async def jobs(self, run_uid: str) -> list[JSONObject]:
+        """See `Cluster.jobs`."""
+        return [deepcopy(attempt.job) for attempt in self._attempts.values()]
+
+    async def pods(self, run_uid: str) -> list[JSONObject]:
+        """See `Cluster.pods`."""
+        return [deepcopy(attempt.pod) for attempt in self._attempts.values()]
+
+    async def job(self, namespace: str, name: str, run_uid: str) -> JSONObject | None:
+        """See `Cluster.job`."""
+        attempt = self._attempts.get(name)
+        return None if attempt is None else deepcopy(attempt.job)
+
+    async def create_job(self, manifest: JSONObject) -> JSONObject:
+        """See `Cluster.create_job`."""
+        name = manifest["metadata"]["name"]
+        if name not in self._attempts:
+            self._attempts[name] = LocalAttempt.create(self._record, manifest)
+        return deepcopy(self._attempts[name].job)
+
+    async def delete_job(self, namespace: str, name: str, uid: str, *, is_finished: bool = False) -> None:
+        """See `Cluster.delete_job`."""
+        attempt = self._attempts.get(name)
+        if attempt is not None and attempt.uid == uid:
+            attempt.delete()
+            self._sweep(attempt)
+
+    async def progress(self, run_uid: str) -> Mapping[str, JSONObject]:
+        """See `Cluster.progress`."""
+        newest = {name: attempt.tail.newest() for name, attempt in self._attempts.items()}
+        return {name: progress for name, progress in newest.items() if progress is not None}
+
+    async def write_status(self, run: JSONObject, status: JSONObject) -> JSONObject:
+        """See `Cluster.write_status`; every transition goes to the journal too."""
+        before = run.get("status") or {}
+        after = {**run, "status": status}
+        self._record.write_run(after)
+        if _summary(before) != _summary(status):
+            self._record.history.append("statusChanged", **_summary(status))
+        return after
+
+    async def trial(self, manifest: JSONObject) -> str | None:
+        """See `Cluster.trial`. A Pod template means nothing here, so none is refused."""
+        return None
+
+    async def delete_run(self, run: JSONObject) -> None:
+        """Nothing: here the run is the user's file, and its record answers the next call at once."""
+
+    @property
+    def folder(self) -> Path:
+        """Where the run's record lies."""
+        return self._record.paths.folder
+
+    def read_run(self) -> JSONObject | None:
+        """The run as recorded; None if it is new here."""
+        return self._record.read_run()
+
+    def log_path(self, phase: str, member: str, attempt: int) -> Path:
+        """Where the standard error of an attempt lies."""
+        return self._record.paths.log_folder(phase, member) / f"attempt-{attempt}.log"
+
+    def phase_times(self) -> dict[str, PhaseTime]:
+        """Wall and CPU time of each phase so far, over all attempts that ended."""
+        return phase_times(self._record.history.events())
+
+    def kill(self) -> None:
+        """End every process at once."""
+        for attempt in self._attempts.values():
+            attempt.kill()
+
+    def _waiting(self) -> list[LocalAttempt]:
+        waiting = [attempt for attempt in self._attempts.values() if attempt.waits]
+        return sorted(
+            waiting, key=lambda attempt: (attempt.job["metadata"]["creationTimestamp"], attempt.name)
+        )
+
+    def _schedule(self, attempt: LocalAttempt) -> bool:
+        why = self._machine.shortage(attempt.request)
+        if why:
+            return attempt.wait(why)
+        attempt.start(self._machine.take(attempt.name, attempt.request))
+        return True
+
+    def _sweep(self, attempt: LocalAttempt) -> bool:
+        """Give back the cores of what ended; forget what was deleted. Whether something was forgotten."""
+        if not attempt.runs:
+            self._machine.release(attempt.name)
+        if not attempt.gone:
+            return False
+        attempt.remove()
+        self._attempts.pop(attempt.name, None)
+        return True
+
+
+def _summary(status: JSONObject) -> JSONObject:
+    """What counts as a transition: states, not figures."""
+    return {
+        "state": status.get("state"),
+        "phases": {
+            phase["name"]: {
+                "state": phase.get("state"),
+                "members": {
+                    member["name"]: [member.get("state"), member.get("attempt")]
+                    for member in phase.get("members", [])
+                },
+            }
+            for phase in status.get("phases", [])
+        },
+    }

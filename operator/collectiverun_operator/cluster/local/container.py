@@ -1,0 +1,56 @@
+"""What a container's process is given and what it leaves: command, environment, termination message."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+from collectiverun_operator.cluster.local.pod import environment, phase_order, trainer_container
+
+JSONObject = dict[str, Any]
+
+POD_UID_VARIABLE = "COLLECTIVERUN_POD_UID"
+RESULT_PATH_VARIABLE = "COLLECTIVERUN_RESULT_PATH"
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+MESSAGE_LIMIT_BYTES = 4096
+LOG_EXCERPT_BYTES = 2048
+
+
+def container_command(pod: JSONObject) -> list[str]:
+    """The command line, `python` being this interpreter. Raises FileNotFoundError for an unknown command."""
+    container = trainer_container(pod)
+    command = [*container.get("command", []), *container.get("args", [])]
+    if not command:
+        raise FileNotFoundError("the container names no command, which this machine can't take from an image")
+    program = sys.executable if command[0] == "python" else shutil.which(command[0])
+    if program is None:
+        raise FileNotFoundError(f"the command {command[0]!r} is not on this machine's PATH")
+    return [program, *command[1:]]
+
+
+def container_environment(pod: JSONObject, result_path: Path, gpus: tuple[str, ...]) -> dict[str, str]:
+    """This process's environment, the order's thread count, the container's `env`, and where to report."""
+    threads = str(phase_order(pod).get("threads", 1))
+    ours = {
+        POD_UID_VARIABLE: pod["metadata"]["uid"],
+        RESULT_PATH_VARIABLE: str(result_path),
+        "PYTHONUNBUFFERED": "1",
+    }
+    devices = {"CUDA_VISIBLE_DEVICES": ",".join(gpus)} if gpus else {}
+    return {**os.environ, **dict.fromkeys(THREAD_VARIABLES, threads), **environment(pod), **ours, **devices}
+
+
+def termination_message(result_path: Path, log: Path, exit_code: int) -> str:
+    """What the container left as its result; after a failure without one, the end of its log."""
+    if result_path.exists():
+        return result_path.read_bytes()[:MESSAGE_LIMIT_BYTES].decode(errors="replace").strip()
+    return "" if exit_code == 0 else _last_bytes(log, LOG_EXCERPT_BYTES)
+
+
+def _last_bytes(path: Path, count: int) -> str:
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - count))
+        return file.read().decode(errors="replace").strip()

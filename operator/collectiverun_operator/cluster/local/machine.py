@@ -1,0 +1,124 @@
+"""What this machine has to give: cores, GPUs, and how much a container asks of them.
+
+Only cores and GPUs are counted out. Memory is limited per process tree (`process.py`), not reserved.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from collectiverun_operator.api.quantities import parse_quantity
+
+GPU_RESOURCE = "nvidia.com/gpu"
+
+
+@dataclass(frozen=True)
+class Request:
+    """What one container asks for. `memory_bytes` None: no limit."""
+
+    cores: float = 1.0
+    gpus: int = 0
+    memory_bytes: int | None = None
+
+    @classmethod
+    def of(cls, container: dict[str, Any]) -> Request:
+        """Read a container's `resources`; a limit stands in for a missing request, as in Kubernetes."""
+        resources = container.get("resources") or {}
+        limits = resources.get("limits") or {}
+        asked = {**limits, **(resources.get("requests") or {})}
+        memory = limits.get("memory")
+        return cls(
+            cores=float(parse_quantity(asked.get("cpu", 1))),
+            gpus=int(parse_quantity(asked.get(GPU_RESOURCE, 0))),
+            memory_bytes=None if memory is None else int(parse_quantity(memory)),
+        )
+
+
+@dataclass
+class Machine:
+    """Cores and GPUs of this machine and who holds them. Who asks for more cores than there are gets all."""
+
+    cores: int
+    gpus: tuple[str, ...] = ()
+    _held: dict[str, tuple[float, tuple[str, ...]]] = field(default_factory=dict)
+
+    @classmethod
+    def this(cls) -> Machine:
+        """The machine as this process may use it: CPU affinity and control-group quota counted."""
+        return cls(usable_cores(), _gpus())
+
+    def shortage(self, request: Request) -> str:
+        """Why the request has to wait, as a sentence; empty: it fits now."""
+        if request.gpus > len(self.gpus):
+            return (
+                f"it asks for {request.gpus} {GPU_RESOURCE}, this machine has {len(self.gpus)}; "
+                "take it out of the phase's resources or run elsewhere"
+            )
+        used = sum(cores for cores, _ in self._held.values())
+        if used + min(request.cores, self.cores) > self.cores:
+            return f"{used:g} of {self.cores} cores are in use"
+        if request.gpus > len(self._free_gpus()):
+            return "all GPUs are in use"
+        return ""
+
+    def take(self, holder: str, request: Request) -> tuple[str, ...]:
+        """Give the cores, and the names of the GPUs it may see, to `holder`."""
+        gpus = self._free_gpus()[: request.gpus]
+        self._held[holder] = (min(request.cores, self.cores), gpus)
+        return gpus
+
+    def release(self, holder: str) -> None:
+        """Take back what `holder` has, if anything."""
+        self._held.pop(holder, None)
+
+    def _free_gpus(self) -> tuple[str, ...]:
+        held = {gpu for _, gpus in self._held.values() for gpu in gpus}
+        return tuple(gpu for gpu in self.gpus if gpu not in held)
+
+
+def usable_cores() -> int:
+    """Whole cores this process may use, at least one."""
+    affinity = len(os.sched_getaffinity(0))
+    return max(1, int(min(affinity, group_cores(Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")))))
+
+
+def group_cores(mount: Path, membership: Path) -> float:
+    """Cores the control groups (v2, else v1) allow; infinite where they set no limit."""
+    quota = float("inf")
+    for line in membership.read_text().splitlines() if membership.exists() else ():
+        _, controllers, group = line.split(":", 2)
+        if controllers == "":
+            quota = min(quota, *(_v2_quota(folder) for folder in _upwards(mount, group)))
+        elif "cpu" in controllers.split(","):
+            quota = min(quota, *(_v1_quota(folder) for folder in _upwards(mount / "cpu", group)))
+    return quota
+
+
+def _upwards(mount: Path, group: str) -> list[Path]:
+    """A group's folder and those above it, up to the mount."""
+    folder = mount / group.lstrip("/")
+    return [folder, *(parent for parent in folder.parents if parent.is_relative_to(mount))]
+
+
+def _v2_quota(folder: Path) -> float:
+    path = folder / "cpu.max"
+    limit, period = path.read_text().split() if path.exists() else ("max", "1")
+    return float("inf") if limit == "max" else int(limit) / int(period)
+
+
+def _v1_quota(folder: Path) -> float:
+    limit, period = folder / "cpu.cfs_quota_us", folder / "cpu.cfs_period_us"
+    if not limit.exists() or int(limit.read_text()) < 0:
+        return float("inf")
+    return int(limit.read_text()) / int(period.read_text())
+
+
+def _gpus() -> tuple[str, ...]:
+    """Indices of NVIDIA devices, narrowed by CUDA_VISIBLE_DEVICES where that is set."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is not None:
+        return tuple(name.strip() for name in visible.split(",") if name.strip() not in ("", "-1"))
+    return tuple(sorted(path.name.removeprefix("nvidia") for path in Path("/dev").glob("nvidia[0-9]*")))

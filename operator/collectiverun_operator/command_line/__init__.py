@@ -1,1 +1,0 @@
-"""`collectiverun run` and `validate`: a run file read, its run driven on this machine and shown to people."""

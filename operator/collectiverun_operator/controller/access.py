@@ -1,0 +1,48 @@
+"""Whether the operator may see what it works on: without the definition and the rights it can do nothing."""
+
+from __future__ import annotations
+
+from collectiverun_operator.cluster.kubernetes.cluster import LISTED, KubernetesCluster, Watched
+from collectiverun_operator.controller.settings import variable
+from collectiverun_operator.errors import ClusterError, ClusterUnreachableError, CollectiveRunError
+
+REFUSALS = (401, 403)
+
+
+class StartError(CollectiveRunError):
+    """The operator can't begin; the text says why and what to do."""
+
+
+async def check_access(cluster: KubernetesCluster, namespaces: tuple[str, ...]) -> None:
+    """List everything that is watched, where it is; all namespaces if none is named.
+
+    Raises StartError at the first refusal, ClusterUnreachableError if no answer came.
+    """
+    for namespace in namespaces or ("",):
+        for kind in LISTED:
+            try:
+                await cluster.look(kind, namespace)
+            except ClusterUnreachableError:
+                raise
+            except ClusterError as error:
+                raise StartError(_sentence(error, kind, namespace)) from error
+
+
+def withdrawn_right(error: Exception) -> str | None:
+    """What the API server refuses, where an error of kopf's or of the client's is a refusal."""
+    if getattr(error, "status", None) not in REFUSALS:
+        return None
+    said = getattr(error, "message", None) or str(error)
+    return f"the operator may watch no longer: {said}; install or upgrade the chart, which brings the rights"
+
+
+def _sentence(error: ClusterError, kind: Watched, namespace: str) -> str:
+    if error.code == 404:
+        text = f"the API server does not know {kind}s: the resource definition is not installed"
+        hint = "run `kubectl apply -f crds/collectiveruns.yaml`, or install the chart with crd.install=true"
+        return f"{text}; {hint}"
+    if error.code in REFUSALS:
+        where = f"namespace {namespace}" if namespace else "all namespaces"
+        text = f"the operator may not list {kind}s in {where}: {error}"
+        return f"{text}; install the chart's roles, or set {variable('namespaces')} to what it may serve"
+    return f"{kind}s can't be listed: {error}"

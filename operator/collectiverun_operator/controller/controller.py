@@ -1,0 +1,226 @@
+"""One round for one run on Kubernetes: read it, reconcile, tell what changed, say when to look again.
+
+A round is level-triggered: it starts from what the API server says now, whatever woke it. What goes wrong
+with one run is said where its owner sees it, and keeps no other run waiting.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import random
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from collectiverun_operator.api.conditions import COMPLETE, FAILED, holds
+from collectiverun_operator.api.run import Platform
+from collectiverun_operator.api.status_json import UnreadableStatusError
+from collectiverun_operator.cluster.kubernetes.cluster import KubernetesCluster
+from collectiverun_operator.controller.logs import about
+from collectiverun_operator.controller.metrics import Metrics
+from collectiverun_operator.errors import ClusterError, ConflictError, NameTakenError
+from collectiverun_operator.plan.events import transitions
+from collectiverun_operator.reconciler import Reconciled, reconcile
+
+JSONObject = dict[str, Any]
+RunKey = tuple[str, str]  # namespace, name
+
+# How often a round whose write lost is done again at once.
+TRIES = 4
+# A finished run changes only by its owner's hand or at a time the plan names.
+FINISHED_RESYNC_FACTOR = 12
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How often a run is looked at though nothing happened."""
+
+    resync_seconds: float = 300.0
+    figures_seconds: float = 30.0
+
+
+@dataclass
+class _Known:
+    """What is remembered of a run between rounds. Nothing of it is needed to go on after a restart."""
+
+    uid: str
+    state: str = ""
+    # Of the run when the last round that was carried through left it.
+    version: str = ""
+    refreshed_at: float = -math.inf
+    figures_at: float = -math.inf
+    last_complaint: str = ""
+
+
+class Controller:
+    """Rounds for runs, by key. One round a key at a time: the queue sees to that."""
+
+    def __init__(
+        self,
+        cluster: KubernetesCluster,
+        platform: Platform,
+        pace: Pace = Pace(),
+        metrics: Metrics | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._cluster = cluster
+        self._platform = platform
+        self._pace = pace
+        self._metrics = metrics or Metrics()
+        self._clock = clock
+        self._runs: dict[RunKey, _Known] = {}
+
+    def states(self) -> Iterator[str]:
+        """The state of each run that is there."""
+        return (known.state for known in list(self._runs.values()) if known.state)
+
+    def is_news(self, key: RunKey, version: str) -> bool:
+        """Whether this version of a run was not already dealt with: its own status makes an event too."""
+        known = self._runs.get(key)
+        return known is None or known.version != version
+
+    async def round(self, key: RunKey) -> float | None:
+        """One round; in how many seconds the next is due if nothing happens, None if the run is gone.
+
+        Raises what went wrong, once it has been told, so that the queue does the round again later.
+        """
+        began, result = self._clock(), "error"
+        try:
+            after = await self._round_despite_conflicts(key)
+            result = "ok"
+        except ClusterError as error:
+            result = "conflict" if isinstance(error, ConflictError) else "error"
+            self._complain(key, "RequestRefused", str(error), is_temporary=_is_temporary(error))
+            raise
+        except Exception as error:
+            _log.exception("the round broke off", extra=about(*key))
+            text = f"{type(error).__name__}: {error}; see the operator's log"
+            self._complain(key, "OperatorError", text)
+            raise
+        finally:
+            self._metrics.reconcile_seconds.labels(result).observe(self._clock() - began)
+        return after
+
+    async def _round_despite_conflicts(self, key: RunKey) -> float | None:
+        for _ in range(TRIES - 1):
+            try:
+                return await self._round(key)
+            except ConflictError:
+                continue  # somebody else was first: read again, decide again
+        return await self._round(key)
+
+    async def _round(self, key: RunKey) -> float | None:
+        body = await self._cluster.run(*key)
+        if body is None:
+            self._forget(key)
+            return None
+        known = self._known(key, body)
+        if body["metadata"].get("deletionTimestamp"):
+            return None  # its Jobs go with it; nothing is begun any more
+        await self._refresh(known, body)
+        try:
+            reconciled = await self._reconcile(known, body)
+        except UnreadableStatusError as error:
+            self._complain(key, "UnreadableStatus", str(error))
+            return self._pace.resync_seconds
+        known.last_complaint = ""
+        return self._next_round(known, reconciled)
+
+    async def _reconcile(self, known: _Known, body: JSONObject) -> Reconciled:
+        now = self._clock()
+        due = now - known.figures_at >= self._pace.figures_seconds
+        written: list[tuple[JSONObject, JSONObject]] = []
+        try:
+            reconciled = await reconcile(
+                self._cluster,
+                body,
+                datetime.now(UTC),
+                self._platform,
+                write_figures=due,
+                on_written=lambda before, after: written.append((before, after)),
+            )
+        finally:  # what is written is told even if an action failed; who lost the write has nothing to tell
+            for before, after in written:
+                known.state = str(after.get("state") or "")
+                self._tell(body, before, after)
+        if due:
+            # Not all at the same moment, though all began with the operator.
+            known.figures_at = now + random.uniform(0, self._pace.figures_seconds / 3)
+        known.state = str(reconciled.status.get("state") or "")
+        known.version = str(reconciled.body["metadata"].get("resourceVersion") or "")
+        return reconciled
+
+    def _tell(self, body: JSONObject, before: JSONObject, after: JSONObject) -> None:
+        self._metrics.count_transition(before, after)
+        metadata = body["metadata"]
+        for event in transitions(before, after):
+            level = logging.WARNING if event.type == "Warning" else logging.INFO
+            extra = about(metadata["namespace"], metadata["name"], phase=event.phase, member=event.member)
+            _log.log(level, "%s: %s", event.reason, event.message, extra=extra)
+            self._cluster.post_event(body, event.type, event.reason, event.message)
+
+    async def _refresh(self, known: _Known, body: JSONObject) -> None:
+        """What is known of Jobs and Pods comes from watch events, a hint: now and then they are listed.
+
+        At once where the status knows more: a Pod that another operator saw first is not gone.
+        """
+        is_due = self._clock() - known.refreshed_at >= self._pace.resync_seconds
+        if _is_at_rest(body) or not (is_due or self._cluster.is_behind(body)):
+            return
+        if body.get("status"):  # before the first status there is no Job
+            await self._cluster.refresh(body)
+        known.refreshed_at = self._clock() - random.uniform(0, self._pace.resync_seconds / 5)
+
+    def _next_round(self, known: _Known, reconciled: Reconciled) -> float:
+        now = self._clock()
+        moments = [known.refreshed_at + self._pace.resync_seconds]
+        if _is_at_rest(reconciled.body):
+            moments = [now + FINISHED_RESYNC_FACTOR * self._pace.resync_seconds]
+        elif known.state == "Running":
+            moments.append(known.figures_at + self._pace.figures_seconds)
+        if reconciled.requeue_after_seconds is not None:
+            moments.append(now + reconciled.requeue_after_seconds)
+        return max(0.0, min(moments) - now)
+
+    def _complain(self, key: RunKey, reason: str, text: str, *, is_temporary: bool = False) -> None:
+        """Say once, in the log and as an Event, what keeps a run from being worked on."""
+        known = self._runs.get(key)
+        if known is not None and known.last_complaint == text:
+            return
+        _log.warning("%s: %s", reason, text, extra=about(*key))
+        if known is None:
+            return
+        known.last_complaint = text
+        if not is_temporary:
+            metadata = {"namespace": key[0], "name": key[1], "uid": known.uid}
+            self._cluster.post_event({"metadata": metadata}, "Warning", reason, text)
+
+    def _known(self, key: RunKey, body: JSONObject) -> _Known:
+        uid = body["metadata"]["uid"]
+        if key in self._runs and self._runs[key].uid != uid:
+            self._forget(key)
+        return self._runs.setdefault(key, _Known(uid))
+
+    def _forget(self, key: RunKey) -> None:
+        known = self._runs.pop(key, None)
+        if known is not None:
+            self._cluster.forget(known.uid)
+
+
+def _is_at_rest(body: JSONObject) -> bool:
+    """Whether the run is finished and nobody has asked to re-open it."""
+    status = body.get("status") or {}
+    is_finished = holds(status, COMPLETE) or holds(status, FAILED)
+    return is_finished and (body.get("spec") or {}).get("retryToken", "") == status.get("retryToken", "")
+
+
+def _is_temporary(error: ClusterError) -> bool:
+    """Whether it is likely to pass without anybody doing anything, so that only the log is told."""
+    if isinstance(error, NameTakenError):
+        return False
+    return error.code in (0, 409, 429) or error.code >= 500

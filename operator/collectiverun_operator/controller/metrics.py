@@ -1,0 +1,137 @@
+"""What the operator tells Prometheus. No label names a run: the number of series does not grow with runs."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter as Tally
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from collectiverun_operator.api.phases import PHASES
+from collectiverun_operator.formatting import parse_time
+
+JSONObject = Mapping[str, Any]
+BUDGETS = ("application", "infrastructure")
+ROUND_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+PHASE_BUCKETS = (10, 60, 300, 900, 3600, 4 * 3600, 12 * 3600, 24 * 3600, 72 * 3600)
+LAG_BUCKETS = (0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5)
+
+Clock = Callable[[], float]
+
+
+class Metrics:
+    """The operator's own registry and what is counted in it."""
+
+    def __init__(self, clock: Clock = time.monotonic) -> None:
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series for each
+        self.registry = CollectorRegistry()
+        self._clock = clock
+        self._seen_at: dict[str, float] = {}
+        self.reconcile_seconds = Histogram(
+            "collectiverun_reconcile_seconds",
+            "Time one round for one run took, by how it ended.",
+            ["result"],
+            buckets=ROUND_BUCKETS,
+            registry=self.registry,
+        )
+        self.api_requests = Counter(
+            "collectiverun_api_requests",
+            "Requests to the API server; code 0: it did not answer.",
+            ["verb", "code"],
+            registry=self.registry,
+        )
+        self.retries = Counter(
+            "collectiverun_retries",
+            "Attempts that were spent from a retry budget.",
+            ["phase", "kind"],
+            registry=self.registry,
+        )
+        self.phase_seconds = Histogram(
+            "collectiverun_phase_seconds",
+            "Time from a phase's start to its success.",
+            ["phase"],
+            buckets=PHASE_BUCKETS,
+            registry=self.registry,
+        )
+        self.loop_lag_seconds = Histogram(
+            "collectiverun_loop_lag_seconds",
+            "How late the event loop was, asked once a second.",
+            buckets=LAG_BUCKETS,
+            registry=self.registry,
+        )
+
+        self._begin_at_zero()
+
+    def watch_queue(self, depth: Callable[[], float], oldest_seconds: Callable[[], float]) -> None:
+        """Have the queue's figures read whenever Prometheus asks."""
+        self._gauge("collectiverun_queue_depth", "Runs that are due and wait for a worker.", depth)
+        text = "For how long the oldest run in the queue has been due."
+        self._gauge("collectiverun_queue_oldest_seconds", text, oldest_seconds)
+
+    def watch_runs(self, states: Callable[[], Iterable[str]]) -> None:
+        """Have the runs' states counted whenever Prometheus asks."""
+        text = "Runs by their state."
+        self.registry.register(_Family("collectiverun_runs", text, "state", lambda: Tally(states())))
+
+    def watch_events(self, kinds: Iterable[str]) -> None:
+        """Have the age of the last watch event of each of these kinds read whenever Prometheus asks."""
+        self._seen_at = dict.fromkeys(kinds, self._clock())
+        name, text = "collectiverun_watch_last_event_age_seconds", "Age of the last watch event."
+        self.registry.register(_Family(name, text, "kind", self._event_ages))
+
+    def saw_event(self, kind: str) -> None:
+        """A watch event of this kind came."""
+        self._seen_at[kind] = self._clock()
+
+    def counted_request(self, verb: str, code: int) -> None:
+        """A request to the API server was answered, or not (0)."""
+        self.api_requests.labels(verb, str(code)).inc()
+
+    def count_transition(self, before: JSONObject, after: JSONObject) -> None:
+        """What a run's new status says that its last one did not: retries spent, phases succeeded."""
+        earlier = {phase["name"]: phase for phase in before.get("phases") or []}
+        for phase in after.get("phases") or []:
+            self._count_phase(earlier.get(phase["name"], {}), phase)
+
+    def _count_phase(self, before: JSONObject, after: JSONObject) -> None:
+        for kind in BUDGETS:
+            spent = _retries(after, kind) - _retries(before, kind)
+            if spent > 0:  # less than none: a new retryToken gave a new budget
+                self.retries.labels(after["name"], kind).inc(spent)
+        started, completed = parse_time(after.get("startTime")), parse_time(after.get("completionTime"))
+        if before.get("state") != "Succeeded" == after.get("state") and started and completed:
+            self.phase_seconds.labels(after["name"]).observe((completed - started).total_seconds())
+
+    def _begin_at_zero(self) -> None:
+        """A series that begins at 1 is no increase to Prometheus: the first retry would not be seen."""
+        for phase in PHASES:
+            self.phase_seconds.labels(phase.name)
+            for kind in BUDGETS:
+                self.retries.labels(phase.name, kind)
+
+    def _event_ages(self) -> Mapping[str, float]:
+        return {kind: self._clock() - seen_at for kind, seen_at in self._seen_at.items()}
+
+    def _gauge(self, name: str, text: str, value: Callable[[], float]) -> None:
+        Gauge(name, text, registry=self.registry).set_function(value)
+
+
+def _retries(phase: JSONObject, kind: str) -> int:
+    return sum(member.get(f"{kind}Retries", 0) for member in phase.get("members") or [])
+
+
+class _Family(Collector):
+    """Gauges that are read when they are asked for, so that what is gone is not shown for ever."""
+
+    def __init__(self, name: str, text: str, label: str, read: Callable[[], Mapping[str, float]]) -> None:
+        self._name, self._text, self._label, self._read = name, text, label, read
+
+    def collect(self) -> Iterable[Metric]:
+        family = GaugeMetricFamily(self._name, self._text, labels=[self._label])
+        for value, figure in sorted(self._read().items()):
+            family.add_metric([value], figure)
+        yield family

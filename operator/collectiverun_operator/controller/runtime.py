@@ -1,0 +1,168 @@
+"""The running operator, whoever feeds it with watch events: what it consists of, its start and its stop."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import socket
+from collections.abc import Callable, Coroutine
+from typing import Any, Literal, Self
+
+from kubernetes.aio.client import ApiClient
+from prometheus_client.aiohttp import make_aiohttp_handler
+
+from collectiverun_operator.api.labels import RUN
+from collectiverun_operator.cluster.kubernetes.cache import ObjectCache, run_uid_of
+from collectiverun_operator.cluster.kubernetes.client import connect
+from collectiverun_operator.cluster.kubernetes.cluster import KubernetesCluster
+from collectiverun_operator.controller.access import check_access
+from collectiverun_operator.controller.controller import Controller, Pace, RunKey
+from collectiverun_operator.controller.health import Canary, Health, liveness_check, queue_check
+from collectiverun_operator.controller.http import HTTPEndpoint
+from collectiverun_operator.controller.metrics import Metrics
+from collectiverun_operator.controller.settings import OperatorSettings
+from collectiverun_operator.controller.workqueue import WorkQueue
+from collectiverun_operator.errors import ClusterError
+from collectiverun_operator.rate_limit import TokenBucket
+
+JSONObject = dict[str, Any]
+
+# Rounds a second in the long run, and at once: kindness to the API server when everything comes at once.
+ROUNDS_PER_SECOND = 100.0
+ROUNDS_AT_ONCE = 200
+LAG_SECONDS = 1.0
+# News of a run often comes in bursts: a Pod is made, given a node, started. Only an end is acted on at once,
+# and before all other news.
+BURST_SECONDS = 0.5
+
+_log = logging.getLogger(__name__)
+
+
+class OperatorRuntime:
+    """Queue, workers, canary, metrics and health. `saw_*` take what the watches tell."""
+
+    def __init__(self, settings: OperatorSettings, api: ApiClient) -> None:
+        self.settings = settings
+        self.metrics = Metrics()
+        self.queue: WorkQueue[RunKey] = WorkQueue(bucket=TokenBucket(ROUNDS_PER_SECOND, ROUNDS_AT_ONCE))
+        self._api = api
+        self._cache = ObjectCache()
+        self._cluster = KubernetesCluster(
+            api,
+            self._cache,
+            figures_seconds=settings.figures_seconds,
+            on_request=self.metrics.counted_request,
+        )
+        pace = Pace(settings.resync_seconds, settings.figures_seconds)
+        self._controller = Controller(self._cluster, settings.platform, pace, self.metrics)
+        self._canary = Canary(f"{settings.lease_namespace}/{settings.lease_name}", settings.stale_seconds)
+        self.health = self._checks()
+        self._endpoints = (
+            HTTPEndpoint("/healthz", settings.health_port, self.health.answer),
+            HTTPEndpoint("/metrics", settings.metrics_port, make_aiohttp_handler(self.metrics.registry)),
+        )
+        self._tasks: list[asyncio.Task[None]] = []
+        self._is_stopped = False
+        self._measure()
+
+    @classmethod
+    async def start(cls, settings: OperatorSettings) -> Self:
+        """Connect, check what must be there, begin to work. Raises a CollectiveRunError with a sentence."""
+        runtime = cls(settings, await connect())
+        try:
+            await check_access(runtime._cluster, settings.namespaces)
+            for endpoint in runtime._endpoints:
+                await endpoint.start()
+        except BaseException:
+            await runtime.stop()
+            raise
+        runtime._begin()
+        return runtime
+
+    async def stop(self) -> None:
+        """Stop at once: a round that is cut off is done again by the next operator."""
+        if self._is_stopped:
+            return
+        self._is_stopped = True
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for endpoint in self._endpoints:
+            await endpoint.stop()
+        await self._cluster.close()
+        await self._api.close()  # type: ignore[no-untyped-call]
+
+    def saw_run(self, body: JSONObject, *, is_deleted: bool) -> None:
+        """A run was added, changed or deleted."""
+        self.metrics.saw_event("CollectiveRun")
+        metadata = body["metadata"]
+        key = (metadata["namespace"], metadata["name"])
+        if is_deleted or self._controller.is_news(key, metadata["resourceVersion"]):
+            self.queue.add(key)
+
+    def saw_object(self, kind: Literal["Job", "Pod"], body: JSONObject, *, is_deleted: bool) -> None:
+        """A Job or Pod of a run was added, changed or deleted."""
+        self.metrics.saw_event(kind)
+        if is_deleted:
+            self._cache.discard(kind, body)
+        else:
+            self._cache.put(kind, body)
+        metadata = body["metadata"]
+        if run_uid_of(body) and metadata["labels"].get(RUN):
+            key = (metadata["namespace"], metadata["labels"][RUN])
+            if _has_ended(body) and not is_deleted:
+                self.queue.add(key, urgent=True)
+            else:
+                self.queue.add(key, BURST_SECONDS)
+
+    def saw_lease(self) -> None:
+        """The canary came back."""
+        self.metrics.saw_event("Lease")
+        self._canary.seen()
+
+    def _begin(self) -> None:
+        for number in range(self.settings.workers):
+            self._spawn(f"worker {number + 1}", self.queue.serve(self._controller.round))
+        self._spawn("event loop watch", self._watch_loop())
+        if self.settings.lease_name:
+            self._spawn("canary", self._renew_lease())
+
+    def _spawn(self, name: str, work: Coroutine[Any, Any, None]) -> None:
+        self._tasks.append(asyncio.create_task(work, name=name))
+
+    def _checks(self) -> Health:
+        checks: list[Callable[[], str | None]] = [
+            queue_check(lambda: self.queue.stalled_seconds, self.settings.stale_seconds),
+            liveness_check(lambda: [task.get_name() for task in self._tasks if task.done()]),
+        ]
+        return Health([*checks, self._canary.check] if self.settings.lease_name else checks)
+
+    def _measure(self) -> None:
+        self.metrics.watch_queue(lambda: self.queue.depth, lambda: self.queue.oldest_seconds)
+        self.metrics.watch_runs(self._controller.states)
+        lease = ["Lease"] if self.settings.lease_name else []
+        self.metrics.watch_events(["CollectiveRun", "Job", "Pod", *lease])
+
+    async def _renew_lease(self) -> None:
+        holder = f"{socket.gethostname()}_{os.getpid()}"
+        while True:
+            try:
+                await self._cluster.renew_lease(
+                    self.settings.lease_namespace, self.settings.lease_name, holder
+                )
+            except ClusterError as error:
+                _log.warning("the canary Lease could not be renewed: %s", error)
+            await asyncio.sleep(self.settings.canary_seconds)
+
+    async def _watch_loop(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            due = loop.time() + LAG_SECONDS
+            await asyncio.sleep(LAG_SECONDS)
+            self.metrics.loop_lag_seconds.observe(max(0.0, loop.time() - due))
+
+
+def _has_ended(pod: JSONObject) -> bool:
+    """Whether it is a Pod that runs no longer."""
+    return (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed")

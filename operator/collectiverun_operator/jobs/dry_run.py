@@ -1,0 +1,59 @@
+"""Jobs to try on the API server before any is made: it alone can tell whether it takes a Pod template."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from collectiverun_operator.api import conditions
+from collectiverun_operator.api.phases import PHASES, Phase, members_of, settings_of
+from collectiverun_operator.api.pod_template import merge_templates
+from collectiverun_operator.api.run import CollectiveRun
+from collectiverun_operator.jobs.manifest import job_manifest
+from collectiverun_operator.jobs.phase_order import phase_order, resources_of
+from collectiverun_operator.jobs.uris import storage_root
+
+JSONObject = dict[str, Any]
+
+TRIAL_ATTEMPT = 0  # attempts begin at 1: no Job has this one's name
+
+
+def is_trial_due(run: CollectiveRun) -> bool:
+    """Whether the spec is one that was not tried, or was refused: what was wrong may be right by now."""
+    if run.platform.local:
+        return False
+    if conditions.holds(run.status, conditions.COMPLETE):
+        return False
+    accepted = conditions.condition_of(run.status, conditions.ACCEPTED)
+    is_refused = accepted.get("reason") == conditions.INVALID_POD_TEMPLATE
+    return is_refused or run.generation != run.status.get("observedGeneration")
+
+
+def trial_jobs(run: CollectiveRun) -> Iterator[tuple[str, JSONObject]]:
+    """The field a Job's template comes from, such as `spec.podTemplate`, and the Job: one each template."""
+    tried = set()
+    for phase in PHASES:
+        template = _template(run, phase)
+        if members_of(run.spec, phase) and template not in tried:
+            tried.add(template)
+            yield _path(run, phase), _manifest(run, phase)
+
+
+def _template(run: CollectiveRun, phase: Phase) -> str:
+    """All of a phase's template that a user says, for comparing."""
+    merged = merge_templates(run.spec.pod_template, settings_of(run.spec, phase).pod_template)
+    return json.dumps([merged, resources_of(run, phase)], sort_keys=True)
+
+
+def _path(run: CollectiveRun, phase: Phase) -> str:
+    if settings_of(run.spec, phase).pod_template is not None:
+        return f"spec.phases.{phase.name}.podTemplate"
+    return f"spec.phases.{phase.name}.resources" if run.spec.pod_template is None else "spec.podTemplate"
+
+
+def _manifest(run: CollectiveRun, phase: Phase) -> JSONObject:
+    image = run.spec.image or run.platform.image
+    member = members_of(run.spec, phase)[0]
+    order = phase_order(run, storage_root(run), phase, member, TRIAL_ATTEMPT, {})
+    return job_manifest(run, phase, order, image)

@@ -1,0 +1,158 @@
+"""One attempt of one member → one Job manifest. Pure: the same arguments give the same manifest and name."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+from collectiverun_operator.api import labels
+from collectiverun_operator.api.phases import Phase, settings_of
+from collectiverun_operator.api.pod_template import CONTAINER, merge, merge_templates
+from collectiverun_operator.api.run import API_VERSION, KIND, CollectiveRun
+from collectiverun_operator.jobs.phase_order import CA_DIRECTORY, order_text, resources_of, threads_of
+
+ORDER_VARIABLE = "COLLECTIVERUN_PHASE_ORDER"
+POD_UID_VARIABLE = "COLLECTIVERUN_POD_UID"
+GRACE_VARIABLE = "COLLECTIVERUN_GRACE_SECONDS"
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+LOCAL_IMAGE = "this-machine"
+NAME_LIMIT = 63
+# What is left of the grace period for the process to end after its last write.
+GRACE_MARGIN_SECONDS = 5
+GROUP_ID = 10001
+SCRATCH = "scratch"
+
+JSONObject = dict[str, Any]
+
+
+def job_name(run: CollectiveRun, phase: Phase, member: str, attempt: int) -> str:
+    """`<run>-<phase>-<hash of run uid and member>-<attempt>`, at most 63 characters."""
+    digest = hashlib.sha256(f"{run.uid}/{member}".encode()).hexdigest()[:8]
+    tail = f"-{phase.short_name}-{digest}-{attempt}"
+    return run.name[: NAME_LIMIT - len(tail)].rstrip("-") + tail
+
+
+def job_manifest(run: CollectiveRun, phase: Phase, order: JSONObject, image: str) -> JSONObject:
+    """The Job that carries out a phase order."""
+    member, attempt = order["member"], order["attempt"]
+    marks = _labels(run, phase, member, attempt)
+    template = _pod_template(run, phase, order, image)
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {
+            "name": job_name(run, phase, member, attempt),
+            "namespace": run.namespace,
+            "labels": marks | {key: run.labels[key] for key in labels.KUEUE if key in run.labels},
+            "ownerReferences": [_owner(run)],
+        },
+        "spec": {
+            "backoffLimit": 0,
+            "completions": 1,
+            "parallelism": 1,
+            # No second Pod starts beside one that still ends.
+            "podReplacementPolicy": "Failed",
+            "template": merge(template, {"metadata": {"labels": marks}}),
+        },
+    }
+
+
+def _owner(run: CollectiveRun) -> JSONObject:
+    # blockOwnerDeletion would need a right on finalizers that the operator does not have.
+    return {"apiVersion": API_VERSION, "kind": KIND, "name": run.name, "uid": run.uid, "controller": True}
+
+
+def _labels(run: CollectiveRun, phase: Phase, member: str, attempt: int) -> dict[str, str]:
+    return {
+        "app.kubernetes.io/name": "collectiverun",
+        "app.kubernetes.io/instance": run.name,
+        "app.kubernetes.io/component": phase.name,
+        "app.kubernetes.io/managed-by": "collectiverun-operator",
+        labels.RUN: run.name,
+        labels.RUN_UID: run.uid,
+        labels.PHASE: phase.name,
+        labels.MEMBER: member,
+        labels.ATTEMPT: str(attempt),
+    }
+
+
+def _pod_template(run: CollectiveRun, phase: Phase, order: JSONObject, image: str) -> JSONObject:
+    """Defaults < the run's template < the phase's < ours."""
+    template = merge_templates(run.spec.pod_template, settings_of(run.spec, phase).pod_template)
+    template = merge({"spec": {"automountServiceAccountToken": False}}, template)
+    return _with_storage(run, merge(template, {"spec": _our_pod(run, phase, order, image)}))
+
+
+def _our_pod(run: CollectiveRun, phase: Phase, order: JSONObject, image: str) -> JSONObject:
+    return {
+        "restartPolicy": "Never",
+        "terminationGracePeriodSeconds": run.spec.run_policy.termination_grace_period_seconds,
+        "securityContext": {
+            "runAsNonRoot": True,
+            "fsGroup": GROUP_ID,
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+        "containers": [_our_container(run, phase, order, image)],
+        # The only place of its own a Pod may write to, beside the volumes a user mounts.
+        "volumes": [{"name": SCRATCH, "emptyDir": {}}],
+    }
+
+
+def _our_container(run: CollectiveRun, phase: Phase, order: JSONObject, image: str) -> JSONObject:
+    return {
+        "name": CONTAINER,
+        "image": image or LOCAL_IMAGE,
+        "command": ["python", "-m", "collectiverun_trainer", phase.name],
+        "env": _environment(run, phase, order),
+        "resources": resources_of(run, phase),
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "capabilities": {"drop": ["ALL"]},
+            "readOnlyRootFilesystem": True,
+        },
+        "volumeMounts": [{"name": SCRATCH, "mountPath": "/tmp"}],
+        "terminationMessagePath": "/dev/termination-log",
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+    }
+
+
+def _environment(run: CollectiveRun, phase: Phase, order: JSONObject) -> list[JSONObject]:
+    grace = run.spec.run_policy.termination_grace_period_seconds
+    variables = {
+        ORDER_VARIABLE: order_text(order),
+        GRACE_VARIABLE: str(max(grace - GRACE_MARGIN_SECONDS, grace // 2)),
+    }
+    variables |= dict.fromkeys(THREAD_VARIABLES, str(threads_of(run, phase)))
+    ours: list[JSONObject] = [{"name": name, "value": value} for name, value in variables.items()]
+    ours.append({"name": POD_UID_VARIABLE, "valueFrom": {"fieldRef": {"fieldPath": "metadata.uid"}}})
+    return ours + _credentials(run)
+
+
+def _credentials(run: CollectiveRun) -> list[JSONObject]:
+    """AWS_* from the Secret the run names. The operator itself never reads it."""
+    credentials = run.spec.storage.credentials
+    if credentials is None or credentials.secret_ref is None:
+        return []
+    secret = credentials.secret_ref.name
+    keys = {"AWS_ACCESS_KEY_ID": False, "AWS_SECRET_ACCESS_KEY": False, "AWS_SESSION_TOKEN": True}
+    return [
+        {"name": key, "valueFrom": {"secretKeyRef": {"name": secret, "key": key} | _optional(optional)}}
+        for key, optional in keys.items()
+    ]
+
+
+def _optional(optional: bool) -> dict[str, bool]:
+    return {"optional": True} if optional else {}
+
+
+def _with_storage(run: CollectiveRun, template: JSONObject) -> JSONObject:
+    """The Pod's identity and certificates, as the run's storage asks."""
+    storage = run.spec.storage
+    if storage.credentials is not None and storage.credentials.service_account_name is not None:
+        template["spec"]["serviceAccountName"] = storage.credentials.service_account_name
+    if storage.ca_bundle is None:
+        return template
+    volume = {"name": "ca-bundle", "configMap": {"name": storage.ca_bundle.config_map_name}}
+    mount = {"name": "ca-bundle", "mountPath": CA_DIRECTORY, "readOnly": True}
+    container = {"name": CONTAINER, "volumeMounts": [mount]}
+    return dict(merge(template, {"spec": {"volumes": [volume], "containers": [container]}}))

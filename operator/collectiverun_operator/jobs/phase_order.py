@@ -1,0 +1,91 @@
+"""The phase order: all that one attempt of one member needs to know, as the trainer reads it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from collectiverun_operator.api.phases import EVALUATION, Member, Phase, holdout_tasks, params_of, settings_of
+from collectiverun_operator.api.quantities import parse_quantity
+from collectiverun_operator.api.run import CollectiveRun
+from collectiverun_operator.api.spec import RunTask
+from collectiverun_operator.jobs.uris import member_uri
+
+CA_DIRECTORY = "/etc/collectiverun/ca"
+MAX_THREADS = 256
+
+JSONObject = dict[str, Any]
+
+
+def phase_order(
+    run: CollectiveRun,
+    root: str,
+    phase: Phase,
+    member: Member,
+    attempt: int,
+    inputs: Mapping[str, Sequence[JSONObject]],
+) -> JSONObject:
+    """The order of one attempt. `inputs` are artifact references by the name of the phase that made them."""
+    # The evaluation alone tells about the whole run; the others stay small.
+    report = {"spec": _reported_spec(run)} if phase is EVALUATION else {}
+    return report | {
+        "run": {"namespace": run.namespace, "name": run.name, "uid": run.uid},
+        "phase": phase.name,
+        "member": member.name,
+        "attempt": attempt,
+        "seed": run.spec.seed,
+        "threads": threads_of(run, phase),
+        "tasks": task_documents(member.tasks),
+        "holdout": task_documents(holdout_tasks(run.spec)) if phase is EVALUATION else [],
+        "environment": run.spec.environment.model_dump(mode="json", by_alias=True),
+        "params": params_of(run.spec, phase),
+        "storage": _storage_options(run),
+        "inputs": {name: list(references) for name, references in inputs.items()},
+        "memberUri": member_uri(root, phase.name, member.name),
+    }
+
+
+def order_text(order: JSONObject) -> str:
+    """The order on one line. `$` is escaped: Kubernetes would expand `$(NAME)` in a variable's value."""
+    return json.dumps(order, separators=(",", ":")).replace("$", "\\u0024")
+
+
+def task_documents(tasks: Sequence[RunTask]) -> list[JSONObject]:
+    """Tasks as {env, robot} pairs."""
+    return [{"env": task.env, "robot": task.robot} for task in tasks]
+
+
+def resources_of(run: CollectiveRun, phase: Phase) -> JSONObject:
+    """What the phase's container asks for: the phase's own, else the platform's default."""
+    resources = settings_of(run.spec, phase).resources
+    if resources is None:
+        return dict(run.platform.resources)
+    return resources.model_dump(mode="json", exclude_none=True)
+
+
+def threads_of(run: CollectiveRun, phase: Phase) -> int:
+    """CPU threads of the phase: whole cores it asks for, at least 1; never those of the machine it meets."""
+    resources = resources_of(run, phase)
+    amounts = (resources.get(kind, {}).get("cpu") for kind in ("requests", "limits"))
+    cores = next((parse_quantity(amount) for amount in amounts if amount is not None), 1)
+    return min(max(1, int(cores)), MAX_THREADS)
+
+
+def _storage_options(run: CollectiveRun) -> JSONObject:
+    storage = run.spec.storage
+    options: JSONObject = {"addressing": storage.addressing, "insecure": storage.insecure}
+    if storage.endpoint is not None:
+        options["endpoint"] = storage.endpoint
+    if storage.region is not None:
+        options["region"] = storage.region
+    if storage.ca_bundle is not None:
+        options["caBundlePath"] = f"{CA_DIRECTORY}/{storage.ca_bundle.key}"
+    return options
+
+
+def _reported_spec(run: CollectiveRun) -> JSONObject:
+    document = run.spec.model_dump(mode="json", by_alias=True, exclude_none=True)
+    for section in (document, *document["phases"].values()):
+        section.pop("podTemplate", None)  # of any size, and nothing about learning
+    return document

@@ -1,0 +1,30 @@
+"""The storage layout of a run. The only place of this half that joins a path; it opens none."""
+
+from __future__ import annotations
+
+from collectiverun_operator.api.run import CollectiveRun
+
+
+def storage_root(run: CollectiveRun) -> str:
+    """`<storage.uri>/<namespace>/<name>-<first 8 of the uid>`: everything of the run lies below it."""
+    return f"{run.spec.storage.uri.rstrip('/')}/{run.namespace}/{run.name}-{run.uid[:8]}"
+
+
+def member_uri(root: str, phase: str, member: str) -> str:
+    """Where attempts and checkpoints of a member lie."""
+    return f"{root}/{phase}/{member}"
+
+
+def relative_uri(root: str, uri: str) -> str:
+    """A URI below the run's root as status keeps it: relative, so that a status stays small."""
+    return uri.removeprefix(f"{root}/").rstrip("/")
+
+
+def absolute_uri(root: str, relative: str) -> str:
+    """The URI that `relative_uri` shortened."""
+    return f"{root}/{relative}"
+
+
+def is_attempt_of(uri: str, member: str) -> bool:
+    """Whether a URI is that of an attempt of the member whose URI is `member`."""
+    return uri.startswith(f"{member}/attempt-") and ".." not in uri

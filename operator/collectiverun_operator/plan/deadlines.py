@@ -1,0 +1,47 @@
+"""Two deadlines: the run's active time on our own clock, and a Pod's time to start."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from collectiverun_operator.api.spec import RunPolicy
+from collectiverun_operator.api.status_json import RunStatus
+
+ACTIVE = "DeadlineExceeded"
+PENDING = "PendingDeadlineExceeded"
+
+
+def tick(status: RunStatus, now: datetime, *, is_counting: bool) -> RunStatus:
+    """Start or stop the run's clock. The status changes at these transitions only."""
+    if is_counting and status.active_since is None:
+        return status.but(active_since=now)
+    if not is_counting and status.active_since is not None:
+        return status.but(active_seconds=active_seconds(status, now), active_since=None)
+    return status
+
+
+def active_seconds(status: RunStatus, now: datetime) -> int:
+    """Time the run was neither suspended nor held by a queue, up to now."""
+    since = status.active_since
+    running = 0 if since is None else max(0, int((now - since).total_seconds()))
+    return status.active_seconds + running
+
+
+def is_active_deadline_passed(status: RunStatus, policy: RunPolicy, now: datetime) -> bool:
+    """Whether the run's active time is used up."""
+    limit = policy.active_deadline_seconds
+    return limit is not None and active_seconds(status, now) >= limit
+
+
+def active_deadline(status: RunStatus, policy: RunPolicy) -> datetime | None:
+    """When the run's active time will be used up, if its clock goes on; None if it does not."""
+    if policy.active_deadline_seconds is None or status.active_since is None:
+        return None
+    return status.active_since + timedelta(seconds=policy.active_deadline_seconds - status.active_seconds)
+
+
+def pending_deadline(policy: RunPolicy, pod_creation_time: datetime | None) -> datetime | None:
+    """By when a Pod of that age has to start. A Job that a queue holds has no Pod, so it is never late."""
+    if policy.pending_deadline_seconds is None or pod_creation_time is None:
+        return None
+    return pod_creation_time + timedelta(seconds=policy.pending_deadline_seconds)

@@ -1,0 +1,218 @@
+"""(run, observed, now) → Plan: the status to write first, then the actions to take. Pure and total.
+
+The same arguments give the same plan. The status outranks the cluster: what it calls finished is never run
+again, whatever was deleted, and an attempt's number is in it before its Job exists.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from collectiverun_operator.api.conditions import (
+    COMPLETE,
+    FAILED,
+    INVALID_SPEC,
+    SPEC_CHANGED,
+    Wanted,
+    not_accepted,
+)
+from collectiverun_operator.api.immutability import spec_hash
+from collectiverun_operator.api.phases import PHASES, members_of
+from collectiverun_operator.api.run import CollectiveRun
+from collectiverun_operator.api.status_json import (
+    LastFailure,
+    MemberStatus,
+    PhaseStatus,
+    Resolved,
+    RunStatus,
+    read_status,
+    write_document,
+)
+from collectiverun_operator.errors import Fault
+from collectiverun_operator.jobs.uris import storage_root
+from collectiverun_operator.plan import completion, deadlines
+from collectiverun_operator.plan.cleanup import expiry_time, finished_jobs, stray_jobs
+from collectiverun_operator.plan.observation import Observed
+from collectiverun_operator.plan.progress import with_figures
+from collectiverun_operator.plan.recording import Scene, advance
+from collectiverun_operator.plan.retries import take_token
+from collectiverun_operator.plan.scheduling import missing_jobs, next_start, start_members
+from collectiverun_operator.plan.summary import rejection, summarise
+from collectiverun_operator.plan.suspension import stop_members
+
+JSONObject = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class CreateJob:
+    """Make this Job. One of that name and this run that is there already will do."""
+
+    manifest: JSONObject
+
+
+@dataclass(frozen=True)
+class DeleteJob:
+    """Delete the Job of this name and UID. `is_finished`: nothing of it runs that had to be waited for."""
+
+    namespace: str
+    name: str
+    uid: str
+    is_finished: bool = False
+
+
+@dataclass(frozen=True)
+class DeleteRun:
+    """Delete the run itself: its time to live is over. Its storage stays."""
+
+    namespace: str
+    name: str
+    uid: str
+
+
+Action = CreateJob | DeleteJob | DeleteRun
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to do, in this order: write the status, act, look again after `requeue_after_seconds`."""
+
+    status: JSONObject
+    actions: tuple[Action, ...] = ()
+    requeue_after_seconds: float | None = None
+
+
+def plan(run: CollectiveRun, observed: Observed, now: datetime, refusal: Wanted | None = None) -> Plan:
+    """What is to be done now. Raises UnreadableStatusError if the status is not ours.
+
+    `refusal`: why what is asked for now can't be carried out. What runs goes on, and nothing new starts.
+    """
+    moment = now.astimezone(UTC).replace(microsecond=0)  # as precise as a status is
+    status = read_status(run.status) or _begin(run, moment)
+    obstacle = SPEC_CHANGED if status.spec_hash != spec_hash(run.spec) else refusal
+    if obstacle is None:
+        is_failing = status.is_true(FAILED) or _is_failing(run, status, moment)
+        status = take_token(status, run.spec.retry_token, is_failing=is_failing)
+    if _is_finished(status):
+        return _plan_finished(run, status, observed, now)
+    status = _turn(run, status, observed, moment, obstacle)
+    creations = missing_jobs(run, status) if obstacle is None else ()
+    # New Jobs first: somebody waits for those, and for nothing that is cleared away.
+    actions: list[Action] = [*map(CreateJob, creations), *_deletions(run, status, observed)]
+    return Plan(write_document(status), tuple(actions), _requeue(_times(run, status, observed, moment), now))
+
+
+def reject(
+    body: Mapping[str, Any], faults: Sequence[Fault], now: datetime, reason: str = INVALID_SPEC
+) -> JSONObject:
+    """The status of a run whose spec can't be carried out: Accepted is false and says why, all else stays."""
+    accepted = not_accepted(reason, [str(fault) for fault in faults])
+    return rejection(body, accepted, now.astimezone(UTC).replace(microsecond=0))
+
+
+def _turn(
+    run: CollectiveRun, status: RunStatus, observed: Observed, now: datetime, obstacle: Wanted | None
+) -> RunStatus:
+    """One turn: enter what happened, stop what must stop, start what may start, sum up."""
+    status = advance(status, Scene(run.spec.run_policy, status.resolved.storage_root, observed, now))
+    status = _with_deadline(run, status, now)
+    is_failing = _is_failing(run, status, now)
+    if run.spec.suspend or is_failing:
+        status = stop_members(status, observed, now)
+    elif obstacle is None:
+        status = _resolve_image(run, start_members(run, status, observed, now))
+    status = completion.settle_phases(status, now, is_suspended=run.spec.suspend)
+    status = with_figures(status, run.spec, observed)
+    return summarise(run, status, observed, now, obstacle, is_failing=is_failing)
+
+
+def _begin(run: CollectiveRun, now: datetime) -> RunStatus:
+    """The first status of a run."""
+    phases = []
+    for phase in PHASES:
+        members = tuple(MemberStatus(name=member.name) for member in members_of(run.spec, phase))
+        phases.append(PhaseStatus(name=phase.name, members=members))
+    return RunStatus(
+        start_time=now,
+        phases=tuple(phases),
+        spec_hash=spec_hash(run.spec),
+        retry_token=run.spec.retry_token,
+        resolved=Resolved(image=run.spec.image or run.platform.image, storage_root=storage_root(run)),
+    )
+
+
+def _resolve_image(run: CollectiveRun, status: RunStatus) -> RunStatus:
+    """The image of attempts created from now on; a default stays what it was when the run began."""
+    return status.but(resolved=status.resolved.but(image=run.spec.image or status.resolved.image))
+
+
+def _is_finished(status: RunStatus) -> bool:
+    return status.is_true(COMPLETE) or status.is_true(FAILED)
+
+
+def _is_failing(run: CollectiveRun, status: RunStatus, now: datetime) -> bool:
+    if completion.current_phase(status) is None:
+        return False
+    is_late = deadlines.is_active_deadline_passed(status, run.spec.run_policy, now)
+    return is_late or completion.failed_member(status) is not None
+
+
+def _with_deadline(run: CollectiveRun, status: RunStatus, now: datetime) -> RunStatus:
+    """The active deadline noted as the last failure, once."""
+    phase = completion.current_phase(status)
+    known = status.last_failure
+    if phase is None or completion.failed_member(status) is not None:
+        return status  # done, or failed already for another reason
+    if known is not None and known.reason == deadlines.ACTIVE:
+        return status
+    if not deadlines.is_active_deadline_passed(status, run.spec.run_policy, now):
+        return status
+    limit = run.spec.run_policy.active_deadline_seconds
+    message = f"the run was active longer than activeDeadlineSeconds {limit}"
+    failure = LastFailure(
+        phase=phase.name, kind="deadline", reason=deadlines.ACTIVE, message=message, time=now
+    )
+    return status.but(last_failure=failure)
+
+
+def _plan_finished(run: CollectiveRun, status: RunStatus, observed: Observed, now: datetime) -> Plan:
+    """Terminal states are frozen: only what is left over goes, and at its time the run itself."""
+    status = status.but(observed_generation=run.generation)
+    expiry = expiry_time(status, run.spec.run_policy)
+    actions: tuple[Action, ...] = tuple(_deletions(run, status, observed))
+    if expiry is not None and expiry <= now:
+        actions = (*actions, DeleteRun(run.namespace, run.name, run.uid))
+    pending = [] if expiry is None or expiry <= now else [expiry]
+    return Plan(write_document(status), actions, _requeue(pending, now))
+
+
+def _deletions(run: CollectiveRun, status: RunStatus, observed: Observed) -> Iterator[DeleteJob]:
+    for job in stray_jobs(status, observed):
+        yield DeleteJob(run.namespace, job.name, job.uid)
+    for job in finished_jobs(status, observed, run.spec.run_policy):
+        yield DeleteJob(run.namespace, job.name, job.uid, is_finished=True)
+
+
+def _times(run: CollectiveRun, status: RunStatus, observed: Observed, now: datetime) -> Iterator[datetime]:
+    """Moments at which the plan becomes another one though nothing happens."""
+    policy = run.spec.run_policy
+    if _is_finished(status):
+        expiry = expiry_time(status, policy)
+        yield from [expiry] if expiry is not None else []
+        return
+    yield from _known(next_start(status, now), deadlines.active_deadline(status, policy))
+    for seen in observed.attempts.values():
+        yield from _known(*(pod.gone_time for pod in seen.pods), seen.job.gone_time if seen.job else None)
+        if not any(pod.has_started for pod in seen.pods):
+            yield from _known(*(deadlines.pending_deadline(policy, pod.creation_time) for pod in seen.pods))
+
+
+def _known(*moments: datetime | None) -> Iterator[datetime]:
+    return (moment for moment in moments if moment is not None)
+
+
+def _requeue(moments: Iterable[datetime], now: datetime) -> float | None:
+    """Seconds until the next of these moments that is still to come."""
+    return min(((moment - now).total_seconds() for moment in moments if moment > now), default=None)

@@ -1,0 +1,112 @@
+"""Figures for people: env steps, success rates and the time left, from results and progress lines."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from collectiverun_operator.api.phases import PHASES, members_of, parallelism_of
+from collectiverun_operator.api.pod_outcome import read_count, read_success
+from collectiverun_operator.api.spec import Spec
+from collectiverun_operator.api.status_json import MemberStatus, NetworkSuccess, PhaseStatus, Rates, RunStatus
+from collectiverun_operator.formatting import percent, time_left
+from collectiverun_operator.plan.observation import Observed
+
+JSONObject = Mapping[str, Any]
+
+MAX_ETA_SECONDS = 10 * 365 * 86_400
+
+
+def with_progress(member: MemberStatus, progress: JSONObject) -> MemberStatus:
+    """A running member with the figures of its newest progress line."""
+    if not progress:
+        return member
+    success = Rates.of(read_success(progress.get("success"))) or member.success
+    return member.but(env_steps=read_count(progress.get("envSteps")), success=success)
+
+
+def with_figures(status: RunStatus, spec: Spec, observed: Observed) -> RunStatus:
+    """Figures of every phase and of the run."""
+    phases = tuple(_with_phase_figures(phase, spec, observed) for phase in status.phases)
+    members = [member for phase in phases for member in phase.members]
+    success = _network_success({phase.name: phase for phase in phases})
+    best = _best(success)
+    eta_seconds = next((phase.eta_seconds for phase in phases if phase.eta_seconds is not None), None)
+    done = sum(member.state == "Succeeded" for member in members)
+    return status.but(
+        phases=phases,
+        progress=f"{done}/{len(members)}",
+        retries=sum(member.application_retries + member.infrastructure_retries for member in members),
+        success=success,
+        best_success=best,
+        success_rate=percent(best.any_step) if best is not None else "",
+        eta_seconds=eta_seconds,
+        eta=time_left(eta_seconds),
+    )
+
+
+def _with_phase_figures(phase: PhaseStatus, spec: Spec, observed: Observed) -> PhaseStatus:
+    described = next(known for known in PHASES if known.name == phase.name)
+    weights = {member.name: len(member.tasks) for member in members_of(spec, described)}
+    return phase.but(
+        env_steps=sum(member.env_steps for member in phase.members),
+        success=_mean(phase.members, weights),
+        eta_seconds=_eta_seconds(phase, observed, parallelism_of(spec, described)),
+    )
+
+
+def _mean(members: Sequence[MemberStatus], weights: Mapping[str, int]) -> Rates | None:
+    """Mean over tasks of the members that have a figure; a member counts with the number of its tasks."""
+    known = [(member.success, weights.get(member.name, 1)) for member in members if member.success]
+    total = sum(weight for _, weight in known)
+    if not total:
+        return None
+    return Rates(
+        any_step=round(sum(success.any_step * weight for success, weight in known) / total, 4),
+        at_end=round(sum(success.at_end * weight for success, weight in known) / total, 4),
+    )
+
+
+def _eta_seconds(phase: PhaseStatus, observed: Observed, parallelism: int) -> int | None:
+    """Time left in a phase: the slowest running member, and a whole duration for each wave that waits."""
+    lines = [_progress(phase.name, member, observed) for member in phase.members if member.is_live]
+    known = [line for line in lines if _is_number(line.get("etaSeconds"))]
+    if not known:
+        return None
+    waiting = sum(member.state == "Waiting" for member in phase.members)
+    waves = math.ceil(waiting / parallelism)
+    seconds = max(line["etaSeconds"] for line in known) + waves * max(map(_duration, known))
+    return int(min(MAX_ETA_SECONDS, max(0, seconds)))
+
+
+def _duration(line: JSONObject) -> float:
+    """Seconds a member takes as a whole, if it goes on as it did."""
+    fraction = line.get("fraction")
+    left = 1.0 - fraction if _is_number(fraction) and fraction is not None else 1.0
+    return float(line["etaSeconds"]) / max(left, 0.01)
+
+
+def _progress(phase: str, member: MemberStatus, observed: Observed) -> JSONObject:
+    return observed.attempt(phase, member.name, member.attempt).progress
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _network_success(phases: Mapping[str, PhaseStatus]) -> NetworkSuccess:
+    """The evaluation's figures, and until there are any the phases' own."""
+    members = phases["evaluation"].members
+    final = members[0] if members else MemberStatus(name="")
+    collective = phases["refinement"].success or phases["onlineDistillation"].success
+    return NetworkSuccess(
+        experts=final.experts or phases["experts"].success,
+        collective=final.success or collective,
+        students=final.students or phases["students"].success,
+    )
+
+
+def _best(success: NetworkSuccess) -> Rates | None:
+    known = [rates for rates in (success.experts, success.collective, success.students) if rates is not None]
+    return max(known, key=lambda rates: (rates.any_step, rates.at_end), default=None)

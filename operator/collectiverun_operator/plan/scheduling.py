@@ -1,0 +1,97 @@
+"""Which members begin an attempt now. The number is recorded first, the Job made after that."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+from collectiverun_operator.api.phases import PHASES, inputs_of, members_of, parallelism_of
+from collectiverun_operator.api.run import CollectiveRun
+from collectiverun_operator.api.status_json import MemberStatus, PhaseStatus, RunStatus
+from collectiverun_operator.jobs.manifest import job_manifest, job_name
+from collectiverun_operator.jobs.phase_order import phase_order, task_documents
+from collectiverun_operator.jobs.uris import absolute_uri
+from collectiverun_operator.plan.completion import current_phase
+from collectiverun_operator.plan.observation import Observed
+
+JSONObject = dict[str, Any]
+
+_BY_NAME = {phase.name: phase for phase in PHASES}
+
+
+def start_members(run: CollectiveRun, status: RunStatus, observed: Observed, now: datetime) -> RunStatus:
+    """The status with the attempts that begin now: due, nothing left of earlier ones, and a place free."""
+    phase = current_phase(status)
+    if phase is None:
+        return status
+    free = parallelism_of(run.spec, _BY_NAME[phase.name])
+    free -= sum(_is_occupied(phase.name, member, observed, now) for member in phase.members)
+    members = []
+    for member in phase.members:
+        if free > 0 and _may_start(phase.name, member, observed, now):
+            member = _begin(member)
+            free -= 1
+        members.append(member)
+    changed = phase.but(members=tuple(members))
+    return status.but(phases=tuple(changed if other.name == phase.name else other for other in status.phases))
+
+
+def missing_jobs(run: CollectiveRun, status: RunStatus) -> Iterator[JSONObject]:
+    """Manifests of recorded attempts of which no Job was ever seen."""
+    for phase in status.phases:
+        for member in phase.members:
+            if member.state == "Pending" and not member.job_uid:
+                yield _manifest(run, status, phase, member)
+
+
+def expected_jobs(run: CollectiveRun, status: RunStatus) -> Iterator[str]:
+    """Names of live attempts' Jobs: who observes through a cache asks for them before believing one gone."""
+    for phase, member in status.members():
+        if member.is_live:
+            yield job_name(run, _BY_NAME[phase], member.name, member.attempt)
+
+
+def next_start(status: RunStatus, now: datetime) -> datetime | None:
+    """When a member's back-off ends."""
+    phase = current_phase(status)
+    times = (member.next_attempt_time for member in (phase.members if phase else ()))
+    return min((moment for moment in times if moment is not None and moment > now), default=None)
+
+
+def _is_occupied(phase: str, member: MemberStatus, observed: Observed, now: datetime) -> bool:
+    """Whether something of the member runs, or is about to."""
+    return member.is_live or any(seen.occupies(now) for seen in observed.attempts_of(phase, member.name))
+
+
+def _may_start(phase: str, member: MemberStatus, observed: Observed, now: datetime) -> bool:
+    if member.state != "Waiting" or _is_occupied(phase, member, observed, now):
+        return False
+    return member.next_attempt_time is None or member.next_attempt_time <= now
+
+
+def _begin(member: MemberStatus) -> MemberStatus:
+    number = member.attempt + 1
+    return member.but(state="Pending", attempt=number, job_uid="", pod_uid="", next_attempt_time=None)
+
+
+def _manifest(run: CollectiveRun, status: RunStatus, phase: PhaseStatus, member: MemberStatus) -> JSONObject:
+    described = _BY_NAME[phase.name]
+    work = next(found for found in members_of(run.spec, described) if found.name == member.name)
+    inputs = {name: _references(run, status, name) for name in inputs_of(run.spec, described)}
+    order = phase_order(run, status.resolved.storage_root, described, work, member.attempt, inputs)
+    return job_manifest(run, described, order, status.resolved.image)
+
+
+def _references(run: CollectiveRun, status: RunStatus, name: str) -> list[JSONObject]:
+    """Where the artifacts of a phase lie, exactly."""
+    tasks = {member.name: member.tasks for member in members_of(run.spec, _BY_NAME[name])}
+    return [
+        {
+            "member": member.name,
+            "uri": absolute_uri(status.resolved.storage_root, member.uri),
+            "manifestSha256": member.manifest_sha256,
+            "tasks": task_documents(tasks[member.name]),
+        }
+        for member in status.phase(name).members
+    ]

@@ -1,0 +1,138 @@
+"""The six conditions, the run's state and its clock, from everything else in the status."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from pydantic import ValidationError
+
+from collectiverun_operator.api import conditions
+from collectiverun_operator.api.conditions import Wanted, derive_state, update_conditions
+from collectiverun_operator.api.run import CollectiveRun
+from collectiverun_operator.api.status_json import ConditionStatus, RunStatus
+from collectiverun_operator.plan import completion, deadlines
+from collectiverun_operator.plan.observation import Observed
+from collectiverun_operator.plan.suspension import is_anything_left
+
+JSONObject = dict[str, Any]
+
+
+def summarise(
+    run: CollectiveRun,
+    status: RunStatus,
+    observed: Observed,
+    now: datetime,
+    obstacle: Wanted | None,
+    *,
+    is_failing: bool,
+) -> RunStatus:
+    """The status with its conditions, state, clock and times."""
+    is_busy = is_anything_left(status, observed, now)
+    phase = completion.current_phase(status)
+    is_complete, is_failed = phase is None, is_failing and not is_busy
+    is_ended = is_complete or is_failed
+    wanted = {
+        conditions.ACCEPTED: obstacle or conditions.VALIDATED,
+        conditions.QUEUED: conditions.ALL_QUEUED if _is_queued(status) else conditions.NOT_QUEUED,
+        conditions.RUNNING: _running(status, is_ended),
+        conditions.SUSPENDED: _suspended(run.spec.suspend and not is_ended and not is_failing, is_busy),
+        conditions.COMPLETE: conditions.ALL_SUCCEEDED if is_complete else conditions.IN_PROGRESS,
+        conditions.FAILED: _failed(status, is_failing, is_busy),
+    }
+    known = update_conditions(status.conditions, wanted, run.generation, now)
+    is_counting = not (is_ended or run.spec.suspend or _is_queued(status))
+    return deadlines.tick(status, now, is_counting=is_counting).but(
+        observed_generation=run.generation,
+        conditions=known,
+        state=derive_state(known),
+        current_phase=phase.name if phase else "",
+        completion_time=(status.completion_time or now) if is_ended else None,
+    )
+
+
+def rejection(body: Mapping[str, Any], accepted: Wanted, now: datetime) -> JSONObject:
+    """The status of a body that is not accepted, with what was known before."""
+    document = dict(body.get("status") or {})
+    generation = body.get("metadata", {}).get("generation", 0)
+    previous = {condition.type: condition for condition in _read_conditions(document)}
+    reasons = {type_: Wanted(False, "NotAccepted") for type_ in conditions.TYPES}
+    reasons |= {type_: _kept(condition) for type_, condition in previous.items() if type_ in reasons}
+    reasons[conditions.ACCEPTED] = accepted
+    known = update_conditions(list(previous.values()), reasons, generation, now)
+    return document | {
+        "observedGeneration": generation,
+        "state": derive_state(known),
+        "conditions": [condition.model_dump(mode="json", by_alias=True) for condition in known],
+    }
+
+
+def _kept(condition: ConditionStatus) -> Wanted:
+    return Wanted(condition.status == "True", condition.reason, condition.message)
+
+
+def _read_conditions(document: Mapping[str, Any]) -> list[ConditionStatus]:
+    found = []
+    for condition in document.get("conditions") or []:
+        try:
+            found.append(ConditionStatus.model_validate(condition))
+        except ValidationError:
+            continue  # it is written anew
+    return found
+
+
+def _states(status: RunStatus) -> list[str]:
+    return [member.state for _, member in status.members() if member.is_live]
+
+
+def _is_queued(status: RunStatus) -> bool:
+    states = _states(status)
+    return bool(states) and all(state == "Queued" for state in states)
+
+
+def _running(status: RunStatus, is_ended: bool) -> Wanted:
+    states = _states(status)
+    phase = completion.current_phase(status)
+    if "Running" in states and phase is not None:
+        count = f"{states.count('Running')} of {len(phase.members)} members run"
+        return Wanted(True, "PhaseActive", f"phase {phase.name}: {count}")
+    if "Stopping" in states:
+        return Wanted(True, "Stopping", "running Jobs are being stopped at a checkpoint")
+    if is_ended:
+        return Wanted(False, "Finished")
+    return Wanted(False, "NotStarted" if states else "Waiting", _waiting(status))
+
+
+def _waiting(status: RunStatus) -> str:
+    phase = completion.current_phase(status)
+    return f"phase {phase.name}: no container has started yet" if phase is not None else ""
+
+
+def _suspended(is_wanted: bool, is_busy: bool) -> Wanted:
+    if not is_wanted:
+        return conditions.NOT_SUSPENDED
+    return conditions.SUSPENDING if is_busy else conditions.IS_SUSPENDED
+
+
+def _failed(status: RunStatus, is_failing: bool, is_busy: bool) -> Wanted:
+    if not is_failing:
+        return conditions.IN_PROGRESS
+    if is_busy:
+        return Wanted(False, "StoppingOthers", "a member failed; what still runs is stopped at a checkpoint")
+    return Wanted(True, _failure_reason(status), _failure_sentence(status))
+
+
+def _failure_reason(status: RunStatus) -> str:
+    failure = status.last_failure
+    return failure.reason if failure is not None and failure.kind == "deadline" else "MemberFailed"
+
+
+def _failure_sentence(status: RunStatus) -> str:
+    failure = status.last_failure
+    if failure is None:
+        return "a member failed"
+    where = f"phase {failure.phase}"
+    if failure.member:
+        where += f", member {failure.member}, attempt {failure.attempt}"
+    return f"{where}: {failure.reason}: {failure.message}".removesuffix(": ")

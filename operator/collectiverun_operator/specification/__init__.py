@@ -1,1 +1,0 @@
-"""What a user may ask for in `spec`, and every rule about it. Pure."""

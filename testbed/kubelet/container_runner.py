@@ -1,0 +1,191 @@
+"""The life of one container: it waits for image and configuration, runs, and is restarted by the policy."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from testbed.kubelet.api_client import ApiClient
+from testbed.kubelet.container_log import ContainerLog
+from testbed.kubelet.container_process import ContainerProcess, StartError
+from testbed.kubelet.environment import RESULT_PATH_VARIABLE, ConfigError, container_environment
+from testbed.kubelet.node import now
+from testbed.kubelet.pod_status import ContainerState, running, terminated, waiting
+from testbed.kubelet.probes import Probes
+
+JSONObject = dict[str, Any]
+
+_RETRY_SECONDS = 0.5
+# A kubelet begins at 10 s and ends at 300; nobody waits for that here.
+_FIRST_BACK_OFF_SECONDS, _LONGEST_BACK_OFF_SECONDS = 1.0, 10.0
+_START_ERROR_CODE = 128
+
+
+@dataclass
+class PodPlace:
+    """What the containers of a Pod share on this node."""
+
+    api: ApiClient
+    pod: JSONObject
+    folder: Path
+    images: frozenset[str]
+    environment: Mapping[str, str]
+    ports: Mapping[int, int]
+    publish: Callable[[], Awaitable[None]]
+
+
+class ContainerRunner:
+    """One container. `state` says how it stands."""
+
+    def __init__(self, place: PodPlace, spec: JSONObject, on_start: Callable[[], None]) -> None:
+        self.state = ContainerState(spec["name"], spec["image"])
+        self._place = place
+        self._spec = spec
+        self._on_start = on_start
+        self._probes = Probes(spec, place.ports)
+        self._process: ContainerProcess | None = None
+        self._ending: tuple[int, str] | None = None
+        self._is_stopping = False
+        self._is_starting = False
+
+    @property
+    def log(self) -> ContainerLog:
+        """What it says since its last start."""
+        return self.log_of(self.state.restarts)
+
+    @property
+    def has_process(self) -> bool:
+        """Whether it is started, or about to say so."""
+        return self._is_starting or self._process is not None
+
+    def log_of(self, restart: int) -> ContainerLog:
+        """What it said after one of its starts."""
+        return ContainerLog(self._place.folder / f"{self.state.name}.{restart}.log")
+
+    async def run(self) -> None:
+        """Until it has ended for good. Cancel it to give it up before its first start."""
+        while True:
+            await self._run_once()
+            if self._is_stopping or not self._is_restarted():
+                return
+            await self._back_off()
+
+    def stop(self) -> None:
+        """Ask it to end, and do not start it again."""
+        self.give_up()
+        if self._process:
+            self._process.signal(signal.SIGTERM)
+
+    def give_up(self) -> None:
+        """Do not start it again."""
+        self._is_stopping = True
+
+    def kill(self, ending: tuple[int, str] | None = None) -> None:
+        """End it at once. `ending`: the exit code and reason to report in place of the process's own."""
+        self._ending = ending or self._ending
+        if self._process:
+            self._process.signal(signal.SIGKILL, to_group=True)
+
+    def freeze(self) -> None:
+        """Let it hang: it does nothing any more, and no request to end reaches it."""
+        if self._process:
+            self._process.signal(signal.SIGSTOP, to_group=True)
+
+    def thaw(self) -> None:
+        """Let it go on if it hangs."""
+        if self._process:
+            self._process.signal(signal.SIGCONT, to_group=True)
+
+    async def _run_once(self) -> None:
+        environment = await self._prepared()
+        since = now()
+        self._is_starting = True
+        try:
+            self._process = await self._start(environment)
+        except StartError as error:
+            await self._show(terminated(_START_ERROR_CODE, since, now(), "StartError", str(error)))
+            return
+        finally:
+            self._is_starting = False
+        if self._is_stopping:
+            self._process.signal(signal.SIGTERM)
+        self._on_start()
+        await self._show(running(since), ready="readinessProbe" not in self._spec)
+        probes = asyncio.create_task(self._probes.follow(self._tell_ready, self._tell_alive))
+        code = await self._process.wait()
+        probes.cancel()
+        await self._show(self._ended(code, since))
+        self._process = None
+
+    async def _prepared(self) -> dict[str, str]:
+        """Its environment, as soon as the image and all that it refers to are there."""
+        tries = 0
+        while True:
+            try:
+                self._check_image(tries)
+                place = self._place
+                own = await container_environment(place.api, place.pod, self._spec, place.ports)
+                return {**place.environment, **own}
+            except _NotReadyError as error:
+                await self._show(waiting(error.reason, str(error)))
+            except ConfigError as error:
+                await self._show(waiting("CreateContainerConfigError", str(error)))
+            tries += 1
+            await asyncio.sleep(_RETRY_SECONDS)
+
+    def _check_image(self, tries: int) -> None:
+        image = self._spec["image"]
+        if image in self._place.images:
+            return
+        if tries % 4 == 0:
+            raise _NotReadyError("ErrImagePull", f'failed to pull image "{image}": not found')
+        raise _NotReadyError("ImagePullBackOff", f'Back-off pulling image "{image}"')
+
+    async def _start(self, environment: Mapping[str, str]) -> ContainerProcess:
+        command = [*self._spec.get("command", []), *self._spec.get("args", [])]
+        result = Path(environment[RESULT_PATH_VARIABLE])
+        return await ContainerProcess.start(command, environment, self._place.folder, self.log, result)
+
+    def _ended(self, code: int, since: str) -> JSONObject:
+        assert self._process is not None
+        forced, reason = self._ending or (code, "")
+        message = self._process.message(forced, self._spec.get("terminationMessagePolicy", "File"))
+        return terminated(forced, since, now(), reason, message)
+
+    def _is_restarted(self) -> bool:
+        policy = self._place.pod["spec"].get("restartPolicy", "Always")
+        ended = self.state.terminated or {}
+        return policy == "Always" or (policy == "OnFailure" and ended.get("exitCode") != 0)
+
+    async def _back_off(self) -> None:
+        self.state.last_state = self.state.state
+        self.state.restarts += 1
+        seconds = min(_FIRST_BACK_OFF_SECONDS * 2 ** (self.state.restarts - 1), _LONGEST_BACK_OFF_SECONDS)
+        await self._show(waiting("CrashLoopBackOff", f"back-off {seconds:g}s restarting failed container"))
+        await asyncio.sleep(seconds)
+
+    def _tell_ready(self, is_ready: bool) -> None:
+        if is_ready == self.state.is_ready:
+            return
+        self.state.is_ready = is_ready
+        self._publishing = asyncio.ensure_future(self._place.publish())
+
+    def _tell_alive(self, is_alive: bool) -> None:
+        if not is_alive:
+            self.kill()
+
+    async def _show(self, state: JSONObject, ready: bool = False) -> None:
+        self.state.state, self.state.is_ready = state, ready
+        await self._place.publish()
+
+
+class _NotReadyError(RuntimeError):
+    """The container can't start yet."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason

@@ -1,0 +1,102 @@
+"""The cluster as a whole: who may do what in it, and that nothing of it is left behind."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import psutil
+import pytest
+from chart.audited_rights import events_of
+from testbed.commands import CommandError
+from testbed.control_plane import NOBODY
+from testbed.example_run import example_run
+from testbed.kubelet.mimicked_pod import ENV_STEPS, SECONDS_ANNOTATION
+from testbed.small_cluster import MIMICKED, ROOT
+from testbed.waiting import eventually
+
+from collectiverun_operator.cli.smoke import with_smoke_budgets
+
+# Every wait of a test may take long on a busy machine, and the first one starts the cluster.
+pytestmark = pytest.mark.timeout(900)
+SCRIPT = """
+import json, sys, time
+from pathlib import Path
+from unit_testbed.pods import PodPlace, a_pod
+from testbed.small_cluster import SmallCluster
+
+with SmallCluster(Path(sys.argv[1])) as cluster:
+    place = PodPlace(cluster)
+    place.start(a_pod("busy", "print(os.getpid()); time.sleep(3600)"))
+    place.wait_for_state("busy", "running")
+    pids = [record.pid for record in cluster.records]
+    pids.append(cluster.operator(place.namespace).pid)
+    pids.append(int(cluster.wait_for("its number", lambda: place.kubectl("logs", "busy").strip())))
+    print(json.dumps(pids), flush=True)
+    time.sleep(3600)
+"""
+
+
+def runs(pid):
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def test_a_session_that_is_killed_leaves_no_process_behind(tmp_path):
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-c", SCRIPT, str(tmp_path / "cluster")]
+    session = subprocess.Popen(command, stdout=subprocess.PIPE, env=environment)
+    try:
+        pids = json.loads(session.stdout.readline())
+        assert len(pids) == 8  # etcd, three servers, S3, a node, an operator, and a container
+        assert all(map(runs, pids))
+    finally:
+        session.send_signal(signal.SIGKILL)
+        session.communicate()
+    eventually(lambda: not any(map(runs, pids)), lambda: f"the end of {[pid for pid in pids if runs(pid)]}")
+
+
+def test_a_stranger_may_do_nothing_and_the_audit_log_knows(small_cluster):
+    stranger = str(small_cluster.control_plane.kubeconfig_of(NOBODY))
+    with pytest.raises(CommandError, match="forbidden"):
+        small_cluster.kubectl("--kubeconfig", stranger, "get", "collectiveruns")
+    (refused,) = eventually(lambda: list(events_of(small_cluster.audit_log, NOBODY)), "an audit event")
+    assert (refused["verb"], refused["responseStatus"]["code"]) == ("list", 403)
+
+
+def test_an_operator_has_the_rights_of_its_own_namespace_only(small_cluster):
+    home, elsewhere = small_cluster.namespace(), small_cluster.namespace()
+    with small_cluster.operator(home):
+        account = f"--as=system:serviceaccount:{home}:testbed-collectiverun-operator"
+        may = ("auth", "can-i", "create", "jobs", account, "--namespace")
+        assert small_cluster.kubectl(*may, home).strip() == "yes"
+        with pytest.raises(CommandError):  # `can-i` says no by its exit code
+            small_cluster.kubectl(*may, elsewhere)
+
+
+def test_a_mimicked_node_lets_a_run_be_complete_and_end_as_asked(small_cluster):
+    small_cluster.node("node-mimicked", "--seconds", "1", "--taint", "mimicked", kubelet=MIMICKED)
+    namespace = small_cluster.namespace()
+    body = with_smoke_budgets(example_run(small_cluster))
+    body["spec"]["podTemplate"] = {
+        "metadata": {"annotations": {SECONDS_ANNOTATION: "0.5"}},
+        "spec": {
+            "nodeSelector": {"kubernetes.io/hostname": "node-mimicked"},
+            "tolerations": [{"key": "mimicked", "operator": "Exists"}],
+        },
+    }
+    with small_cluster.operator(namespace):
+        small_cluster.apply(body, namespace=namespace)
+        name = ("collectiverun", body["metadata"]["name"], "--namespace", namespace)
+        small_cluster.wait_for(
+            "the run to be over",
+            lambda: small_cluster.get(*name).get("status", {}).get("state") in ("Complete", "Failed"),
+        )
+    status = small_cluster.get(*name)["status"]
+    assert (status["state"], status["progress"]) == ("Complete", "8/8")
+    assert {m["envSteps"] for phase in status["phases"] for m in phase["members"]} == {ENV_STEPS}
+    small_cluster.nodes["node-mimicked"].kill()
+    small_cluster.kubectl("delete", "node", "node-mimicked")
