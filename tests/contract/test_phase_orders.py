@@ -8,10 +8,10 @@ import pytest
 from unit_operator.builders import KUBERNETES, order_of, tasks, trainer_of
 from unit_operator.story import Story
 
+from collectiverun_operator.api import pod_outcome as outcomes
 from collectiverun_operator.api.phases import PHASES
 from collectiverun_operator.jobs import manifest as jobs
 from collectiverun_operator.jobs import phase_order as orders
-from collectiverun_operator.jobs import pod_outcome as outcomes
 from collectiverun_trainer import order as seam
 from collectiverun_trainer import stopping
 from collectiverun_trainer.config import PARAMS, PHASE_NAMES, Task
