@@ -47,7 +47,7 @@ def runs(pid):
 
 
 def test_a_session_that_is_killed_leaves_no_process_behind(tmp_path):
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    environment = {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}"}
     command = [sys.executable, "-c", SCRIPT, str(tmp_path / "cluster")]
     session = subprocess.Popen(command, stdout=subprocess.PIPE, env=environment)
     try:
