@@ -27,7 +27,7 @@ $(STAMP): pyproject.toml constraints.txt .ci/system-packages .ci/python-environm
 	@touch $@
 
 programs: ## Build, once, what a local cluster is made of: Kubernetes, etcd, Kueue
-	@python3 -m testbed.building $(PROGRAMS)
+	@python3 -m testbed.programs.building $(PROGRAMS)
 
 images: $(STAMP) ## Build both images (root, Debian)
 	@bash tests/e2e/prepare

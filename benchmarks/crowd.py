@@ -1,6 +1,6 @@
 """Hundreds of runs on an API server, and the end of their Pods at a pace of one's choosing.
 
-Pods are started by a mimicked kubelet that would let them run for ever; here they end, each with the result
+Pods are started by a simulated kubelet that would let them run for ever; here they end, each with the result
 its phase would report. Plain requests, many at a time, as a client that is not the thing measured.
 """
 

@@ -5,7 +5,7 @@
 
 For each point a run of its own: an operator kills itself there, a second one goes on. The points are counted
 until a run completes without its operator reaching the next one. What was done is read from the API server's
-audit log and the run's status. Pods are mimicked, all else is real.
+audit log and the run's status. Pods are simulated, all else is real.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
-from chaos.audit_trail import created_jobs
-from chaos.mimicking_cluster import mimicking_cluster
 from chaos.mortal_operator import mortal_command
 from chaos.short_run import CLEANED, ShortRun
-from testbed.small_cluster import SmallCluster
+from testbed.cluster.small_cluster import SmallCluster
+from testbed.kubelet import SIMULATED
+from testbed.kubernetes.audit_log import created_jobs
 
 SIDES = ("before", "after")
 LIMIT_SECONDS = 600.0
@@ -52,7 +52,7 @@ def main() -> None:
     parser.add_argument("--at-once", type=int, default=4, help="runs at the same time")
     arguments = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="killed-operator-"))
-    with mimicking_cluster(folder) as cluster:
+    with SmallCluster(folder, pods=SIMULATED) as cluster:
         points = list(all_points(cluster, arguments.step, arguments.at_once))
     sys.exit(report([point for point in points if point.was_reached]))
 

@@ -10,9 +10,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from chaos.audit_trail import Request
 from prometheus_client.parser import text_string_to_metric_families
-from testbed.operator_process import OperatorProcess
+from testbed.cluster.operator_process import OperatorProcess
+from testbed.kubernetes.audit_log import Request
 
 KIB_PER_MIB = 1024
 OPERATOR = "collectiverun-operator"  # how its service account's name ends

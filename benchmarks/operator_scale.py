@@ -4,7 +4,7 @@
     python benchmarks/operator_scale.py --runs 20 --seconds 20   # to see that it works
 
 A real API server, Job controller and scheduler, and the operator as a process with the rights the chart gives
-it. Only the kubelet is mimicked: Pods run until they are told to end. In turn:
+it. Only the kubelet is simulated: Pods run until they are told to end. In turn:
 
 ramp    every run is created at once; until all of its experts' Pods run
 idle    nothing changes
@@ -32,8 +32,6 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
-from chaos.audit_trail import Request, created_jobs, read_audit
-from chaos.mimicking_cluster import mimicking_cluster
 from crowd import Crowd, crowd
 from operator_figures import (
     MeasuredOperator,
@@ -42,9 +40,11 @@ from operator_figures import (
     quantile,
     reactions,
 )
-from testbed.binaries import control_plane_binaries
-from testbed.operator_process import OperatorProcess
-from testbed.small_cluster import SmallCluster
+from testbed.cluster.operator_process import OperatorProcess
+from testbed.cluster.small_cluster import SmallCluster
+from testbed.kubelet import SIMULATED
+from testbed.kubernetes.audit_log import Request, created_jobs, read_audit
+from testbed.programs.binaries import control_plane_binaries
 
 PACKAGES = ("kopf", "kubernetes", "aiohttp", "pydantic", "prometheus-client")
 EVENTS_PER_SECOND = 20.0
@@ -99,9 +99,9 @@ def main() -> None:
 
 async def measure(folder: Path, runs: int, seconds: float) -> Measured:
     """All stages, one after the other."""
-    with mimicking_cluster(folder) as cluster:
+    with SmallCluster(folder, pods=SIMULATED) as cluster:
         namespace = cluster.namespace("scale")
-        # A mimicked Pod has new figures whenever it is asked: without them nothing changes while idle.
+        # A simulated Pod has new figures whenever it is asked: without them nothing changes while idle.
         operator = MeasuredOperator(cluster.operator(namespace, COLLECTIVERUN_FIGURES_SECONDS=NEVER))
         async with crowd(cluster.kubeconfig, namespace) as people:
             following = asyncio.create_task(people.follow())

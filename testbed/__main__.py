@@ -14,16 +14,17 @@ from pathlib import Path
 
 import yaml
 
-from testbed import kueue_example, standing_cluster
-from testbed.binaries import MissingBinaryError, kubectl, kueue_folder
-from testbed.commands import CommandError
-from testbed.daemon import DaemonError
+from testbed import kueue_example
+from testbed.cluster import standing_cluster
+from testbed.cluster.example_run import QUICKSTART, example_run
+from testbed.cluster.operator_process import CHART
+from testbed.cluster.small_cluster import ROOT, SmallCluster
+from testbed.cluster.standing_cluster import StandingClusterError
 from testbed.demo import Demo
-from testbed.example_run import QUICKSTART, example_run
-from testbed.helm_program import helm
-from testbed.operator_process import CHART
-from testbed.small_cluster import ROOT, SmallCluster
-from testbed.standing_cluster import StandingClusterError
+from testbed.kubernetes.client_tools import CommandError
+from testbed.processes.daemon import DaemonError
+from testbed.programs.binaries import MissingBinaryError, kubectl, kueue_folder
+from testbed.programs.helm import helm
 
 _RUN_FILE = "quickstart.yaml"
 

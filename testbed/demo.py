@@ -12,10 +12,10 @@ import yaml
 
 from collectiverun_operator.cli.report import report_uri
 from collectiverun_operator.cli.smoke import with_smoke_budgets
-from testbed.binaries import kubectl
-from testbed.example_run import QUICKSTART, example_run
-from testbed.operator_process import CHART
-from testbed.small_cluster import SECRET, SmallCluster
+from testbed.cluster.example_run import QUICKSTART, example_run
+from testbed.cluster.operator_process import CHART
+from testbed.cluster.small_cluster import SECRET, SmallCluster
+from testbed.programs.binaries import kubectl
 
 JSONObject = dict[str, Any]
 

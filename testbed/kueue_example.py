@@ -8,10 +8,10 @@ from typing import Any
 import yaml
 
 from collectiverun_operator.cli.smoke import with_smoke_budgets
-from testbed import kueue_queues
-from testbed.example_run import example_run
-from testbed.kueue_objects import PRIORITY_LABEL, QUEUE_LABEL
-from testbed.small_cluster import SmallCluster
+from testbed.cluster.example_run import example_run
+from testbed.cluster.small_cluster import SmallCluster
+from testbed.kueue import queues
+from testbed.kueue.objects import PRIORITY_LABEL, QUEUE_LABEL
 
 # As many as the quickstart has tasks: the Jobs of its first phase.
 JOBS = 3
@@ -26,10 +26,10 @@ _WHY = 'JOB:.metadata.ownerReferences[0].name,WHY:.status.conditions[?(@.type=="
 def add_example(cluster: SmallCluster) -> None:
     """The queue in the namespace `default`, two priorities, and the runs' file in the cluster's folder."""
     cluster.apply(
-        *kueue_queues.shared(_SHARED_QUEUE, JOBS),
-        kueue_queues.local(QUEUE, _SHARED_QUEUE),
-        kueue_queues.priority(_URGENT, 1000),
-        kueue_queues.priority(_BACKGROUND, 10),
+        *queues.shared(_SHARED_QUEUE, JOBS),
+        queues.local(QUEUE, _SHARED_QUEUE),
+        queues.priority(_URGENT, 1000),
+        queues.priority(_BACKGROUND, 10),
     )
     runs = [_run(cluster, name, priority) for name, priority in _RUNS.items()]
     (cluster.folder / _RUN_FILE).write_text(yaml.safe_dump_all(runs, sort_keys=False))

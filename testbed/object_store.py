@@ -28,8 +28,8 @@ import s3fs
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from testbed.daemon import end_with
-from testbed.ports import free_ports
+from testbed.processes.daemon import end_with
+from testbed.processes.ports import free_ports
 
 BUCKET = "collectiverun"
 REGION = "us-east-1"

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
-from testbed.small_cluster import SmallCluster
+from testbed.cluster.small_cluster import SmallCluster
 
 # On a loaded machine an example may take any time; that says nothing about what is tested.
 settings.register_profile("loaded", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -1,1 +1,4 @@
-"""A node: registers, runs the Pods it is given as processes or only says so, serves their logs."""
+"""A node: registers, runs its Pods as processes or only simulates them, and serves their logs."""
+
+PROCESSES, SIMULATED = "processes", "simulated"
+"""Kinds of nodes: a container is a process of this machine, or only reported to run."""

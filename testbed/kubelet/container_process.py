@@ -9,8 +9,8 @@ import signal
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from testbed.daemon import end_with
 from testbed.kubelet.container_log import ContainerLog
+from testbed.processes.daemon import end_with
 
 MESSAGE_LIMIT_BYTES = 4096
 FALLBACK_LINES = 80

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from testbed.kubelet.api_client import ApiClient
 from testbed.kubelet.container_log import ContainerLog
 from testbed.kubelet.container_process import ContainerProcess, StartError
 from testbed.kubelet.environment import RESULT_PATH_VARIABLE, ConfigError, container_environment
 from testbed.kubelet.node import now
 from testbed.kubelet.pod_status import ContainerState, running, terminated, waiting
 from testbed.kubelet.probes import Probes
+from testbed.kubernetes.api_client import ApiClient
 
 JSONObject = dict[str, Any]
 

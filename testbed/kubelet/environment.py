@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from testbed.kubelet.api_client import ApiClient
 from testbed.kubelet.pod_status import ADDRESS
-from testbed.ports import free_ports
+from testbed.kubernetes.api_client import ApiClient
+from testbed.processes.ports import free_ports
 
 JSONObject = dict[str, Any]
 

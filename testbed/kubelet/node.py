@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from testbed.kubelet.api_client import RETRY_SECONDS, STRATEGIC_MERGE, ApiClient, ApiError
+from testbed.kubernetes.api_client import RETRY_SECONDS, STRATEGIC_MERGE, ApiClient, ApiError
 
 JSONObject = dict[str, Any]
 

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable
 from typing import Any, Generic, Protocol, TypeVar
 
-from testbed.kubelet.api_client import ApiClient
+from testbed.kubernetes.api_client import ApiClient
 
 JSONObject = dict[str, Any]
 

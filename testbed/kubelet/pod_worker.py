@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from testbed.kubelet import pod_status, service_account
-from testbed.kubelet.api_client import STRATEGIC_MERGE, ApiClient, pod_path, remove_pod
 from testbed.kubelet.container_runner import ContainerRunner, PodPlace
 from testbed.kubelet.environment import listening_ports, machine_environment
 from testbed.kubelet.faults import PORTS_ANNOTATION, Fault, fault_of
 from testbed.kubelet.node import now
+from testbed.kubernetes.api_client import STRATEGIC_MERGE, ApiClient, pod_path, remove_pod
 
 JSONObject = dict[str, Any]
 
@@ -24,7 +24,7 @@ _KILL_AGAIN_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
-class Workplace:
+class NodeResources:
     """What this node offers its Pods."""
 
     folder: Path
@@ -36,10 +36,10 @@ class Workplace:
 class PodWorker:
     """One Pod. `update` tells it what the API server says; `run` is its life."""
 
-    def __init__(self, api: ApiClient, workplace: Workplace, pod: JSONObject) -> None:
+    def __init__(self, api: ApiClient, resources: NodeResources, pod: JSONObject) -> None:
         self.pod = pod
         self._api = api
-        self._workplace = workplace
+        self._resources = resources
         self._start_time = now()
         self._deleted = asyncio.Event()
         self._fault: Fault | None = None
@@ -100,8 +100,8 @@ class PodWorker:
 
     async def _prepare(self) -> list[asyncio.Task[None]]:
         metadata = self.pod["metadata"]
-        folder = self._workplace.folder / metadata["namespace"] / f"{metadata['name']}-{metadata['uid'][:8]}"
-        environment = machine_environment(self.pod, folder, self._workplace.folder / "cache")
+        folder = self._resources.folder / metadata["namespace"] / f"{metadata['name']}-{metadata['uid'][:8]}"
+        environment = machine_environment(self.pod, folder, self._resources.folder / "cache")
         ports = listening_ports(self.pod)
         if ports:
             note = {"metadata": {"annotations": {PORTS_ANNOTATION: json.dumps(ports)}}}
@@ -112,7 +112,7 @@ class PodWorker:
             await identity.renew()
             environment["KUBECONFIG"] = str(identity.path)
             tasks.append(asyncio.create_task(identity.keep()))
-        images = self._workplace.images
+        images = self._resources.images
         place = PodPlace(self._api, self.pod, folder, images, environment, ports, self._publish)
         self._runners = [
             ContainerRunner(place, spec, self._inflict) for spec in self.pod["spec"]["containers"]
@@ -120,9 +120,9 @@ class PodWorker:
         return tasks
 
     def _identity(self, folder: Path) -> service_account.PodIdentity:
-        workplace = self._workplace
+        resources = self._resources
         return service_account.PodIdentity(
-            self._api, self.pod, folder / "kubeconfig", workplace.authority, workplace.token_seconds
+            self._api, self.pod, folder / "kubeconfig", resources.authority, resources.token_seconds
         )
 
     async def _end_when_deleted(self) -> None:

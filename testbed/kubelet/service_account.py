@@ -7,8 +7,8 @@ import secrets
 from pathlib import Path
 from typing import Any
 
-from testbed.kubeconfig import write_kubeconfig
-from testbed.kubelet.api_client import ApiClient, ApiError
+from testbed.kubernetes.api_client import ApiClient, ApiError
+from testbed.kubernetes.kubeconfig import write_kubeconfig
 
 JSONObject = dict[str, Any]
 

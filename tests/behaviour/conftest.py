@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 from behaviour.place import Place
-from testbed.small_cluster import SmallCluster
+from testbed.cluster.small_cluster import SmallCluster
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from testbed.small_cluster import SmallCluster
+from testbed.cluster.small_cluster import SmallCluster
 from testbed.waiting import eventually
 
 JSONObject = dict[str, Any]

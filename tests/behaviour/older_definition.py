@@ -13,8 +13,8 @@ from contextlib import contextmanager
 
 from behaviour.place import Place
 from behaviour.runs import JSONObject
-from testbed.commands import CommandError
-from testbed.definition import NAME
+from testbed.kubernetes.client_tools import CommandError
+from testbed.kubernetes.crd import NAME
 from testbed.waiting import eventually
 
 _ANYTHING = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}

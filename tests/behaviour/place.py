@@ -15,10 +15,11 @@ from typing import Any
 
 from behaviour.live_run import FAULT, POLL_SECONDS, WAIT_SECONDS, LiveRun
 from behaviour.runs import STAYING, JSONObject, a_run, s3_storage
-from testbed.commands import CommandError
+from testbed.cluster.operator_process import OperatorProcess
+from testbed.cluster.small_cluster import SmallCluster
+from testbed.kubelet import SIMULATED
+from testbed.kubernetes.client_tools import CommandError
 from testbed.object_store import ObjectStore
-from testbed.operator_process import OperatorProcess
-from testbed.small_cluster import MIMICKED, SmallCluster
 
 TAINT = "behaviour.collectiverl.io/mimicked"
 SECONDS = "testbed.collectiverl.io/seconds"
@@ -99,7 +100,7 @@ class Place:
     def add_mimicked_node(self, name: str) -> None:
         """A node whose Pods only say that they run; no other Pods come to it."""
         if name not in self.cluster.nodes:
-            self.cluster.node(name, "--taint", TAINT, kubelet=MIMICKED)
+            self.cluster.node(name, "--taint", TAINT, pods=SIMULATED)
             self.cluster.kubectl("label", "node", name, f"{TAINT}=true", "--overwrite")
 
     @contextmanager

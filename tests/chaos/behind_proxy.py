@@ -7,8 +7,8 @@ from pathlib import Path
 
 from chaos import direct_requests
 from chaos.severable_proxy import SeverableProxy
-from testbed.operator_process import OperatorProcess
-from testbed.small_cluster import SmallCluster
+from testbed.cluster.operator_process import OperatorProcess
+from testbed.cluster.small_cluster import SmallCluster
 from testbed.waiting import eventually
 
 

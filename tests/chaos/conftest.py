@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 
 import pytest
-from chaos.mimicking_cluster import mimicking_cluster as a_mimicking_cluster
-from testbed.small_cluster import SmallCluster
+from testbed.cluster.small_cluster import SmallCluster
+from testbed.kubelet import SIMULATED
 
 
 @pytest.fixture(scope="session")
 def mimicking_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmallCluster]:
     """A cluster of this worker's own whose Pods report a result after a moment."""
-    with a_mimicking_cluster(tmp_path_factory.mktemp("mimicking")) as cluster:
+    with SmallCluster(tmp_path_factory.mktemp("simulated-pods"), pods=SIMULATED) as cluster:
         yield cluster

@@ -10,7 +10,7 @@ import urllib.request
 from collections.abc import Mapping
 from typing import Any
 
-from testbed.control_plane import ControlPlane
+from testbed.kubernetes.control_plane import ControlPlane
 from testbed.waiting import eventually
 
 JSONObject = dict[str, Any]

@@ -13,11 +13,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from chaos import direct_requests
-from chaos.audit_trail import Request, created_jobs, read_audit
-from chaos.mimicking_cluster import SECONDS_ANNOTATION
+from testbed.cluster.small_cluster import SECRET, SmallCluster
 from testbed.kubelet.faults import ANNOTATION as FAULT_ANNOTATION
+from testbed.kubelet.simulated_pod import SECONDS_ANNOTATION
+from testbed.kubernetes.audit_log import Request, created_jobs, read_audit
 from testbed.object_store import BUCKET, REGION
-from testbed.small_cluster import SECRET, SmallCluster
 
 from collectiverun_operator.api.labels import PHASE
 from collectiverun_operator.api.run import API_VERSION, KIND

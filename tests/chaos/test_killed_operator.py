@@ -7,9 +7,9 @@ a run is the last one of its operator, and a few points are taken by themselves.
 import signal
 
 import pytest
-from chaos.audit_trail import written_statuses
 from chaos.mortal_operator import NO_ENDPOINTS, mortal_command
 from chaos.short_run import CLEANED, LIMIT_SECONDS, PHASES, ShortRun
+from testbed.kubernetes.audit_log import written_statuses
 
 pytestmark = pytest.mark.timeout(1800)
 

@@ -6,8 +6,8 @@ import json
 from typing import Any
 
 from chart.rendering import CHART
-from testbed.commands import ClusterCommands, CommandError
-from testbed.definition import wait_until_established
+from testbed.kubernetes.client_tools import ClusterCommands, CommandError
+from testbed.kubernetes.crd import wait_until_established
 from testbed.waiting import eventually
 
 JSONObject = dict[str, Any]

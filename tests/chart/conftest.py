@@ -5,7 +5,7 @@ from uuid import uuid4
 
 import pytest
 from chart.cluster_commands import CRD, ChartCommands
-from testbed.control_plane import ControlPlane
+from testbed.kubernetes.control_plane import ControlPlane
 
 
 @pytest.fixture(scope="session")

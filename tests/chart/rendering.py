@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from testbed.helm_program import helm
+from testbed.programs.helm import helm
 
 REPOSITORY = Path(__file__).parents[2]
 CHART = REPOSITORY / "charts" / "collectiverun-operator"

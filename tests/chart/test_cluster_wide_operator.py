@@ -6,8 +6,8 @@ import pytest
 from chart.audited_rights import refused_rights
 from chart.rendering import render
 from chart.runs import a_run
-from testbed.kubeconfig import write_kubeconfig
-from testbed.operator_process import make_operator
+from testbed.cluster.operator_process import make_operator
+from testbed.kubernetes.kubeconfig import write_kubeconfig
 from testbed.waiting import eventually
 
 pytestmark = pytest.mark.timeout(900)  # the first one starts the control plane, and each an operator

@@ -15,11 +15,11 @@ from chart.rendering import CHART, REPOSITORY, render
 from chart.test_dashboard import families
 from chart.test_permissions import GRANTED
 from chart.test_values import paths_in, values
-from testbed.binaries import kubectl
-from testbed.building import release
-from testbed.helm_program import helm
+from testbed.cluster.small_cluster import SmallCluster
 from testbed.kubelet.faults import ANNOTATION
-from testbed.small_cluster import SmallCluster
+from testbed.programs.binaries import kubectl
+from testbed.programs.building import release
+from testbed.programs.helm import helm
 
 PAGE = REPOSITORY / "docs" / "operations.md"
 LIMIT_SECONDS = 1800

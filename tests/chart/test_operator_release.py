@@ -7,7 +7,7 @@ from behaviour.runs import a_scripted_run, s3_storage
 from chart.audited_rights import granted_rights, refused_rights, used_rights
 from chart.cluster_commands import ChartCommands
 from chart.health_page import health_page
-from testbed.commands import CommandError
+from testbed.kubernetes.client_tools import CommandError
 
 RELEASE, NAME = "ops", "ops-collectiverun-operator"
 # No GPU here, and figures as soon as there are any.

@@ -7,7 +7,7 @@ import pytest
 from chart.cluster_commands import CRD
 from chart.rendering import REPOSITORY
 from chart.runs import GROUP, a_job_of, a_run
-from testbed.commands import CommandError
+from testbed.kubernetes.client_tools import CommandError
 from testbed.waiting import eventually
 
 pytestmark = pytest.mark.timeout(900)  # the first one starts the control plane

@@ -8,9 +8,9 @@ from e2e import own_network
 from e2e.container_cluster import RELEASE, SYSTEM, ContainerCluster
 from e2e.node import LOCK
 from filelock import FileLock
-from testbed import binaries
-from testbed.commands import CommandError
-from testbed.helm_program import helm
+from testbed.kubernetes.client_tools import CommandError
+from testbed.programs import binaries
+from testbed.programs.helm import helm
 
 _PROGRAMS = (binaries.control_plane_binaries, binaries.kubelet_binary, binaries.containerd_folder)
 ACCOUNT = pytest.StashKey[str]()

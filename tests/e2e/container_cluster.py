@@ -8,11 +8,11 @@ from typing import Any
 from e2e.container_images import ALL, OPERATOR, TRAINER
 from e2e.node import Node
 from e2e.own_network import API_SERVER_ADDRESS, NODE_ADDRESS
-from testbed.control_plane import NODE, ControlPlane
-from testbed.daemon import Daemon
+from testbed.cluster.operator_process import CHART
+from testbed.cluster.small_cluster import SmallCluster
+from testbed.kubernetes.control_plane import NODE, ControlPlane
 from testbed.object_store import ObjectStore
-from testbed.operator_process import CHART
-from testbed.small_cluster import SmallCluster
+from testbed.processes.daemon import Daemon
 
 SYSTEM = "collectiverun-system"
 RELEASE = "collectiverun"

@@ -18,7 +18,7 @@ from e2e.progress import step
 from e2e.scratch import scratch_folder
 from e2e.stored_image import StoredImage
 from filelock import FileLock
-from testbed import building
+from testbed.programs import building
 
 REPOSITORY = Path(__file__).parents[2]
 CACHE = building.CACHE / "containers"

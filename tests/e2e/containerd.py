@@ -6,7 +6,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from testbed.binaries import containerd_folder
+from testbed.programs.binaries import containerd_folder
 
 _KUBERNETES = "k8s.io"  # containerd's own namespace for what the kubelet sees
 _UNFINISHED = "unfinished"

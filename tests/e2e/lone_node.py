@@ -13,8 +13,8 @@ from e2e import own_network
 from e2e.container_images import PAUSE
 from e2e.node import LOCK, Node
 from filelock import FileLock
-from testbed.certificates import Certificates
-from testbed.kubeconfig import write_kubeconfig
+from testbed.kubernetes.certificates import Certificates
+from testbed.kubernetes.kubeconfig import write_kubeconfig
 
 
 def main(folder: Path) -> None:

@@ -17,8 +17,8 @@ from e2e.container_images import CACHE, ImageStore
 from e2e.containerd import Containerd
 from e2e.own_network import NODE_ADDRESS
 from e2e.own_processes import NAMESPACES, family_of, has_ended, with_ours
-from testbed.binaries import containerd_folder, kubelet_binary
-from testbed.daemon import Daemon
+from testbed.processes.daemon import Daemon
+from testbed.programs.binaries import containerd_folder, kubelet_binary
 from testbed.waiting import eventually
 
 # Whoever has it may start a node: there is one at a time.

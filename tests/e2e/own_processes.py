@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 
 import psutil
-from testbed.daemon import end_with
+from testbed.processes.daemon import end_with
 
 # Before a command: namespaces whose first process is killed with `unshare`, and all others with that first
 # one; their mounts go with the last.

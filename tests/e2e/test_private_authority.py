@@ -4,9 +4,9 @@ import pytest
 from behaviour.live_run import LiveRun
 from behaviour.runs import a_scripted_run, s3_storage
 from e2e.own_network import NODE_ADDRESS
-from testbed.certificates import Certificates
+from testbed.cluster.small_cluster import SECRET
+from testbed.kubernetes.certificates import Certificates
 from testbed.object_store import ObjectStore
-from testbed.small_cluster import SECRET
 
 
 @pytest.fixture(scope="module")

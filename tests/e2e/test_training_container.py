@@ -7,7 +7,7 @@ from behaviour.live_run import LiveRun
 from behaviour.runs import a_learning_run, s3_storage
 from behaviour.stored import committed_checkpoint_steps
 from e2e.container_cluster import RELEASE, SYSTEM
-from testbed.commands import CommandError
+from testbed.kubernetes.client_tools import CommandError
 
 OPERATOR_PODS = f"app.kubernetes.io/instance={RELEASE},app.kubernetes.io/component=operator"
 NO_CAPABILITIES = "0000000000000000"

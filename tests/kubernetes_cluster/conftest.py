@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from kubernetes_cluster.scene import Stage, Theatre, new_namespace
-from testbed.small_cluster import SmallCluster
+from testbed.cluster.small_cluster import SmallCluster
 
 from collectiverun_operator.cluster.kubernetes.client import KUBECONFIG_VARIABLE
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 from kubernetes.aio.config import incluster_config
-from testbed.certificates import Certificates
-from testbed.kubeconfig import write_kubeconfig
-from testbed.small_cluster import SmallCluster
+from testbed.cluster.small_cluster import SmallCluster
+from testbed.kubernetes.certificates import Certificates
+from testbed.kubernetes.kubeconfig import write_kubeconfig
 
 from collectiverun_operator.cluster.kubernetes import client as kubernetes_client
 from collectiverun_operator.cluster.kubernetes.client import connect

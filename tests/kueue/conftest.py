@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 from behaviour.place import Place
-from testbed.kueue import Kueue
-from testbed.small_cluster import SmallCluster
+from testbed.cluster.small_cluster import SmallCluster
+from testbed.kueue.manager import Kueue
 
 
 @pytest.fixture(scope="session")

@@ -2,8 +2,8 @@
 
 import pytest
 from behaviour.live_run import FAULT, WAIT_SECONDS
-from testbed import kueue_queues
-from testbed.kueue_objects import PRIORITY_LABEL, QUEUE_LABEL
+from testbed.kueue import queues
+from testbed.kueue.objects import PRIORITY_LABEL, QUEUE_LABEL
 from testbed.waiting import eventually
 
 # Every wait of a test may take long on a busy machine, and the first one starts the cluster.
@@ -14,8 +14,8 @@ NO_ROOM = "insufficient unused quota for pods in flavor one-at-a-time, 1 more ne
 
 @pytest.fixture
 def queue(place):
-    objects = [*kueue_queues.shared(QUEUE, jobs=1), kueue_queues.local(QUEUE, QUEUE)]
-    priorities = [kueue_queues.priority(URGENT, 1000), kueue_queues.priority(BACKGROUND, 10)]
+    objects = [*queues.shared(QUEUE, jobs=1), queues.local(QUEUE, QUEUE)]
+    priorities = [queues.priority(URGENT, 1000), queues.priority(BACKGROUND, 10)]
     place.cluster.apply(*objects, *priorities, namespace=place.namespace)
 
 

@@ -6,8 +6,8 @@ from uuid import uuid4
 
 import pytest
 from manifests.kubectl import Kubectl
-from testbed.control_plane import ControlPlane
-from testbed.definition import wait_until_established
+from testbed.kubernetes.control_plane import ControlPlane
+from testbed.kubernetes.crd import wait_until_established
 
 CRD = Path(__file__).parents[2] / "crds" / "collectiveruns.yaml"
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from testbed import binaries
-from testbed.commands import CommandError, run
+from testbed.kubernetes.client_tools import CommandError, run
+from testbed.programs import binaries
 from testbed.waiting import eventually
 
 JSONObject = dict[str, Any]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from testbed.helm_program import helm
+from testbed.programs.helm import helm
 
 from collectiverun_operator.manifests.crd import custom_resource_definition
 from collectiverun_operator.manifests.files import CRD_FILE, REFERENCE_FILE, TEMPLATE_FILE, generated_files

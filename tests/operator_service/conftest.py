@@ -8,8 +8,8 @@ from uuid import uuid4
 
 import pytest
 from operator_service.workplace import Workplace
-from testbed.control_plane import ControlPlane
-from testbed.definition import wait_until_established
+from testbed.kubernetes.control_plane import ControlPlane
+from testbed.kubernetes.crd import wait_until_established
 from testbed.waiting import eventually
 
 CRD = Path(__file__).parents[2] / "crds" / "collectiveruns.yaml"

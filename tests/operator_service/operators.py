@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from testbed.daemon import Daemon
-from testbed.operator_process import COMMAND, OperatorProcess
-from testbed.ports import free_ports
+from testbed.cluster.operator_process import COMMAND, OperatorProcess
+from testbed.processes.daemon import Daemon
+from testbed.processes.ports import free_ports
 from testbed.waiting import eventually
 
 KOPF = (

@@ -9,8 +9,8 @@ import pytest
 from operator_service.conftest import CRD, install_definition
 from operator_service.operators import KOPF, ended
 from operator_service.workplace import Workplace
-from testbed.control_plane import ControlPlane
-from testbed.operator_process import COMMAND, OperatorProcess
+from testbed.cluster.operator_process import COMMAND, OperatorProcess
+from testbed.kubernetes.control_plane import ControlPlane
 from testbed.waiting import LIMIT_SECONDS, eventually
 
 pytestmark = pytest.mark.timeout(900)

@@ -6,7 +6,7 @@ import pytest
 from kopf._cogs.clients.errors import APIForbiddenError, APIServerError
 from operator_service.operators import ended
 from operator_service.workplace import Workplace
-from testbed.control_plane import NOBODY
+from testbed.kubernetes.control_plane import NOBODY
 from testbed.waiting import eventually
 
 from collectiverun_operator.controller.access import withdrawn_right

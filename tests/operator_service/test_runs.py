@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from operator_service.operators import log_documents, samples
 from operator_service.workplace import Workplace
-from testbed.operator_process import OperatorProcess
+from testbed.cluster.operator_process import OperatorProcess
 from testbed.waiting import eventually
 
 pytestmark = pytest.mark.timeout(900)

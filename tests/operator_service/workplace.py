@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from operator_service.operators import CANARY, make_operator
-from testbed.binaries import kubectl
-from testbed.commands import CommandError, run
-from testbed.control_plane import ControlPlane
-from testbed.operator_process import OperatorProcess
+from testbed.cluster.operator_process import OperatorProcess
+from testbed.kubernetes.client_tools import CommandError, run
+from testbed.kubernetes.control_plane import ControlPlane
+from testbed.programs.binaries import kubectl
 from testbed.waiting import eventually
 from unit_operator.builders import a_body, a_result, artifact_uri, ended, running
 

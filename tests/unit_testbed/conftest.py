@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from testbed.small_cluster import SmallCluster
+from testbed.cluster.small_cluster import SmallCluster
 from unit_testbed.pods import PodPlace
 
 

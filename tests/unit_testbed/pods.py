@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from testbed.cluster.small_cluster import TRAINER_IMAGE, SmallCluster
 from testbed.kubelet.faults import ANNOTATION
-from testbed.small_cluster import TRAINER_IMAGE, SmallCluster
 
 JSONObject = dict[str, Any]
 

@@ -5,11 +5,11 @@ import subprocess
 import venv
 
 import pytest
-from testbed import binaries, building, go_toolchain, pinning
-from testbed.binaries import SERVERS, MissingBinaryError, control_plane_binaries
-from testbed.build_progress import BuildProgress
-from testbed.building import BuildError, Recipe, built
-from testbed.go_toolchain import go_command
+from testbed.programs import binaries, building, go_toolchain, pinning
+from testbed.programs.binaries import SERVERS, MissingBinaryError, control_plane_binaries
+from testbed.programs.build_progress import BuildProgress
+from testbed.programs.building import BuildError, Recipe, built
+from testbed.programs.go_toolchain import go_command
 
 GO_MOD = """module example
 

@@ -9,11 +9,12 @@ import sys
 import psutil
 import pytest
 from chart.audited_rights import events_of
-from testbed.commands import CommandError
-from testbed.control_plane import NOBODY
-from testbed.example_run import example_run
-from testbed.kubelet.mimicked_pod import ENV_STEPS, SECONDS_ANNOTATION
-from testbed.small_cluster import MIMICKED, ROOT
+from testbed.cluster.example_run import example_run
+from testbed.cluster.small_cluster import ROOT
+from testbed.kubelet import SIMULATED
+from testbed.kubelet.simulated_pod import ENV_STEPS, SECONDS_ANNOTATION
+from testbed.kubernetes.client_tools import CommandError
+from testbed.kubernetes.control_plane import NOBODY
 from testbed.waiting import eventually
 
 from collectiverun_operator.cli.smoke import with_smoke_budgets
@@ -24,7 +25,7 @@ SCRIPT = """
 import json, sys, time
 from pathlib import Path
 from unit_testbed.pods import PodPlace, a_pod
-from testbed.small_cluster import SmallCluster
+from testbed.cluster.small_cluster import SmallCluster
 
 with SmallCluster(Path(sys.argv[1])) as cluster:
     place = PodPlace(cluster)
@@ -46,7 +47,7 @@ def runs(pid):
 
 
 def test_a_session_that_is_killed_leaves_no_process_behind(tmp_path):
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    environment = {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}"}
     command = [sys.executable, "-c", SCRIPT, str(tmp_path / "cluster")]
     session = subprocess.Popen(command, stdout=subprocess.PIPE, env=environment)
     try:
@@ -77,15 +78,15 @@ def test_an_operator_has_the_rights_of_its_own_namespace_only(small_cluster):
             small_cluster.kubectl(*may, elsewhere)
 
 
-def test_a_mimicked_node_lets_a_run_be_complete_and_end_as_asked(small_cluster):
-    small_cluster.node("node-mimicked", "--seconds", "1", "--taint", "mimicked", kubelet=MIMICKED)
+def test_a_node_with_simulated_pods_lets_a_run_be_complete_and_end_as_asked(small_cluster):
+    small_cluster.node("node-simulated", "--seconds", "1", "--taint", "simulated", pods=SIMULATED)
     namespace = small_cluster.namespace()
     body = with_smoke_budgets(example_run(small_cluster))
     body["spec"]["podTemplate"] = {
         "metadata": {"annotations": {SECONDS_ANNOTATION: "0.5"}},
         "spec": {
-            "nodeSelector": {"kubernetes.io/hostname": "node-mimicked"},
-            "tolerations": [{"key": "mimicked", "operator": "Exists"}],
+            "nodeSelector": {"kubernetes.io/hostname": "node-simulated"},
+            "tolerations": [{"key": "simulated", "operator": "Exists"}],
         },
     }
     with small_cluster.operator(namespace):
@@ -98,5 +99,5 @@ def test_a_mimicked_node_lets_a_run_be_complete_and_end_as_asked(small_cluster):
     status = small_cluster.get(*name)["status"]
     assert (status["state"], status["progress"]) == ("Complete", "8/8")
     assert {m["envSteps"] for phase in status["phases"] for m in phase["members"]} == {ENV_STEPS}
-    small_cluster.nodes["node-mimicked"].kill()
-    small_cluster.kubectl("delete", "node", "node-mimicked")
+    small_cluster.nodes["node-simulated"].kill()
+    small_cluster.kubectl("delete", "node", "node-simulated")

@@ -8,7 +8,7 @@ from pathlib import Path
 import psutil
 import pytest
 import yaml
-from testbed import standing_cluster
+from testbed.cluster import standing_cluster
 from unit_testbed.cluster_command import command
 
 # Every wait of a test may take long on a busy machine.

@@ -7,8 +7,8 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-from testbed.binaries import kubectl
-from testbed.helm_program import helm
+from testbed.programs.binaries import kubectl
+from testbed.programs.helm import helm
 
 
 class CommandError(subprocess.CalledProcessError):

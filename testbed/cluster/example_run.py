@@ -7,8 +7,8 @@ from typing import Any
 
 import yaml
 
+from testbed.cluster.small_cluster import ROOT, SECRET, SmallCluster
 from testbed.object_store import BUCKET, REGION
-from testbed.small_cluster import ROOT, SECRET, SmallCluster
 
 QUICKSTART = ROOT / "examples" / "01-quickstart.yaml"
 

@@ -1,4 +1,4 @@
-"""A Pod that only says it runs, and after a while that it succeeded, with its phase's result."""
+"""A simulated Pod: reported as running, and after a while as succeeded with the result of its phase."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from typing import Any
 
 from collectiverun_trainer.order import ORDER_VARIABLE, PhaseOrder, PhaseResult, Success
 from testbed.kubelet import pod_status
-from testbed.kubelet.api_client import ApiClient, pod_path, remove_pod
 from testbed.kubelet.container_log import LogOptions
 from testbed.kubelet.faults import Fault, fault_of
 from testbed.kubelet.node import now
 from testbed.kubelet.pod_status import ContainerState
+from testbed.kubernetes.api_client import ApiClient, pod_path, remove_pod
 
 JSONObject = dict[str, Any]
 
@@ -25,7 +25,7 @@ RATES = Success(any_step=0.75, at_end=0.5)
 _STOPPED_CODE = 143
 
 
-class MimickedPod:
+class SimulatedPod:
     """Runs for `seconds`, or as its annotation says; `None` is for ever."""
 
     def __init__(self, api: ApiClient, pod: JSONObject, seconds: float | None) -> None:
@@ -59,11 +59,11 @@ class MimickedPod:
             await self._changed.wait()
         await remove_pod(self._api, self.pod)
 
-    def container(self, name: str) -> MimickedPod | None:
+    def container(self, name: str) -> SimulatedPod | None:
         """Its container, for the log server."""
         return self if name == self.state.name else None
 
-    def log_of(self, _restart: int) -> MimickedPod:
+    def log_of(self, _restart: int) -> SimulatedPod:
         """What its container said."""
         return self
 

@@ -1,6 +1,6 @@
 """The programs of a cluster, built from their Go modules into the user's cache, once.
 
-    python -m testbed.building NAME …           names of folders of `modules`, such as kubernetes
+    python -m testbed.programs.building NAME …           names of folders of `modules`, such as kubernetes
 
 `modules/NAME/go.mod` is the one place that says which release, and its lines `tool` which programs; `go.sum`
 pins all that they are made of. Standard library only: it runs before the virtual environment is there, beside
@@ -21,8 +21,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from testbed.build_progress import BuildProgress
-from testbed.go_toolchain import ToolchainError, go_command, local_environment, required_version
+from testbed.programs.build_progress import BuildProgress
+from testbed.programs.go_toolchain import ToolchainError, go_command, local_environment, required_version
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "collectiverun"
 MODULES = Path(__file__).with_name("modules")

@@ -15,11 +15,11 @@ from uuid import uuid4
 
 import yaml
 
-from testbed.commands import ClusterCommands
-from testbed.daemon import Daemon
-from testbed.ports import free_ports
+from testbed.kubernetes.client_tools import ClusterCommands
+from testbed.processes.daemon import Daemon
+from testbed.processes.ports import free_ports
 
-CHART = Path(__file__).parents[1] / "charts" / "collectiverun-operator"
+CHART = Path(__file__).parents[2] / "charts" / "collectiverun-operator"
 COMMAND = (str(Path(sys.executable).with_name("collectiverun-operator")),)
 RELEASE = "testbed"
 _PATIENCE_SECONDS = 60.0

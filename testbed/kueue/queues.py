@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from testbed.kueue_objects import API
+from testbed.kueue.objects import API
 
 JSONObject = dict[str, Any]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from testbed.certificates import Certificates
+from testbed.kubernetes.certificates import Certificates
 
 # What a run needs, and no more: idle controllers cost CPU on a small machine.
 CONTROLLERS = (

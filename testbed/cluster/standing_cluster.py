@@ -12,10 +12,10 @@ from typing import Any
 
 import psutil
 
-from testbed.daemon import ProcessRecord, stop_all
-from testbed.kueue import Kueue
+from testbed.cluster.small_cluster import SmallCluster
+from testbed.kueue.manager import Kueue
 from testbed.object_store import ObjectStore
-from testbed.small_cluster import SmallCluster
+from testbed.processes.daemon import ProcessRecord, stop_all
 
 _RECORD = "testbed.json"
 _KUEUE = "kueue"

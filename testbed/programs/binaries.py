@@ -11,8 +11,8 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from testbed import building
-from testbed.building import BuildError
+from testbed.programs import building
+from testbed.programs.building import BuildError
 
 SERVERS = ("kube-apiserver", "kube-controller-manager", "kube-scheduler")
 _ASSETS = "KUBEBUILDER_ASSETS"

@@ -1,7 +1,7 @@
 """Kueue beside a control plane on this machine: it holds Jobs that have a queue's label until there is quota.
 
     with SmallCluster(folder) as cluster, Kueue(cluster.control_plane, folder / "kueue"):
-        cluster.apply(*kueue_queues.shared("lab", jobs=3), kueue_queues.local("robots", "lab"))
+        cluster.apply(*queues.shared("lab", jobs=3), queues.local("robots", "lab"))
 
 The manager is a process, and has from here what it would have of a cluster: its Service is a name of this
 machine, and the certificate that it makes for itself becomes files. A certificate from elsewhere it would
@@ -19,12 +19,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from testbed import kueue_objects
-from testbed.binaries import kueue_folder
-from testbed.commands import ClusterCommands, CommandError
-from testbed.control_plane import CONTROLLER_MANAGER, ControlPlane
-from testbed.daemon import Daemon, ProcessRecord
-from testbed.ports import free_ports
+from testbed.kubernetes.client_tools import ClusterCommands, CommandError
+from testbed.kubernetes.control_plane import CONTROLLER_MANAGER, ControlPlane
+from testbed.kueue import objects
+from testbed.processes.daemon import Daemon, ProcessRecord
+from testbed.processes.ports import free_ports
+from testbed.programs.binaries import kueue_folder
 from testbed.waiting import eventually
 
 _PATIENCE_SECONDS = 10.0
@@ -58,7 +58,7 @@ class Kueue:
         self.start_manager()
         # Only now: while nobody answers there, every new Job in the cluster is refused.
         authority = self._secret_data()["ca.crt"]
-        self._apply(kueue_objects.webhooks(self._programs, self._webhook_port, authority))
+        self._apply(objects.webhooks(self._programs, self._webhook_port, authority))
         self._manager.wait_until(self._holds_jobs)
 
     def start_manager(self) -> None:
@@ -100,7 +100,7 @@ class Kueue:
         return {
             "apiVersion": "config.kueue.x-k8s.io/v1beta2",
             "kind": "Configuration",
-            "namespace": kueue_objects.NAMESPACE,
+            "namespace": objects.NAMESPACE,
             "health": {"healthProbeBindAddress": f"127.0.0.1:{self._health_port}"},
             "metrics": {"bindAddress": "0"},  # none
             "webhook": webhook,
@@ -110,14 +110,14 @@ class Kueue:
         }
 
     def _install_definitions(self) -> None:
-        definitions = kueue_objects.definitions(self._programs, self._webhook_port)
-        self._apply([*kueue_objects.home(), *definitions])
+        definitions = objects.definitions(self._programs, self._webhook_port)
+        self._apply([*objects.home(), *definitions])
         names = {definition["spec"]["names"]["plural"] for definition in definitions}
         eventually(lambda: names <= self._served_names(), "Kueue's kinds are served")
 
     def _served_names(self) -> set[str]:
         try:
-            served = self._commands.kubectl("get", "--raw", f"/apis/{kueue_objects.API}")
+            served = self._commands.kubectl("get", "--raw", f"/apis/{objects.API}")
         except CommandError as error:
             if "NotFound" in error.stderr:
                 return set()
@@ -131,7 +131,7 @@ class Kueue:
 
     def _secret_data(self) -> dict[str, str]:
         """The certificate that the manager made, and its authority; empty before."""
-        words = ("--namespace", kueue_objects.NAMESPACE, "get", "secret", kueue_objects.SECRET)
+        words = ("--namespace", objects.NAMESPACE, "get", "secret", objects.SECRET)
         secret = json.loads(self._commands.kubectl(*words, "--output", "json"))
         return dict(secret.get("data") or {})
 
@@ -147,7 +147,7 @@ class Kueue:
         """The API server knows the webhooks a moment after it was given them; so one Job is tried."""
         words = ("create", "--dry-run=server", "--filename", "-", "--output", "jsonpath={.spec.suspend}")
         try:
-            return self._commands.kubectl(*words, stdin=json.dumps(kueue_objects.tried_job())) == "true"
+            return self._commands.kubectl(*words, stdin=json.dumps(objects.tried_job())) == "true"
         except CommandError as error:
             if "failed calling webhook" in error.stderr:
                 return False

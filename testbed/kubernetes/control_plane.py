@@ -1,6 +1,6 @@
 """A Kubernetes control plane as processes of this machine: etcd, API server, controllers, scheduler.
 
-Real, but without nodes (`process_kubelet.py` is one) and without DNS and service addresses.
+Real, but without nodes (`testbed.kubelet` is one) and without DNS and service addresses.
 Everything ends with the process that started it, unless it is told to outlive it.
 """
 
@@ -17,12 +17,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from testbed import server_flags
-from testbed.binaries import control_plane_binaries
-from testbed.certificates import Certificates
-from testbed.daemon import Daemon, ProcessRecord
-from testbed.kubeconfig import write_kubeconfig
-from testbed.ports import free_ports
+from testbed.kubernetes import server_flags
+from testbed.kubernetes.certificates import Certificates
+from testbed.kubernetes.kubeconfig import write_kubeconfig
+from testbed.processes.daemon import Daemon, ProcessRecord
+from testbed.processes.ports import free_ports
+from testbed.programs.binaries import control_plane_binaries
 from testbed.waiting import eventually
 
 _DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
@@ -188,17 +188,17 @@ class ControlPlane:
             self.kubeconfig_of(CONTROLLER_MANAGER), certificates, self._controllers_port
         )
         scheduler = server_flags.scheduler_flags(self.kubeconfig_of(SCHEDULER), self._scheduler_port)
-        commands = (
-            [binaries.etcd, *etcd],
-            [binaries.api_server, *api_server],
-            [binaries.controller_manager, *controllers],
-            [binaries.scheduler, *scheduler],
-        )
+        commands: list[tuple[Path, list[str]]] = [
+            (binaries.etcd, etcd),
+            (binaries.api_server, api_server),
+            (binaries.controller_manager, controllers),
+            (binaries.scheduler, scheduler),
+        ]
         # Memory is there, cores are not: garbage is collected a fourth as often as by default.
         environment = {**os.environ, "GOGC": "400"}
         return [
-            Daemon(Path(command[0]).name, [str(word) for word in command], folder, environment, self._outlive)
-            for command in commands
+            Daemon(program.name, [str(program), *flags], folder, environment, self._outlive)
+            for program, flags in commands
         ]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
-from testbed.commands import CommandError
+from testbed.kubernetes.client_tools import CommandError
 from testbed.waiting import eventually
 
 NAME = "collectiveruns.collectiverl.io"

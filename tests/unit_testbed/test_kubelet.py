@@ -5,9 +5,9 @@ import subprocess
 import sys
 
 import pytest
-from testbed.binaries import kubectl
+from testbed.cluster.small_cluster import SECRET
 from testbed.kubelet.faults import ANNOTATION
-from testbed.small_cluster import SECRET
+from testbed.programs.binaries import kubectl
 from unit_testbed.pods import a_pod
 
 # Every wait of a test may take long on a busy machine, and the first one starts the cluster.

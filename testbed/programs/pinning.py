@@ -1,9 +1,9 @@
 """Another release of a cluster's programs, pinned for good or built on trial.
 
-python -m testbed.pinning NAME VERSION                   rewrites modules/NAME/go.mod and go.sum
-python -m testbed.pinning NAME VERSION --into FOLDER     leaves them, builds that release into FOLDER
+python -m testbed.programs.pinning NAME VERSION                   rewrites modules/NAME/go.mod and go.sum
+python -m testbed.programs.pinning NAME VERSION --into FOLDER     leaves them, builds that release into FOLDER
 
-python -m testbed.pinning kubernetes v1.34.4 --into k134 && KUBEBUILDER_ASSETS=$PWD/k134 make test
+python -m testbed.programs.pinning kubernetes v1.34.4 --into k134 && KUBEBUILDER_ASSETS=$PWD/k134 make test
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from testbed import building
-from testbed.building import RECIPES, BuildError, Go
+from testbed.programs import building
+from testbed.programs.building import RECIPES, BuildError, Go
 
 # Kubernetes' own go.mod points at folders that only its repository has. The same is published as modules.
 _STAGING = re.compile(r"^\s+(k8s\.io/\S+) => \./staging", re.MULTILINE)

@@ -21,13 +21,7 @@ from uuid import uuid4
 
 import psutil
 
-from testbed.commands import ClusterCommands, CommandError
-from testbed.control_plane import NODE, ControlPlane
-from testbed.daemon import Daemon, ProcessRecord
-from testbed.definition import wait_until_established
-from testbed.kubeconfig import write_kubeconfig
-from testbed.object_store import ObjectStore
-from testbed.operator_process import (
+from testbed.cluster.operator_process import (
     COMMAND,
     OperatorProcess,
     make_operator,
@@ -35,24 +29,31 @@ from testbed.operator_process import (
     rights,
     service_account,
 )
+from testbed.kubelet import PROCESSES
+from testbed.kubernetes.client_tools import ClusterCommands, CommandError
+from testbed.kubernetes.control_plane import NODE, ControlPlane
+from testbed.kubernetes.crd import wait_until_established
+from testbed.kubernetes.kubeconfig import write_kubeconfig
+from testbed.object_store import ObjectStore
+from testbed.processes.daemon import Daemon, ProcessRecord
 from testbed.waiting import LIMIT_SECONDS, eventually
 
 T = TypeVar("T")
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 CRD = ROOT / "crds" / "collectiveruns.yaml"
 # What the chart asks for when no image is named.
 TRAINER_IMAGE = "collectiverun-trainer:0.1.0"
 OPERATOR_IMAGE = "collectiverun-operator:0.1.0"
 SECRET = "s3"
-# Kinds of kubelet: its Pods are processes of this machine, or only say that they run.
-PROCESSES, MIMICKED = "process_kubelet", "mimicked_kubelet"
 
 
 class SmallCluster:
     """One cluster, with all its files in `folder`. Its first node is `node-1`."""
 
-    def __init__(self, folder: Path, outlive: bool = False, with_crd: bool = True) -> None:
+    def __init__(
+        self, folder: Path, outlive: bool = False, with_crd: bool = True, pods: str = PROCESSES
+    ) -> None:
         self.folder = folder.absolute()
         self.control_plane = ControlPlane(self.folder / "control-plane", outlive=outlive)
         self.object_store = ObjectStore(str(self.folder / "object-store"))
@@ -60,6 +61,7 @@ class SmallCluster:
         self._commands = ClusterCommands(self.kubeconfig, self.folder / "clients")
         self._outlive = outlive
         self._with_crd = with_crd
+        self._pods = pods
         self._operators: list[OperatorProcess] = []
 
     @property
@@ -90,7 +92,7 @@ class SmallCluster:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.object_store.start(outlive=self._outlive)
         self.control_plane.start()
-        self.node("node-1", wait=False)
+        self.node("node-1", pods=self._pods, wait=False)
         if self._with_crd:
             self.install_definition()
         self._wait_for_node("node-1")
@@ -190,13 +192,13 @@ class SmallCluster:
         self._operators.append(operator)
         return operator.start(wait)
 
-    def node(self, name: str, *options: str, kubelet: str = PROCESSES, wait: bool = True) -> Daemon:
-        """Another node, of PROCESSES or MIMICKED; `options` are its command line's.
+    def node(self, name: str, *options: str, pods: str = PROCESSES, wait: bool = True) -> Daemon:
+        """Another node, whose Pods are PROCESSES or SIMULATED; `options` are those of its command line.
 
         Kill it and it is lost: while another node is well, its Pods are evicted within seconds.
         """
         command = [
-            *(sys.executable, "-m", f"cluster.{kubelet}", "--name", name),
+            *(sys.executable, "-m", "testbed.kubelet", "--kind", pods, "--name", name),
             *("--kubeconfig", str(self.control_plane.kubeconfig_of(NODE))),
             *("--certificates", str(self.control_plane.certificates.folder)),
             *("--folder", str(self.folder / name), "--image", TRAINER_IMAGE, "--image", OPERATOR_IMAGE),

@@ -1,0 +1,1 @@
+"""The control plane, its credentials, and its clients: kubectl, helm, and JSON over HTTPS."""

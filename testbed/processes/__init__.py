@@ -1,0 +1,1 @@
+"""Server processes of this machine: started, paused, killed, found again; and free ports for them."""

@@ -1,0 +1,4 @@
+"""What a cluster is made of, and where it comes from: built by Go or fetched, once, into the user's cache.
+
+Standard library only: `building` runs before the virtual environment exists.
+"""
