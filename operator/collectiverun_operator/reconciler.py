@@ -18,7 +18,7 @@ from collectiverun_operator.api.run import CollectiveRun, Platform, parse_run
 from collectiverun_operator.api.status_json import read_status, without_progress
 from collectiverun_operator.cluster.protocol import Cluster
 from collectiverun_operator.errors import Fault, InvalidRun
-from collectiverun_operator.jobs.dry_run import is_trial_due, trial_jobs
+from collectiverun_operator.jobs.dry_run import dry_run_jobs, is_dry_run_due
 from collectiverun_operator.plan.observation import Observed, observe
 from collectiverun_operator.plan.plan import Action, CreateJob, DeleteJob, Plan, plan, reject
 from collectiverun_operator.plan.scheduling import expected_jobs
@@ -48,16 +48,16 @@ async def reconcile(
     now: datetime,
     platform: Platform = THIS_MACHINE,
     *,
-    write_figures: bool = True,
+    write_progress: bool = True,
     on_written: Callable[[JSONObject, JSONObject], None] | None = None,
 ) -> Reconciled:
     """One round for the run `body` (metadata.uid must be set).
 
-    `write_figures`: also write a status in which nothing but progress figures changed.
+    `write_progress`: also write a status in which nothing but progress figures changed.
     `on_written`: told the last status and the new one once that is written, before anything is done.
     """
     planned = await _plan(cluster, body, now, platform)
-    if _must_write(body.get("status") or {}, planned.status, write_figures=write_figures):
+    if _must_write(body.get("status") or {}, planned.status, write_progress=write_progress):
         before, body = body.get("status") or {}, await cluster.write_status(body, planned.status)
         if on_written is not None:
             on_written(before, planned.status)
@@ -79,10 +79,10 @@ async def _plan(cluster: Cluster, body: JSONObject, now: datetime, platform: Pla
 
 async def _template_fault(cluster: Cluster, run: CollectiveRun) -> Fault | None:
     """What the cluster has against a Pod template that it has not seen yet."""
-    if not is_trial_due(run):
+    if not is_dry_run_due(run):
         return None
-    for path, manifest in trial_jobs(run):
-        refusal = await cluster.trial(manifest)
+    for path, manifest in dry_run_jobs(run):
+        refusal = await cluster.dry_run(manifest)
         if refusal is not None:
             return Fault(path, f"is refused by the API server: {refusal}")
     return None
@@ -100,10 +100,10 @@ async def _observe(cluster: Cluster, run: CollectiveRun) -> Observed:
     return observe(jobs, await cluster.pods(run.uid), await cluster.progress(run.uid))
 
 
-def _must_write(before: JSONObject, after: JSONObject, *, write_figures: bool) -> bool:
+def _must_write(before: JSONObject, after: JSONObject, *, write_progress: bool) -> bool:
     if before == after:
         return False
-    return write_figures or without_progress(before) != without_progress(after)
+    return write_progress or without_progress(before) != without_progress(after)
 
 
 async def _act_all(cluster: Cluster, body: JSONObject, actions: Iterable[Action]) -> None:

@@ -6,7 +6,7 @@ from itertools import combinations
 
 from chart.rendering import CHART, of_kind, render
 
-from collectiverun_operator.api.status_json import RunState
+from collectiverun_operator.api.status_fields import RunState
 from collectiverun_operator.controller.metrics import Metrics
 
 FILE = CHART / "files" / "collectiverun.json"

@@ -8,7 +8,7 @@ import pytest
 from unit_operator.builders import KUBERNETES, order_of, tasks, trainer_of
 from unit_operator.story import Story
 
-from collectiverun_operator.api import pod_outcome as outcomes
+from collectiverun_operator.api import outcome, pod_outcome
 from collectiverun_operator.api.phases import PHASES
 from collectiverun_operator.jobs import manifest as jobs
 from collectiverun_operator.jobs import phase_order as orders
@@ -177,14 +177,14 @@ def test_the_operator_reads_the_trainers_result():
     ).to_line()
     terminated = {"exitCode": 0, "reason": "Completed", "message": line}
     state = {"containerStatuses": [{"name": "trainer", "state": {"terminated": terminated}}]}
-    assert outcomes.pod_outcome({"status": {"phase": "Succeeded"} | state}) == outcomes.Succeeded(
-        outcomes.Result(
+    assert pod_outcome.pod_outcome({"status": {"phase": "Succeeded"} | state}) == outcome.Succeeded(
+        outcome.Result(
             uri="file:///root/experts/a/attempt-1/pod",
             manifest_sha256="a" * 64,
             env_steps=12,
-            success=outcomes.Success(0.9, 0.8),
-            experts=outcomes.Success(1.0, 0.5),
-            students=outcomes.Success(0.3, 0.2),
+            success=outcome.Success(0.9, 0.8),
+            experts=outcome.Success(1.0, 0.5),
+            students=outcome.Success(0.3, 0.2),
             note="refinement did not help",
         )
     )
@@ -204,5 +204,5 @@ def test_the_operator_reads_the_trainers_failure(code, reason, kind):
     line = PhaseResult(exit_code=code, reason=reason, message="why").to_line()
     terminated = {"exitCode": code, "reason": "Error", "message": line}
     state = {"containerStatuses": [{"name": "trainer", "state": {"terminated": terminated}}]}
-    found = outcomes.pod_outcome({"status": {"phase": "Failed"} | state})
+    found = pod_outcome.pod_outcome({"status": {"phase": "Failed"} | state})
     assert (found.kind, found.reason, found.message) == (kind, reason, "why")

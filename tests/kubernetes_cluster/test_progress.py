@@ -43,7 +43,7 @@ def test_the_newest_progress_of_a_running_pod_is_read_by_its_jobs_name(theatre: 
 
         assert (await eventually(said_everything))["kind"] == "progress"
 
-    theatre.play(scene, figures_seconds=0.1)
+    theatre.play(scene, progress_seconds=0.1)
 
 
 def test_a_log_is_read_once_in_an_interval(theatre: Theatre):
@@ -61,8 +61,8 @@ def test_a_log_is_read_once_in_an_interval(theatre: Theatre):
         assert len(stage.requests) == before
 
     # A log that is read before anything is in it would not be read again for as long.
-    run = theatre.play(until_it_talks, figures_seconds=0.1)
-    theatre.play(scene, figures_seconds=600)
+    run = theatre.play(until_it_talks, progress_seconds=0.1)
+    theatre.play(scene, progress_seconds=600)
 
 
 def test_a_log_that_can_not_be_read_is_no_error_and_asked_for_again(theatre: Theatre):
@@ -92,4 +92,4 @@ def test_a_log_that_can_not_be_read_is_no_error_and_asked_for_again(theatre: The
         await eventually(is_asked_twice)
         assert all(verb == "get" and code >= 400 for verb, code in stage.requests)
 
-    theatre.play(scene, figures_seconds=0.1)
+    theatre.play(scene, progress_seconds=0.1)

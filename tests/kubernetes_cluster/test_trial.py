@@ -8,7 +8,7 @@ from unit_operator.builders import NOON
 
 from collectiverun_operator.api.run import parse_run
 from collectiverun_operator.cluster.kubernetes import paths as paths
-from collectiverun_operator.jobs.dry_run import trial_jobs
+from collectiverun_operator.jobs.dry_run import dry_run_jobs
 from collectiverun_operator.reconciler import reconcile
 
 REFUSED = {
@@ -26,7 +26,7 @@ REFUSED = {
 
 
 async def trials(stage: Stage, run):
-    return [await stage.cluster.trial(manifest) for _, manifest in trial_jobs(parse_run(run, CPU_ONLY))]
+    return [await stage.cluster.dry_run(manifest) for _, manifest in dry_run_jobs(parse_run(run, CPU_ONLY))]
 
 
 @pytest.mark.parametrize("name", REFUSED)

@@ -8,7 +8,7 @@ from typing import Any
 from unit_operator.builders import HERE, NOON, a_body
 from unit_operator.simulated_cluster import SimulatedCluster
 
-from collectiverun_operator.api.conditions import Wanted
+from collectiverun_operator.api.conditions import DesiredCondition
 from collectiverun_operator.api.run import Platform, parse_run
 from collectiverun_operator.plan.plan import CreateJob, DeleteJob, Plan, plan
 
@@ -23,7 +23,7 @@ class Story:
         self.platform = platform
         self.cluster = SimulatedCluster()
         self.now = NOON
-        self.refusal: Wanted | None = None
+        self.refusal: DesiredCondition | None = None
 
     @property
     def status(self) -> JSONObject:

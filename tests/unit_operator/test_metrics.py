@@ -78,7 +78,7 @@ def test_the_age_of_the_last_event_grows_until_the_next() -> None:
     metrics = Metrics(clock=lambda: now)
     metrics.watch_events(["Job", "Pod"])
     now = 130.0
-    metrics.saw_event("Pod")
+    metrics.record_event("Pod")
     now = 140.0
     found = exposed(metrics)
     assert found['collectiverun_watch_last_event_age_seconds{kind="Job"}'] == 40
@@ -87,8 +87,8 @@ def test_the_age_of_the_last_event_grows_until_the_next() -> None:
 
 def test_requests_are_counted_by_verb_and_code() -> None:
     metrics = Metrics()
-    metrics.counted_request("get", 200)
-    metrics.counted_request("get", 0)
+    metrics.record_request("get", 200)
+    metrics.record_request("get", 0)
     found = exposed(metrics)
     assert found['collectiverun_api_requests_total{code="200",verb="get"}'] == 1
     assert found['collectiverun_api_requests_total{code="0",verb="get"}'] == 1

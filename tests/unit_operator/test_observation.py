@@ -3,7 +3,7 @@
 import pytest
 from unit_operator.builders import NOON, a_job, a_manifest, a_pod, a_run, ended, later, running
 
-from collectiverun_operator.api.pod_outcome import Active
+from collectiverun_operator.api.outcome import Active
 from collectiverun_operator.formatting import format_time
 from collectiverun_operator.plan.observation import AttemptKey, observe
 

@@ -5,7 +5,8 @@ import json
 import pytest
 from unit_operator.builders import DIGEST, a_result, disrupted, ended, running
 
-from collectiverun_operator.api.pod_outcome import Active, Failed, Succeeded, Success, pod_outcome
+from collectiverun_operator.api.outcome import Active, Failed, Succeeded, Success
+from collectiverun_operator.api.pod_outcome import pod_outcome
 
 URI = "file:///root/experts/a/attempt-1/pod"
 

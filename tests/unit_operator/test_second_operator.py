@@ -41,10 +41,10 @@ def test_a_pod_that_the_other_operator_saw_first_is_not_gone():
     history.begin(("reach",))
     history.body["metadata"] |= {"uid": history.uid, "namespace": "default"}
     second = Controller(SecondCluster(history.cluster.server, history), Platform())
-    asyncio.run(second.round(("default", "demo")))
+    asyncio.run(second.reconcile(("default", "demo")))
     history.the_world_goes_on(1)
     history.deliver("Pod", 99)
     history.reconcile()
     assert history.status()["phases"][0]["members"][0]["podUid"]
-    asyncio.run(second.round(("default", "demo")))
+    asyncio.run(second.reconcile(("default", "demo")))
     history.nobody_is_tried_twice()

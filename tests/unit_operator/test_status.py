@@ -8,13 +8,9 @@ from unit_operator.story import Story
 
 from collectiverun_operator.api.conditions import TYPES
 from collectiverun_operator.api.run import parse_run
+from collectiverun_operator.api.status import LastFailure, MemberStatus, PhaseStatus, Rates, RunStatus
 from collectiverun_operator.api.status_json import (
     LIMIT_BYTES,
-    LastFailure,
-    MemberStatus,
-    PhaseStatus,
-    Rates,
-    RunStatus,
     UnreadableStatusError,
     read_status,
     without_progress,
@@ -207,11 +203,11 @@ def full_status():
         env_steps=10**9,
         success=rates,
     )
-    single = member.but(name="all", experts=rates, students=rates, note="n" * 200)
+    single = member.replace(name="all", experts=rates, students=rates, note="n" * 200)
     base = read_status(plan(a_run(), observe([], []), NOON).status)
-    phase = base.phases[0].but(success=rates, eta_seconds=10**8, completion_time=NOON, env_steps=10**11)
+    phase = base.phases[0].replace(success=rates, eta_seconds=10**8, completion_time=NOON, env_steps=10**11)
     phases = [
-        phase.but(
+        phase.replace(
             name=found.name, members=(member,) * 64 if found.name in ("experts", "students") else (single,)
         )
         for found in base.phases
@@ -228,8 +224,10 @@ def full_status():
         message="m" * 1024,
         time=NOON,
     )
-    conditions = tuple(found.but(message="m" * 2048) for found in base.conditions[:1]) + base.conditions[1:]
-    return base.but(phases=tuple(phases), last_failure=failure, conditions=conditions)
+    conditions = (
+        tuple(found.replace(message="m" * 2048) for found in base.conditions[:1]) + base.conditions[1:]
+    )
+    return base.replace(phases=tuple(phases), last_failure=failure, conditions=conditions)
 
 
 def test_a_status_with_64_members_in_two_phases_stays_small():

@@ -6,7 +6,7 @@ import pytest
 from unit_operator.builders import HERE, KUBERNETES, NOON, a_body, a_run, trainer_of
 
 from collectiverun_operator.api.phases import PHASES
-from collectiverun_operator.jobs.dry_run import is_trial_due, trial_jobs
+from collectiverun_operator.jobs.dry_run import dry_run_jobs, is_dry_run_due
 from collectiverun_operator.jobs.manifest import job_name
 from collectiverun_operator.reconciler import reconcile
 
@@ -19,7 +19,7 @@ def a_cluster_run(**spec):
 
 
 def paths(**spec):
-    return [path for path, _ in trial_jobs(a_cluster_run(**spec))]
+    return [path for path, _ in dry_run_jobs(a_cluster_run(**spec))]
 
 
 def template(**spec):
@@ -53,7 +53,7 @@ def test_phases_that_do_not_run_are_not_tried():
 
 def test_what_is_tried_is_the_job_that_would_be_made_under_a_name_no_job_has():
     run = a_cluster_run(podTemplate=template(tolerations=[{"operator": "Exists"}]))
-    ((_, manifest),) = trial_jobs(run)
+    ((_, manifest),) = dry_run_jobs(run)
     assert manifest["spec"]["template"]["spec"]["tolerations"] == [{"operator": "Exists"}]
     assert trainer_of(manifest)["image"] == KUBERNETES.image
     assert manifest["metadata"]["namespace"] == "team"
@@ -79,7 +79,7 @@ class Fussy:
     async def progress(self, run_uid):
         return {}
 
-    async def trial(self, manifest):
+    async def dry_run(self, manifest):
         self.trials += 1
         refused = self.is_fussy and "nodeSelector" in manifest["spec"]["template"]["spec"]
         return "spec.template.spec.nodeSelector: is not liked" if refused else None
@@ -161,8 +161,8 @@ def test_a_spec_is_tried_once_and_again_when_it_changes():
 def test_a_complete_run_is_not_tried(generation):
     status = {"observedGeneration": 1, "conditions": [{"type": "Complete", "status": "True"}]}
     metadata = {"uid": "u", "generation": generation}
-    assert not is_trial_due(a_run(platform=KUBERNETES, metadata=metadata, storage=S3, status=status))
+    assert not is_dry_run_due(a_run(platform=KUBERNETES, metadata=metadata, storage=S3, status=status))
 
 
 def test_on_this_machine_nothing_is_tried():
-    assert not is_trial_due(a_run(platform=HERE, podTemplate=template(nodeSelector={"a": "b"})))
+    assert not is_dry_run_due(a_run(platform=HERE, podTemplate=template(nodeSelector={"a": "b"})))

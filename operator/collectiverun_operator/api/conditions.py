@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from collectiverun_operator.api.status_json import ConditionStatus, RunState
+from collectiverun_operator.api.status import ConditionStatus
+from collectiverun_operator.api.status_fields import RunState
 
 ACCEPTED = "Accepted"
 QUEUED = "Queued"
@@ -25,7 +26,7 @@ MESSAGE_LIMIT = 2048
 
 
 @dataclass(frozen=True)
-class Wanted:
+class DesiredCondition:
     """What a condition should say now. The reason is one CamelCase word, for machines."""
 
     status: bool
@@ -33,20 +34,20 @@ class Wanted:
     message: str = ""
 
 
-VALIDATED = Wanted(True, "Validated")
-SPEC_CHANGED = Wanted(
+VALIDATED = DesiredCondition(True, "Validated")
+SPEC_CHANGED = DesiredCondition(
     False,
     "SpecChanged",
     "a field was changed that can't be once the run has begun; change it back, or give the run another name "
     "(suspend, retryToken, image, runPolicy, podTemplate, resources and parallelism may be changed)",
 )
-NOT_QUEUED = Wanted(False, "NotQueued")
-ALL_QUEUED = Wanted(True, "WaitingForQuota", "every Job of the run is held by the queue")
-NOT_SUSPENDED = Wanted(False, "NotRequested")
-SUSPENDING = Wanted(False, "Suspending", "the running Jobs are stopped at a checkpoint")
-IS_SUSPENDED = Wanted(True, "Requested", "nothing runs; set spec.suspend to false to go on")
-IN_PROGRESS = Wanted(False, "InProgress")
-ALL_SUCCEEDED = Wanted(True, "AllPhasesSucceeded")
+NOT_QUEUED = DesiredCondition(False, "NotQueued")
+ALL_QUEUED = DesiredCondition(True, "WaitingForQuota", "every Job of the run is held by the queue")
+NOT_SUSPENDED = DesiredCondition(False, "NotRequested")
+SUSPENDING = DesiredCondition(False, "Suspending", "the running Jobs are stopped at a checkpoint")
+IS_SUSPENDED = DesiredCondition(True, "Requested", "nothing runs; set spec.suspend to false to go on")
+IN_PROGRESS = DesiredCondition(False, "InProgress")
+ALL_SUCCEEDED = DesiredCondition(True, "AllPhasesSucceeded")
 
 
 def condition_of(status: Mapping[str, Any], type_: str) -> Mapping[str, Any]:
@@ -60,13 +61,16 @@ def holds(status: Mapping[str, Any], type_: str) -> bool:
     return bool(condition_of(status, type_).get("status") == "True")
 
 
-def not_accepted(reason: str, sentences: Sequence[str]) -> Wanted:
+def not_accepted(reason: str, sentences: Sequence[str]) -> DesiredCondition:
     """The spec can't be carried out: every fault, one a line."""
-    return Wanted(False, reason, "\n".join(sentences))
+    return DesiredCondition(False, reason, "\n".join(sentences))
 
 
 def update_conditions(
-    previous: Sequence[ConditionStatus], wanted: Mapping[str, Wanted], generation: int, now: datetime
+    previous: Sequence[ConditionStatus],
+    wanted: Mapping[str, DesiredCondition],
+    generation: int,
+    now: datetime,
 ) -> tuple[ConditionStatus, ...]:
     """All six conditions. The transition time moves only when a status does."""
     known = {condition.type: condition for condition in previous}
@@ -74,7 +78,7 @@ def update_conditions(
 
 
 def _update(
-    old: ConditionStatus | None, type_: str, wanted: Wanted, generation: int, now: datetime
+    old: ConditionStatus | None, type_: str, wanted: DesiredCondition, generation: int, now: datetime
 ) -> ConditionStatus:
     status: Any = "True" if wanted.status else "False"
     unchanged = old is not None and old.status == status

@@ -5,14 +5,19 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
+from collectiverun_operator.api.outcome import (
+    MESSAGE_LIMIT,
+    Active,
+    Failed,
+    FailureKind,
+    Outcome,
+    Result,
+    Succeeded,
+    Success,
+)
 from collectiverun_operator.api.pod_template import CONTAINER
-
-Stage = Literal["Queued", "Pending", "Running"]
-# application and infrastructure have a budget of retries; fatal and deadline none; stopped spends nothing.
-FailureKind = Literal["application", "infrastructure", "fatal", "deadline", "stopped"]
 
 FATAL_EXIT_CODES = {3: "InvalidConfiguration", 4: "InputInvalid"}
 INFRASTRUCTURE_EXIT_CODES = {5: "StorageUnavailable", 143: "Stopped"}
@@ -29,63 +34,12 @@ INFRASTRUCTURE_POD_REASONS = frozenset(
     }
 )
 DRIVER_LOST = "DriverLost"
-MESSAGE_LIMIT = 1024
 MAX_COUNT = 2**53 - 1
 
 JSONObject = Mapping[str, Any]
 
 
-@dataclass(frozen=True)
-class Success:
-    """Success rates over episodes: at any env step, and at the last one."""
-
-    any_step: float
-    at_end: float
-
-
-@dataclass(frozen=True)
-class Result:
-    """The phase result a Pod reported: what it published, and its figures."""
-
-    uri: str
-    manifest_sha256: str
-    env_steps: int = 0
-    success: Success | None = None
-    experts: Success | None = None
-    students: Success | None = None
-    note: str = ""
-
-
-@dataclass(frozen=True)
-class Active:
-    """Not ended. `waiting`: why its container has not started. `disruption`: why it is being taken away."""
-
-    stage: Stage
-    waiting: str = ""
-    disruption: str = ""
-
-
-@dataclass(frozen=True)
-class Succeeded:
-    """Ended with exit code 0 and a result."""
-
-    result: Result
-
-
-@dataclass(frozen=True)
-class Failed:
-    """Ended without a result, and why."""
-
-    kind: FailureKind
-    reason: str
-    message: str = ""
-    exit_code: int | None = None
-
-
-PodOutcome = Active | Succeeded | Failed
-
-
-def pod_outcome(pod: JSONObject) -> PodOutcome:
+def pod_outcome(pod: JSONObject) -> Outcome:
     """How the Pod stands."""
     status = pod.get("status", {})
     state = _container_state(status)

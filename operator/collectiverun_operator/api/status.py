@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field
 
-from collectiverun_operator.api.pod_outcome import FailureKind, Success
+from collectiverun_operator.api.outcome import FailureKind, Success
 from collectiverun_operator.api.status_fields import (
     Count,
     MemberState,
@@ -171,6 +171,16 @@ class RunStatus(Record):
     def is_true(self, condition: str) -> bool:
         """Whether a condition holds."""
         return any(found.type == condition and found.status == "True" for found in self.conditions)
+
+    @property
+    def unfinished_phase(self) -> PhaseStatus | None:
+        """The first phase that is not done; None once all are."""
+        return next((phase for phase in self.phases if not phase.is_done), None)
+
+    @property
+    def has_failed_member(self) -> bool:
+        """Whether a member failed for good."""
+        return any(member.state == "Failed" for _, member in self.members())
 
     def phase(self, name: str) -> PhaseStatus:
         """The phase of that name."""

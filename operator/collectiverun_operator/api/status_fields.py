@@ -40,8 +40,11 @@ Moment = Annotated[
 ]
 
 
+NOTE_LIMIT = 200
+
+
 @dataclass(frozen=True)
-class AtMost:
+class MaxLength:
     """A string that is written with at most so many characters."""
 
     characters: int
@@ -59,14 +62,14 @@ class AtMost:
         return {"type": "string", "maxLength": self.characters}
 
 
-Name = Annotated[str, AtMost(128)]
-Uid = Annotated[str, AtMost(128)]
-Reason = Annotated[str, AtMost(128)]
-ObjectName = Annotated[str, AtMost(253)]
-Uri = Annotated[str, AtMost(512)]
-Short = Annotated[str, AtMost(64)]
-Note = Annotated[str, AtMost(200)]
-Message = Annotated[str, AtMost(2048)]
+Name = Annotated[str, MaxLength(128)]
+Uid = Annotated[str, MaxLength(128)]
+Reason = Annotated[str, MaxLength(128)]
+ObjectName = Annotated[str, MaxLength(253)]
+Uri = Annotated[str, MaxLength(512)]
+Short = Annotated[str, MaxLength(64)]
+Note = Annotated[str, MaxLength(NOTE_LIMIT)]
+Message = Annotated[str, MaxLength(2048)]
 Count = Annotated[int, WithJsonSchema({"type": "integer", "minimum": 0})]
 Rate = Annotated[float, WithJsonSchema({"type": "number", "minimum": 0, "maximum": 1})]
 
@@ -78,6 +81,6 @@ class Record(BaseModel):
         alias_generator=to_camel, validate_by_name=True, validate_by_alias=True, extra="ignore", frozen=True
     )
 
-    def but(self, **changes: Any) -> Self:
+    def replace(self, **changes: Any) -> Self:
         """A copy with some fields changed."""
         return self.model_copy(update=changes)

@@ -11,41 +11,10 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from collectiverun_operator.api.status import (
-    ConditionStatus,
-    LastFailure,
-    MemberStatus,
-    NetworkSuccess,
-    PhaseStatus,
-    Rates,
-    Resolved,
-    RunStatus,
-)
-from collectiverun_operator.api.status_fields import MemberState, PhaseState, RunState
+from collectiverun_operator.api.status import MemberStatus, PhaseStatus, RunStatus
 from collectiverun_operator.errors import CollectiveRunError
 
-__all__ = [
-    "LIMIT_BYTES",
-    "NOTE_LIMIT",
-    "ConditionStatus",
-    "LastFailure",
-    "MemberState",
-    "MemberStatus",
-    "NetworkSuccess",
-    "PhaseState",
-    "PhaseStatus",
-    "Rates",
-    "Resolved",
-    "RunState",
-    "RunStatus",
-    "UnreadableStatusError",
-    "read_status",
-    "without_progress",
-    "write_document",
-]
-
 LIMIT_BYTES = 64 * 1024
-NOTE_LIMIT = 200
 
 # Figures of the run that change all the time; they are written now and then.
 _RUN_FIGURES = ("success", "bestSuccess", "successRate", "etaSeconds", "eta")

@@ -88,7 +88,7 @@ class LocalRun:
         due = time.monotonic() >= self._next_figures
         if due:
             self._next_figures = time.monotonic() + FIGURES_SECONDS
-        reconciled = await reconcile(self._cluster, self._wanted(), datetime.now(UTC), write_figures=due)
+        reconciled = await reconcile(self._cluster, self._wanted(), datetime.now(UTC), write_progress=due)
         self._body = reconciled.body
         after = reconciled.requeue_after_seconds
         return SHOW_SECONDS if after is None else min(after, SHOW_SECONDS)

@@ -40,7 +40,7 @@ class Cluster(Protocol):
     async def write_status(self, run: JSONObject, status: JSONObject) -> JSONObject:
         """Keep the run's new status durably, before any action; returns the run with it."""
 
-    async def trial(self, manifest: JSONObject) -> str | None:
+    async def dry_run(self, manifest: JSONObject) -> str | None:
         """Why this Job would be refused as invalid; None if it would not. Nothing is made."""
 
     async def delete_run(self, run: JSONObject) -> None:

@@ -37,11 +37,11 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Pace:
+class Intervals:
     """How often a run is looked at though nothing happened."""
 
     resync_seconds: float = 300.0
-    figures_seconds: float = 30.0
+    progress_seconds: float = 30.0
 
 
 @dataclass
@@ -53,8 +53,8 @@ class _Known:
     # Of the run when the last round that was carried through left it.
     version: str = ""
     refreshed_at: float = -math.inf
-    figures_at: float = -math.inf
-    last_complaint: str = ""
+    progress_at: float = -math.inf
+    last_error: str = ""
 
 
 class Controller:
@@ -64,13 +64,13 @@ class Controller:
         self,
         cluster: KubernetesCluster,
         platform: Platform,
-        pace: Pace = Pace(),
+        intervals: Intervals = Intervals(),
         metrics: Metrics | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._cluster = cluster
         self._platform = platform
-        self._pace = pace
+        self._intervals = intervals
         self._metrics = metrics or Metrics()
         self._clock = clock
         self._runs: dict[RunKey, _Known] = {}
@@ -79,42 +79,42 @@ class Controller:
         """The state of each run that is there."""
         return (known.state for known in list(self._runs.values()) if known.state)
 
-    def is_news(self, key: RunKey, version: str) -> bool:
+    def has_changed(self, key: RunKey, version: str) -> bool:
         """Whether this version of a run was not already dealt with: its own status makes an event too."""
         known = self._runs.get(key)
         return known is None or known.version != version
 
-    async def round(self, key: RunKey) -> float | None:
+    async def reconcile(self, key: RunKey) -> float | None:
         """One round; in how many seconds the next is due if nothing happens, None if the run is gone.
 
         Raises what went wrong, once it has been told, so that the queue does the round again later.
         """
         began, result = self._clock(), "error"
         try:
-            after = await self._round_despite_conflicts(key)
+            after = await self._reconcile_despite_conflicts(key)
             result = "ok"
         except ClusterError as error:
             result = "conflict" if isinstance(error, ConflictError) else "error"
-            self._complain(key, "RequestRefused", str(error), is_temporary=_is_temporary(error))
+            self._report_error(key, "RequestRefused", str(error), is_temporary=_is_temporary(error))
             raise
         except Exception as error:
-            _log.exception("the round broke off", extra=about(*key))
+            _log.exception("reconcile failed", extra=about(*key))
             text = f"{type(error).__name__}: {error}; see the operator's log"
-            self._complain(key, "OperatorError", text)
+            self._report_error(key, "OperatorError", text)
             raise
         finally:
             self._metrics.reconcile_seconds.labels(result).observe(self._clock() - began)
         return after
 
-    async def _round_despite_conflicts(self, key: RunKey) -> float | None:
+    async def _reconcile_despite_conflicts(self, key: RunKey) -> float | None:
         for _ in range(TRIES - 1):
             try:
-                return await self._round(key)
+                return await self._reconcile_once(key)
             except ConflictError:
                 continue  # somebody else was first: read again, decide again
-        return await self._round(key)
+        return await self._reconcile_once(key)
 
-    async def _round(self, key: RunKey) -> float | None:
+    async def _reconcile_once(self, key: RunKey) -> float | None:
         body = await self._cluster.run(*key)
         if body is None:
             self._forget(key)
@@ -124,16 +124,16 @@ class Controller:
             return None  # its Jobs go with it; nothing is begun any more
         await self._refresh(known, body)
         try:
-            reconciled = await self._reconcile(known, body)
+            reconciled = await self._reconcile_body(known, body)
         except UnreadableStatusError as error:
-            self._complain(key, "UnreadableStatus", str(error))
-            return self._pace.resync_seconds
-        known.last_complaint = ""
-        return self._next_round(known, reconciled)
+            self._report_error(key, "UnreadableStatus", str(error))
+            return self._intervals.resync_seconds
+        known.last_error = ""
+        return self._requeue_after(known, reconciled)
 
-    async def _reconcile(self, known: _Known, body: JSONObject) -> Reconciled:
+    async def _reconcile_body(self, known: _Known, body: JSONObject) -> Reconciled:
         now = self._clock()
-        due = now - known.figures_at >= self._pace.figures_seconds
+        due = now - known.progress_at >= self._intervals.progress_seconds
         written: list[tuple[JSONObject, JSONObject]] = []
         try:
             reconciled = await reconcile(
@@ -141,21 +141,21 @@ class Controller:
                 body,
                 datetime.now(UTC),
                 self._platform,
-                write_figures=due,
+                write_progress=due,
                 on_written=lambda before, after: written.append((before, after)),
             )
         finally:  # what is written is told even if an action failed; who lost the write has nothing to tell
             for before, after in written:
                 known.state = str(after.get("state") or "")
-                self._tell(body, before, after)
+                self._emit_events(body, before, after)
         if due:
             # Not all at the same moment, though all began with the operator.
-            known.figures_at = now + random.uniform(0, self._pace.figures_seconds / 3)
+            known.progress_at = now + random.uniform(0, self._intervals.progress_seconds / 3)
         known.state = str(reconciled.status.get("state") or "")
         known.version = str(reconciled.body["metadata"].get("resourceVersion") or "")
         return reconciled
 
-    def _tell(self, body: JSONObject, before: JSONObject, after: JSONObject) -> None:
+    def _emit_events(self, body: JSONObject, before: JSONObject, after: JSONObject) -> None:
         self._metrics.count_transition(before, after)
         metadata = body["metadata"]
         for event in transitions(before, after):
@@ -169,33 +169,33 @@ class Controller:
 
         At once where the status knows more: a Pod that another operator saw first is not gone.
         """
-        is_due = self._clock() - known.refreshed_at >= self._pace.resync_seconds
+        is_due = self._clock() - known.refreshed_at >= self._intervals.resync_seconds
         if _is_at_rest(body) or not (is_due or self._cluster.is_behind(body)):
             return
         if body.get("status"):  # before the first status there is no Job
             await self._cluster.refresh(body)
-        known.refreshed_at = self._clock() - random.uniform(0, self._pace.resync_seconds / 5)
+        known.refreshed_at = self._clock() - random.uniform(0, self._intervals.resync_seconds / 5)
 
-    def _next_round(self, known: _Known, reconciled: Reconciled) -> float:
+    def _requeue_after(self, known: _Known, reconciled: Reconciled) -> float:
         now = self._clock()
-        moments = [known.refreshed_at + self._pace.resync_seconds]
+        moments = [known.refreshed_at + self._intervals.resync_seconds]
         if _is_at_rest(reconciled.body):
-            moments = [now + FINISHED_RESYNC_FACTOR * self._pace.resync_seconds]
+            moments = [now + FINISHED_RESYNC_FACTOR * self._intervals.resync_seconds]
         elif known.state == "Running":
-            moments.append(known.figures_at + self._pace.figures_seconds)
+            moments.append(known.progress_at + self._intervals.progress_seconds)
         if reconciled.requeue_after_seconds is not None:
             moments.append(now + reconciled.requeue_after_seconds)
         return max(0.0, min(moments) - now)
 
-    def _complain(self, key: RunKey, reason: str, text: str, *, is_temporary: bool = False) -> None:
+    def _report_error(self, key: RunKey, reason: str, text: str, *, is_temporary: bool = False) -> None:
         """Say once, in the log and as an Event, what keeps a run from being worked on."""
         known = self._runs.get(key)
-        if known is not None and known.last_complaint == text:
+        if known is not None and known.last_error == text:
             return
         _log.warning("%s: %s", reason, text, extra=about(*key))
         if known is None:
             return
-        known.last_complaint = text
+        known.last_error = text
         if not is_temporary:
             metadata = {"namespace": key[0], "name": key[1], "uid": known.uid}
             self._cluster.post_event({"metadata": metadata}, "Warning", reason, text)

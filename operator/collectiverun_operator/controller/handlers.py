@@ -54,25 +54,25 @@ async def stop(memo: kopf.Memo, **_: Any) -> None:
 @kopf.on.event(*RUNS)
 async def run_event(event: kopf.RawEvent, memo: kopf.Memo, **_: Any) -> None:
     """A run changed."""
-    memo.runtime.saw_run(event["object"], is_deleted=event["type"] == "DELETED")
+    memo.runtime.on_run_event(event["object"], is_deleted=event["type"] == "DELETED")
 
 
 @kopf.on.event(*JOBS)
 async def job_event(event: kopf.RawEvent, memo: kopf.Memo, **_: Any) -> None:
     """A Job of a run changed."""
-    memo.runtime.saw_object("Job", event["object"], is_deleted=event["type"] == "DELETED")
+    memo.runtime.on_object_event("Job", event["object"], is_deleted=event["type"] == "DELETED")
 
 
 @kopf.on.event(*PODS)
 async def pod_event(event: kopf.RawEvent, memo: kopf.Memo, **_: Any) -> None:
     """A Pod of a run changed."""
-    memo.runtime.saw_object("Pod", event["object"], is_deleted=event["type"] == "DELETED")
+    memo.runtime.on_object_event("Pod", event["object"], is_deleted=event["type"] == "DELETED")
 
 
 async def lease_event(event: kopf.RawEvent, namespace: str | None, memo: kopf.Memo, **_: Any) -> None:
     """The canary came back, unless it is a Lease of that name elsewhere."""
     if namespace == memo.runtime.settings.lease_namespace and event["type"] != "DELETED":
-        memo.runtime.saw_lease()
+        memo.runtime.on_lease_event()
 
 
 class NoDiffBase(kopf.DiffBaseStorage):

@@ -83,11 +83,11 @@ class Metrics:
         name, text = "collectiverun_watch_last_event_age_seconds", "Age of the last watch event."
         self.registry.register(_Family(name, text, "kind", self._event_ages))
 
-    def saw_event(self, kind: str) -> None:
+    def record_event(self, kind: str) -> None:
         """A watch event of this kind came."""
         self._seen_at[kind] = self._clock()
 
-    def counted_request(self, verb: str, code: int) -> None:
+    def record_request(self, verb: str, code: int) -> None:
         """A request to the API server was answered, or not (0)."""
         self.api_requests.labels(verb, str(code)).inc()
 

@@ -17,7 +17,7 @@ from collectiverun_operator.cluster.kubernetes.cache import ObjectCache, run_uid
 from collectiverun_operator.cluster.kubernetes.client import connect
 from collectiverun_operator.cluster.kubernetes.cluster import KubernetesCluster
 from collectiverun_operator.controller.access import check_access
-from collectiverun_operator.controller.controller import Controller, Pace, RunKey
+from collectiverun_operator.controller.controller import Controller, Intervals, RunKey
 from collectiverun_operator.controller.health import Canary, Health, liveness_check, queue_check
 from collectiverun_operator.controller.http import HTTPEndpoint
 from collectiverun_operator.controller.metrics import Metrics
@@ -51,11 +51,11 @@ class OperatorRuntime:
         self._cluster = KubernetesCluster(
             api,
             self._cache,
-            figures_seconds=settings.figures_seconds,
-            on_request=self.metrics.counted_request,
+            progress_seconds=settings.figures_seconds,
+            on_request=self.metrics.record_request,
         )
-        pace = Pace(settings.resync_seconds, settings.figures_seconds)
-        self._controller = Controller(self._cluster, settings.platform, pace, self.metrics)
+        intervals = Intervals(settings.resync_seconds, settings.figures_seconds)
+        self._controller = Controller(self._cluster, settings.platform, intervals, self.metrics)
         self._canary = Canary(f"{settings.lease_namespace}/{settings.lease_name}", settings.stale_seconds)
         self.health = self._checks()
         self._endpoints = (
@@ -93,17 +93,17 @@ class OperatorRuntime:
         await self._cluster.close()
         await self._api.close()  # type: ignore[no-untyped-call]
 
-    def saw_run(self, body: JSONObject, *, is_deleted: bool) -> None:
+    def on_run_event(self, body: JSONObject, *, is_deleted: bool) -> None:
         """A run was added, changed or deleted."""
-        self.metrics.saw_event("CollectiveRun")
+        self.metrics.record_event("CollectiveRun")
         metadata = body["metadata"]
         key = (metadata["namespace"], metadata["name"])
-        if is_deleted or self._controller.is_news(key, metadata["resourceVersion"]):
+        if is_deleted or self._controller.has_changed(key, metadata["resourceVersion"]):
             self.queue.add(key)
 
-    def saw_object(self, kind: Literal["Job", "Pod"], body: JSONObject, *, is_deleted: bool) -> None:
+    def on_object_event(self, kind: Literal["Job", "Pod"], body: JSONObject, *, is_deleted: bool) -> None:
         """A Job or Pod of a run was added, changed or deleted."""
-        self.metrics.saw_event(kind)
+        self.metrics.record_event(kind)
         if is_deleted:
             self._cache.discard(kind, body)
         else:
@@ -116,14 +116,14 @@ class OperatorRuntime:
             else:
                 self.queue.add(key, BURST_SECONDS)
 
-    def saw_lease(self) -> None:
+    def on_lease_event(self) -> None:
         """The canary came back."""
-        self.metrics.saw_event("Lease")
+        self.metrics.record_event("Lease")
         self._canary.seen()
 
     def _begin(self) -> None:
         for number in range(self.settings.workers):
-            self._spawn(f"worker {number + 1}", self.queue.serve(self._controller.round))
+            self._spawn(f"worker {number + 1}", self.queue.serve(self._controller.reconcile))
         self._spawn("event loop watch", self._watch_loop())
         if self.settings.lease_name:
             self._spawn("canary", self._renew_lease())

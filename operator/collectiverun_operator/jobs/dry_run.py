@@ -16,10 +16,10 @@ from collectiverun_operator.jobs.uris import storage_root
 
 JSONObject = dict[str, Any]
 
-TRIAL_ATTEMPT = 0  # attempts begin at 1: no Job has this one's name
+DRY_RUN_ATTEMPT = 0  # attempts begin at 1: no Job has this one's name
 
 
-def is_trial_due(run: CollectiveRun) -> bool:
+def is_dry_run_due(run: CollectiveRun) -> bool:
     """Whether the spec is one that was not tried, or was refused: what was wrong may be right by now."""
     if run.platform.local:
         return False
@@ -30,7 +30,7 @@ def is_trial_due(run: CollectiveRun) -> bool:
     return is_refused or run.generation != run.status.get("observedGeneration")
 
 
-def trial_jobs(run: CollectiveRun) -> Iterator[tuple[str, JSONObject]]:
+def dry_run_jobs(run: CollectiveRun) -> Iterator[tuple[str, JSONObject]]:
     """The field a Job's template comes from, such as `spec.podTemplate`, and the Job: one each template."""
     tried = set()
     for phase in PHASES:
@@ -55,5 +55,5 @@ def _path(run: CollectiveRun, phase: Phase) -> str:
 def _manifest(run: CollectiveRun, phase: Phase) -> JSONObject:
     image = run.spec.image or run.platform.image
     member = members_of(run.spec, phase)[0]
-    order = phase_order(run, storage_root(run), phase, member, TRIAL_ATTEMPT, {})
+    order = phase_order(run, storage_root(run), phase, member, DRY_RUN_ATTEMPT, {})
     return job_manifest(run, phase, order, image)

@@ -1,78 +1,47 @@
-"""What has become of a member's attempt: the status remembers what was there, the cluster shows what is."""
+"""How a member's last attempt stands: the status says what there was, the cluster shows what there is."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import datetime
 
-from collectiverun_operator.api.pod_outcome import Active, Failed, Result, Stage, Succeeded
-from collectiverun_operator.api.status_json import MemberStatus
+from collectiverun_operator.api.outcome import Active, Failed, Outcome, Succeeded
+from collectiverun_operator.api.status import MemberStatus
 from collectiverun_operator.jobs.uris import is_attempt_of
-from collectiverun_operator.plan.observation import ObservedAttempt, ObservedJob, ObservedPod
+from collectiverun_operator.plan.observation import ObservedAttempt, ObservedJob
 
 
-@dataclass(frozen=True)
-class NotCreated:
-    """The attempt is recorded, its Job was not made yet: make it, under the same name."""
+def classify_attempt(
+    member: MemberStatus, attempt: ObservedAttempt, member_uri: str, now: datetime
+) -> Outcome | None:
+    """The outcome of a member's last attempt, or None if its Job is not created yet or still stops.
 
-
-@dataclass(frozen=True)
-class Going:
-    """The attempt is under way."""
-
-    stage: Stage
-    job_uid: str
-    pod: ObservedPod | None
-
-
-@dataclass(frozen=True)
-class Won:
-    """The attempt published its artifact."""
-
-    result: Result
-
-
-@dataclass(frozen=True)
-class StillStopping:
-    """We stop the attempt, and it has not stopped yet."""
-
-
-@dataclass(frozen=True)
-class Lost:
-    """The attempt is over without an artifact."""
-
-    failure: Failed
-    pod: ObservedPod | None = None
-
-
-Verdict = NotCreated | Going | Won | StillStopping | Lost
-
-
-def judge(member: MemberStatus, seen: ObservedAttempt, member_uri: str, now: datetime) -> Verdict:
-    """The verdict on a member's last attempt. An artifact outranks everything, even a deletion."""
-    ended = _ended(seen, member_uri)
-    if isinstance(ended, Won):
+    A published artifact outranks everything, even a deletion.
+    """
+    ended = _ended(attempt, member_uri)
+    if isinstance(ended, Succeeded):
         return ended
     if member.state == "Stopping":
-        return StillStopping() if seen.occupies(now) else Lost(Failed("stopped", "Stopped"))
+        return None if attempt.occupies(now) else Failed("stopped", "Stopped")
     if ended is not None:
         return ended
-    if seen.job is None:
-        return _without_job(member, seen)
-    return _missing(member, seen, seen.job) or _going(seen, seen.job)
+    if attempt.job is None:
+        never_created = not member.job_uid and not attempt.pods
+        return None if never_created else _vanished(attempt, "JobGone", "its Job was deleted")
+    return _missing(member, attempt, attempt.job) or _active(attempt, attempt.job)
 
 
-def _ended(seen: ObservedAttempt, member_uri: str) -> Won | Lost | None:
-    """What the Pods that ended say; the first artifact counts, else the newest failure."""
-    lost: Lost | None = None
-    for pod in seen.pods:
+def _ended(attempt: ObservedAttempt, member_uri: str) -> Succeeded | Failed | None:
+    """What the Pods that ended report: the first artifact, else the newest failure."""
+    failed: Failed | None = None
+    for pod in attempt.pods:
         if isinstance(pod.outcome, Succeeded):
             if is_attempt_of(pod.outcome.result.uri, member_uri):
-                return Won(pod.outcome.result)
-            lost = Lost(_misplaced(pod.outcome.result.uri, member_uri), pod)
+                return pod.outcome
+            failed = replace(_misplaced(pod.outcome.result.uri, member_uri), pod=pod.name, node=pod.node)
         elif isinstance(pod.outcome, Failed):
-            lost = Lost(pod.outcome, pod)
-    return lost
+            failed = replace(pod.outcome, pod=pod.name, node=pod.node)
+    return failed
 
 
 def _misplaced(uri: str, member_uri: str) -> Failed:
@@ -80,38 +49,33 @@ def _misplaced(uri: str, member_uri: str) -> Failed:
     return Failed("application", "ResultMisplaced", text, 0)
 
 
-def _without_job(member: MemberStatus, seen: ObservedAttempt) -> NotCreated | Lost:
-    if not member.job_uid and not seen.pods:
-        return NotCreated()
-    return _vanished("JobGone", "its Job was deleted", seen)
-
-
-def _missing(member: MemberStatus, seen: ObservedAttempt, job: ObservedJob) -> Lost | None:
-    """What is not there that should be, or no longer: never by us, or the member were Stopping."""
+def _missing(member: MemberStatus, attempt: ObservedAttempt, job: ObservedJob) -> Failed | None:
+    """A Job or Pod that is gone or going. Not deleted by the operator, or the member would be Stopping."""
     if member.job_uid and job.uid != member.job_uid:
-        return _vanished("JobGone", "its Job was deleted and another made under its name", seen)
+        return _vanished(attempt, "JobGone", "its Job was deleted and another created under its name")
     if job.is_terminating:
-        return _vanished("JobDeleted", "its Job is being deleted", seen)
-    for pod in seen.pods:
+        return _vanished(attempt, "JobDeleted", "its Job is being deleted")
+    for pod in attempt.pods:
         if pod.is_terminating:
             disruption = pod.outcome.disruption if isinstance(pod.outcome, Active) else ""
-            return _vanished(disruption or "PodDeleted", "its Pod is being deleted", seen)
-    if member.pod_uid and member.pod_uid not in {pod.uid for pod in seen.pods}:
-        return _vanished("PodGone", "its Pod is gone", seen)
-    if len(seen.pods) > 1:
-        return _vanished("SecondPod", "a second Pod was made for it", seen)
+            return _vanished(attempt, disruption or "PodDeleted", "its Pod is being deleted")
+    if member.pod_uid and member.pod_uid not in {pod.uid for pod in attempt.pods}:
+        return _vanished(attempt, "PodGone", "its Pod is gone")
+    if len(attempt.pods) > 1:
+        return _vanished(attempt, "SecondPod", "a second Pod was created for it")
     if job.is_finished:
-        return _vanished("PodGone", "its Job ended and its Pod is gone, and the result with it", seen)
+        return _vanished(attempt, "PodGone", "its Job ended and its Pod is gone, and the result with it")
     return None
 
 
-def _vanished(reason: str, message: str, seen: ObservedAttempt) -> Lost:
-    return Lost(Failed("infrastructure", reason, message), seen.pods[0] if seen.pods else None)
+def _vanished(attempt: ObservedAttempt, reason: str, message: str) -> Failed:
+    pod = attempt.pod
+    return Failed(
+        "infrastructure", reason, message, pod=pod.name if pod else "", node=pod.node if pod else ""
+    )
 
 
-def _going(seen: ObservedAttempt, job: ObservedJob) -> Going:
-    pod = seen.pods[0] if seen.pods else None
-    if pod is None:
-        return Going("Queued" if job.is_held else "Pending", job.uid, None)
-    stage = pod.outcome.stage if isinstance(pod.outcome, Active) else "Running"
-    return Going(stage, job.uid, pod)
+def _active(attempt: ObservedAttempt, job: ObservedJob) -> Active:
+    if attempt.pod is None:
+        return Active("Queued" if job.is_held else "Pending")
+    return attempt.pod.outcome if isinstance(attempt.pod.outcome, Active) else Active("Running")

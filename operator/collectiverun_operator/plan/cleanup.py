@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from collectiverun_operator.api.spec import RunPolicy
-from collectiverun_operator.api.status_json import MemberStatus, RunStatus
+from collectiverun_operator.api.status import MemberStatus, RunStatus
 from collectiverun_operator.plan.observation import Observed, ObservedAttempt, ObservedJob
 
 

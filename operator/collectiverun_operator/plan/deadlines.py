@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from collectiverun_operator.api.spec import RunPolicy
-from collectiverun_operator.api.status_json import RunStatus
+from collectiverun_operator.api.status import RunStatus
 
 ACTIVE = "DeadlineExceeded"
 PENDING = "PendingDeadlineExceeded"
@@ -14,9 +14,9 @@ PENDING = "PendingDeadlineExceeded"
 def tick(status: RunStatus, now: datetime, *, is_counting: bool) -> RunStatus:
     """Start or stop the run's clock. The status changes at these transitions only."""
     if is_counting and status.active_since is None:
-        return status.but(active_since=now)
+        return status.replace(active_since=now)
     if not is_counting and status.active_since is not None:
-        return status.but(active_seconds=active_seconds(status, now), active_since=None)
+        return status.replace(active_seconds=active_seconds(status, now), active_since=None)
     return status
 
 

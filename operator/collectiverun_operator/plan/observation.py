@@ -12,7 +12,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from collectiverun_operator.api import labels
-from collectiverun_operator.api.pod_outcome import Active, Failed, PodOutcome, Succeeded, pod_outcome
+from collectiverun_operator.api.outcome import Active, Outcome
+from collectiverun_operator.api.pod_outcome import pod_outcome
 from collectiverun_operator.formatting import parse_time
 
 # A Pod still terminating this long after its grace period is on a lost node: it counts as gone.
@@ -37,7 +38,7 @@ class ObservedPod:
     uid: str
     name: str
     node: str
-    outcome: PodOutcome
+    outcome: Outcome
     creation_time: datetime | None
     gone_time: datetime | None
 
@@ -85,6 +86,11 @@ class ObservedAttempt:
     job: ObservedJob | None = None
     pods: tuple[ObservedPod, ...] = ()
     progress: JSONObject = field(default_factory=dict)
+
+    @property
+    def pod(self) -> ObservedPod | None:
+        """Its oldest Pod."""
+        return self.pods[0] if self.pods else None
 
     @property
     def is_over(self) -> bool:
@@ -187,16 +193,3 @@ def _gone_time(metadata: JSONObject, grace_seconds: int | None) -> datetime | No
     if deleted is None:
         return None
     return deleted + timedelta(seconds=(grace_seconds or 0) + LOST_AFTER_SECONDS)
-
-
-__all__ = [
-    "Active",
-    "AttemptKey",
-    "Failed",
-    "Observed",
-    "ObservedAttempt",
-    "ObservedJob",
-    "ObservedPod",
-    "Succeeded",
-    "observe",
-]

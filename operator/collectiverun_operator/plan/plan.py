@@ -16,32 +16,24 @@ from collectiverun_operator.api.conditions import (
     FAILED,
     INVALID_SPEC,
     SPEC_CHANGED,
-    Wanted,
+    DesiredCondition,
     not_accepted,
 )
 from collectiverun_operator.api.immutability import spec_hash
 from collectiverun_operator.api.phases import PHASES, members_of
 from collectiverun_operator.api.run import CollectiveRun
-from collectiverun_operator.api.status_json import (
-    LastFailure,
-    MemberStatus,
-    PhaseStatus,
-    Resolved,
-    RunStatus,
-    read_status,
-    write_document,
-)
+from collectiverun_operator.api.status import LastFailure, MemberStatus, PhaseStatus, Resolved, RunStatus
+from collectiverun_operator.api.status_json import read_status, write_document
 from collectiverun_operator.errors import Fault
 from collectiverun_operator.jobs.uris import storage_root
-from collectiverun_operator.plan import completion, deadlines
+from collectiverun_operator.plan import deadlines
 from collectiverun_operator.plan.cleanup import expiry_time, finished_jobs, stray_jobs
 from collectiverun_operator.plan.observation import Observed
-from collectiverun_operator.plan.progress import with_figures
-from collectiverun_operator.plan.recording import Scene, advance
-from collectiverun_operator.plan.retries import take_token
-from collectiverun_operator.plan.scheduling import missing_jobs, next_start, start_members
-from collectiverun_operator.plan.summary import rejection, summarise
-from collectiverun_operator.plan.suspension import stop_members
+from collectiverun_operator.plan.progress import with_progress_summary
+from collectiverun_operator.plan.recording import PlanContext, advance
+from collectiverun_operator.plan.retries import apply_retry_token
+from collectiverun_operator.plan.scheduling import missing_jobs, next_start, start_members, stop_members
+from collectiverun_operator.plan.summary import rejection, summarise, update_phases
 
 JSONObject = dict[str, Any]
 
@@ -84,7 +76,9 @@ class Plan:
     requeue_after_seconds: float | None = None
 
 
-def plan(run: CollectiveRun, observed: Observed, now: datetime, refusal: Wanted | None = None) -> Plan:
+def plan(
+    run: CollectiveRun, observed: Observed, now: datetime, refusal: DesiredCondition | None = None
+) -> Plan:
     """What is to be done now. Raises UnreadableStatusError if the status is not ours.
 
     `refusal`: why what is asked for now can't be carried out. What runs goes on, and nothing new starts.
@@ -94,7 +88,7 @@ def plan(run: CollectiveRun, observed: Observed, now: datetime, refusal: Wanted 
     obstacle = SPEC_CHANGED if status.spec_hash != spec_hash(run.spec) else refusal
     if obstacle is None:
         is_failing = status.is_true(FAILED) or _is_failing(run, status, moment)
-        status = take_token(status, run.spec.retry_token, is_failing=is_failing)
+        status = apply_retry_token(status, run.spec.retry_token, is_failing=is_failing)
     if _is_finished(status):
         return _plan_finished(run, status, observed, now)
     status = _turn(run, status, observed, moment, obstacle)
@@ -113,18 +107,22 @@ def reject(
 
 
 def _turn(
-    run: CollectiveRun, status: RunStatus, observed: Observed, now: datetime, obstacle: Wanted | None
+    run: CollectiveRun,
+    status: RunStatus,
+    observed: Observed,
+    now: datetime,
+    obstacle: DesiredCondition | None,
 ) -> RunStatus:
     """One turn: enter what happened, stop what must stop, start what may start, sum up."""
-    status = advance(status, Scene(run.spec.run_policy, status.resolved.storage_root, observed, now))
+    status = advance(status, PlanContext(run.spec.run_policy, status.resolved.storage_root, observed, now))
     status = _with_deadline(run, status, now)
     is_failing = _is_failing(run, status, now)
     if run.spec.suspend or is_failing:
         status = stop_members(status, observed, now)
     elif obstacle is None:
         status = _resolve_image(run, start_members(run, status, observed, now))
-    status = completion.settle_phases(status, now, is_suspended=run.spec.suspend)
-    status = with_figures(status, run.spec, observed)
+    status = update_phases(status, now, is_suspended=run.spec.suspend)
+    status = with_progress_summary(status, run.spec, observed)
     return summarise(run, status, observed, now, obstacle, is_failing=is_failing)
 
 
@@ -145,7 +143,7 @@ def _begin(run: CollectiveRun, now: datetime) -> RunStatus:
 
 def _resolve_image(run: CollectiveRun, status: RunStatus) -> RunStatus:
     """The image of attempts created from now on; a default stays what it was when the run began."""
-    return status.but(resolved=status.resolved.but(image=run.spec.image or status.resolved.image))
+    return status.replace(resolved=status.resolved.replace(image=run.spec.image or status.resolved.image))
 
 
 def _is_finished(status: RunStatus) -> bool:
@@ -153,17 +151,17 @@ def _is_finished(status: RunStatus) -> bool:
 
 
 def _is_failing(run: CollectiveRun, status: RunStatus, now: datetime) -> bool:
-    if completion.current_phase(status) is None:
+    if status.unfinished_phase is None:
         return False
     is_late = deadlines.is_active_deadline_passed(status, run.spec.run_policy, now)
-    return is_late or completion.failed_member(status) is not None
+    return is_late or status.has_failed_member
 
 
 def _with_deadline(run: CollectiveRun, status: RunStatus, now: datetime) -> RunStatus:
     """The active deadline noted as the last failure, once."""
-    phase = completion.current_phase(status)
+    phase = status.unfinished_phase
     known = status.last_failure
-    if phase is None or completion.failed_member(status) is not None:
+    if phase is None or status.has_failed_member:
         return status  # done, or failed already for another reason
     if known is not None and known.reason == deadlines.ACTIVE:
         return status
@@ -174,12 +172,12 @@ def _with_deadline(run: CollectiveRun, status: RunStatus, now: datetime) -> RunS
     failure = LastFailure(
         phase=phase.name, kind="deadline", reason=deadlines.ACTIVE, message=message, time=now
     )
-    return status.but(last_failure=failure)
+    return status.replace(last_failure=failure)
 
 
 def _plan_finished(run: CollectiveRun, status: RunStatus, observed: Observed, now: datetime) -> Plan:
     """Terminal states are frozen: only what is left over goes, and at its time the run itself."""
-    status = status.but(observed_generation=run.generation)
+    status = status.replace(observed_generation=run.generation)
     expiry = expiry_time(status, run.spec.run_policy)
     actions: tuple[Action, ...] = tuple(_deletions(run, status, observed))
     if expiry is not None and expiry <= now:

@@ -9,7 +9,7 @@ from typing import Any
 from collectiverun_operator.api.phases import PHASES, members_of, parallelism_of
 from collectiverun_operator.api.pod_outcome import read_count, read_success
 from collectiverun_operator.api.spec import Spec
-from collectiverun_operator.api.status_json import MemberStatus, NetworkSuccess, PhaseStatus, Rates, RunStatus
+from collectiverun_operator.api.status import MemberStatus, NetworkSuccess, PhaseStatus, Rates, RunStatus
 from collectiverun_operator.formatting import percent, time_left
 from collectiverun_operator.plan.observation import Observed
 
@@ -23,10 +23,10 @@ def with_progress(member: MemberStatus, progress: JSONObject) -> MemberStatus:
     if not progress:
         return member
     success = Rates.of(read_success(progress.get("success"))) or member.success
-    return member.but(env_steps=read_count(progress.get("envSteps")), success=success)
+    return member.replace(env_steps=read_count(progress.get("envSteps")), success=success)
 
 
-def with_figures(status: RunStatus, spec: Spec, observed: Observed) -> RunStatus:
+def with_progress_summary(status: RunStatus, spec: Spec, observed: Observed) -> RunStatus:
     """Figures of every phase and of the run."""
     phases = tuple(_with_phase_figures(phase, spec, observed) for phase in status.phases)
     members = [member for phase in phases for member in phase.members]
@@ -34,7 +34,7 @@ def with_figures(status: RunStatus, spec: Spec, observed: Observed) -> RunStatus
     best = _best(success)
     eta_seconds = next((phase.eta_seconds for phase in phases if phase.eta_seconds is not None), None)
     done = sum(member.state == "Succeeded" for member in members)
-    return status.but(
+    return status.replace(
         phases=phases,
         progress=f"{done}/{len(members)}",
         retries=sum(member.application_retries + member.infrastructure_retries for member in members),
@@ -49,7 +49,7 @@ def with_figures(status: RunStatus, spec: Spec, observed: Observed) -> RunStatus
 def _with_phase_figures(phase: PhaseStatus, spec: Spec, observed: Observed) -> PhaseStatus:
     described = next(known for known in PHASES if known.name == phase.name)
     weights = {member.name: len(member.tasks) for member in members_of(spec, described)}
-    return phase.but(
+    return phase.replace(
         env_steps=sum(member.env_steps for member in phase.members),
         success=_mean(phase.members, weights),
         eta_seconds=_eta_seconds(phase, observed, parallelism_of(spec, described)),

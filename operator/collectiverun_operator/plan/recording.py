@@ -1,36 +1,26 @@
-"""What the cluster shows, entered in the status: results, failures, stages. It starts and stops nothing."""
+"""Records in the status what the cluster shows: results, failures, stages. Starts and stops nothing."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
+from collectiverun_operator.api.outcome import MESSAGE_LIMIT, Active, Failed, Result, Succeeded
 from collectiverun_operator.api.phases import SINGLE_MEMBER
-from collectiverun_operator.api.pod_outcome import MESSAGE_LIMIT, Active, Failed, Result
 from collectiverun_operator.api.spec import RunPolicy
-from collectiverun_operator.api.status_json import (
-    NOTE_LIMIT,
-    LastFailure,
-    MemberStatus,
-    PhaseStatus,
-    Rates,
-    RunStatus,
-)
+from collectiverun_operator.api.status import LastFailure, MemberStatus, PhaseStatus, Rates, RunStatus
+from collectiverun_operator.api.status_fields import NOTE_LIMIT
 from collectiverun_operator.jobs.uris import member_uri, relative_uri
 from collectiverun_operator.plan import deadlines
-from collectiverun_operator.plan.attempts import Going, Lost, Won, judge
-from collectiverun_operator.plan.observation import Observed, ObservedPod
+from collectiverun_operator.plan.attempts import classify_attempt
+from collectiverun_operator.plan.observation import Observed, ObservedAttempt
 from collectiverun_operator.plan.progress import with_progress
 from collectiverun_operator.plan.retries import after_failure
 
-JSONObject = Mapping[str, Any]
-
 
 @dataclass(frozen=True)
-class Scene:
-    """What a plan is made from, beside the status."""
+class PlanContext:
+    """What a member's new status depends on, beside its old one."""
 
     policy: RunPolicy
     root: str
@@ -38,12 +28,12 @@ class Scene:
     now: datetime
 
 
-def advance(status: RunStatus, scene: Scene) -> RunStatus:
+def advance(status: RunStatus, context: PlanContext) -> RunStatus:
     """The status after everything that happened since it was written."""
     failures: list[LastFailure] = []
-    phases = tuple(_advance_phase(phase, scene, failures) for phase in status.phases)
-    changed = status.but(phases=phases)
-    return changed.but(last_failure=_most_telling(failures, changed) or status.last_failure)
+    phases = tuple(_advance_phase(phase, context, failures) for phase in status.phases)
+    changed = status.replace(phases=phases)
+    return changed.replace(last_failure=_most_telling(failures, changed) or status.last_failure)
 
 
 def _most_telling(failures: list[LastFailure], status: RunStatus) -> LastFailure | None:
@@ -53,39 +43,40 @@ def _most_telling(failures: list[LastFailure], status: RunStatus) -> LastFailure
     return ranked[-1] if ranked else None
 
 
-def _advance_phase(phase: PhaseStatus, scene: Scene, failures: list[LastFailure]) -> PhaseStatus:
-    members = tuple(_advance_member(phase.name, member, scene, failures) for member in phase.members)
-    return phase.but(members=members)
+def _advance_phase(phase: PhaseStatus, context: PlanContext, failures: list[LastFailure]) -> PhaseStatus:
+    members = tuple(_advance_member(phase.name, member, context, failures) for member in phase.members)
+    return phase.replace(members=members)
 
 
 def _advance_member(
-    phase: str, member: MemberStatus, scene: Scene, failures: list[LastFailure]
+    phase: str, member: MemberStatus, context: PlanContext, failures: list[LastFailure]
 ) -> MemberStatus:
     if member.state in ("Succeeded", "Failed"):
         return member
     if member.state == "Waiting":
-        member = _with_newest_attempt(phase, member, scene.observed)
-    seen = scene.observed.attempt(phase, member.name, member.attempt)
-    verdict = judge(member, seen, member_uri(scene.root, phase, member.name), scene.now)
-    if isinstance(verdict, Won):
-        return _succeeded(member, verdict.result, scene.root)
-    if not member.is_live:
-        return member  # the attempt is over already; only a late artifact would be news
-    if isinstance(verdict, Going):
-        verdict = _late(verdict, scene) or verdict
-    if isinstance(verdict, Lost):
-        return _lost(phase, member, verdict, scene, failures)
-    return _going(member, verdict, seen.progress) if isinstance(verdict, Going) else member
+        member = _with_newest_attempt(phase, member, context.observed)
+    attempt = context.observed.attempt(phase, member.name, member.attempt)
+    outcome = classify_attempt(member, attempt, member_uri(context.root, phase, member.name), context.now)
+    if isinstance(outcome, Succeeded):
+        return _succeeded(member, outcome.result, context.root)
+    if outcome is None or not member.is_live:
+        return member  # of an attempt that is over, only a late artifact changes anything
+    if isinstance(outcome, Active):
+        late = _late(outcome, attempt, context)
+        if late is None:
+            return _active(member, outcome, attempt)
+        outcome = late
+    return _failed(phase, member, outcome, context, failures)
 
 
 def _with_newest_attempt(phase: str, member: MemberStatus, observed: Observed) -> MemberStatus:
     """A status that was lost or restored may know less than the cluster: numbers never go back."""
     numbers = (seen.key.attempt for seen in observed.attempts_of(phase, member.name))
-    return member.but(attempt=max([member.attempt, *numbers]))
+    return member.replace(attempt=max([member.attempt, *numbers]))
 
 
 def _succeeded(member: MemberStatus, result: Result, root: str) -> MemberStatus:
-    return member.but(
+    return member.replace(
         state="Succeeded",
         job_uid="",  # its Job is no longer needed, and 64 members have to fit
         next_attempt_time=None,
@@ -100,37 +91,43 @@ def _succeeded(member: MemberStatus, result: Result, root: str) -> MemberStatus:
     )
 
 
-def _going(member: MemberStatus, verdict: Going, progress: JSONObject) -> MemberStatus:
-    pod_uid = verdict.pod.uid if verdict.pod is not None else ""
-    known = member.but(state=verdict.stage, job_uid=verdict.job_uid, pod_uid=pod_uid)
-    return with_progress(known, progress)
+def _active(member: MemberStatus, outcome: Active, attempt: ObservedAttempt) -> MemberStatus:
+    member = member.replace(
+        state=outcome.stage,
+        job_uid=attempt.job.uid if attempt.job else "",
+        pod_uid=attempt.pod.uid if attempt.pod else "",
+    )
+    return with_progress(member, attempt.progress)
 
 
-def _late(going: Going, scene: Scene) -> Lost | None:
-    """A Pod that has not started by its deadline."""
-    if going.pod is None or going.stage != "Pending":
+def _late(outcome: Active, attempt: ObservedAttempt, context: PlanContext) -> Failed | None:
+    """The failure of a Pod that has not started by its deadline."""
+    if attempt.pod is None or outcome.stage != "Pending":
         return None
-    deadline = deadlines.pending_deadline(scene.policy, going.pod.creation_time)
-    if deadline is None or scene.now < deadline:
+    deadline = deadlines.pending_deadline(context.policy, attempt.pod.creation_time)
+    if deadline is None or context.now < deadline:
         return None
-    waiting = going.pod.outcome.waiting if isinstance(going.pod.outcome, Active) else ""
-    limit = f"its Pod did not start within pendingDeadlineSeconds {scene.policy.pending_deadline_seconds}"
-    message = f"{limit}: {waiting}" if waiting else limit
-    return Lost(Failed("deadline", deadlines.PENDING, message[:MESSAGE_LIMIT]), going.pod)
+    message = f"its Pod did not start within pendingDeadlineSeconds {context.policy.pending_deadline_seconds}"
+    if outcome.waiting:
+        message += f": {outcome.waiting}"
+    return Failed(
+        "deadline",
+        deadlines.PENDING,
+        message[:MESSAGE_LIMIT],
+        pod=attempt.pod.name,
+        node=attempt.pod.node,
+    )
 
 
-def _lost(
-    phase: str, member: MemberStatus, lost: Lost, scene: Scene, failures: list[LastFailure]
+def _failed(
+    phase: str, member: MemberStatus, outcome: Failed, context: PlanContext, failures: list[LastFailure]
 ) -> MemberStatus:
-    failure = lost.failure
-    if failure.kind != "stopped":
-        failures.append(_last_failure(phase, member, failure, lost.pod, scene.now))
-    return after_failure(member, failure.kind, scene.policy.retries, scene.now)
+    if outcome.kind != "stopped":
+        failures.append(_last_failure(phase, member, outcome, context.now))
+    return after_failure(member, outcome.kind, context.policy.retries, context.now)
 
 
-def _last_failure(
-    phase: str, member: MemberStatus, failure: Failed, pod: ObservedPod | None, now: datetime
-) -> LastFailure:
+def _last_failure(phase: str, member: MemberStatus, failure: Failed, now: datetime) -> LastFailure:
     return LastFailure(
         phase=phase,
         member=member.name,
@@ -138,8 +135,8 @@ def _last_failure(
         kind=failure.kind,
         reason=failure.reason,
         exit_code=failure.exit_code,
-        node=pod.node if pod else "",
-        pod=pod.name if pod else "",
+        node=failure.node,
+        pod=failure.pod,
         message=failure.message,
         time=now,
     )

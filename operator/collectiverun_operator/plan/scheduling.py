@@ -1,4 +1,4 @@
-"""Which members begin an attempt now. The number is recorded first, the Job made after that."""
+"""Which attempts begin now and which are stopped. A number is recorded first, its Job created after that."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ from typing import Any
 
 from collectiverun_operator.api.phases import PHASES, inputs_of, members_of, parallelism_of
 from collectiverun_operator.api.run import CollectiveRun
-from collectiverun_operator.api.status_json import MemberStatus, PhaseStatus, RunStatus
+from collectiverun_operator.api.status import MemberStatus, PhaseStatus, RunStatus
 from collectiverun_operator.jobs.manifest import job_manifest, job_name
 from collectiverun_operator.jobs.phase_order import phase_order, task_documents
 from collectiverun_operator.jobs.uris import absolute_uri
-from collectiverun_operator.plan.completion import current_phase
 from collectiverun_operator.plan.observation import Observed
 
 JSONObject = dict[str, Any]
@@ -22,7 +21,7 @@ _BY_NAME = {phase.name: phase for phase in PHASES}
 
 def start_members(run: CollectiveRun, status: RunStatus, observed: Observed, now: datetime) -> RunStatus:
     """The status with the attempts that begin now: due, nothing left of earlier ones, and a place free."""
-    phase = current_phase(status)
+    phase = status.unfinished_phase
     if phase is None:
         return status
     free = parallelism_of(run.spec, _BY_NAME[phase.name])
@@ -33,8 +32,10 @@ def start_members(run: CollectiveRun, status: RunStatus, observed: Observed, now
             member = _begin(member)
             free -= 1
         members.append(member)
-    changed = phase.but(members=tuple(members))
-    return status.but(phases=tuple(changed if other.name == phase.name else other for other in status.phases))
+    changed = phase.replace(members=tuple(members))
+    return status.replace(
+        phases=tuple(changed if other.name == phase.name else other for other in status.phases)
+    )
 
 
 def missing_jobs(run: CollectiveRun, status: RunStatus) -> Iterator[JSONObject]:
@@ -54,9 +55,23 @@ def expected_jobs(run: CollectiveRun, status: RunStatus) -> Iterator[str]:
 
 def next_start(status: RunStatus, now: datetime) -> datetime | None:
     """When a member's back-off ends."""
-    phase = current_phase(status)
+    phase = status.unfinished_phase
     times = (member.next_attempt_time for member in (phase.members if phase else ()))
     return min((moment for moment in times if moment is not None and moment > now), default=None)
+
+
+def stop_members(status: RunStatus, observed: Observed, now: datetime) -> RunStatus:
+    """Stop every live attempt, as a suspended or failing run asks. One that runs nothing ends at once, free.
+
+    No retry budget is charged for it.
+    """
+    return status.replace(phases=tuple(_stop_phase(phase, observed, now) for phase in status.phases))
+
+
+def is_anything_left(status: RunStatus, observed: Observed, now: datetime) -> bool:
+    """Whether a Job or Pod of the run may still do something."""
+    is_live = any(member.is_live for _, member in status.members())
+    return is_live or any(attempt.occupies(now) for attempt in observed.attempts.values())
 
 
 def _is_occupied(phase: str, member: MemberStatus, observed: Observed, now: datetime) -> bool:
@@ -72,7 +87,19 @@ def _may_start(phase: str, member: MemberStatus, observed: Observed, now: dateti
 
 def _begin(member: MemberStatus) -> MemberStatus:
     number = member.attempt + 1
-    return member.but(state="Pending", attempt=number, job_uid="", pod_uid="", next_attempt_time=None)
+    return member.replace(state="Pending", attempt=number, job_uid="", pod_uid="", next_attempt_time=None)
+
+
+def _stop_phase(phase: PhaseStatus, observed: Observed, now: datetime) -> PhaseStatus:
+    return phase.replace(members=tuple(_stop(phase.name, member, observed, now) for member in phase.members))
+
+
+def _stop(phase: str, member: MemberStatus, observed: Observed, now: datetime) -> MemberStatus:
+    if not member.is_live:
+        return member
+    if observed.attempt(phase, member.name, member.attempt).occupies(now):
+        return member.replace(state="Stopping")
+    return member.replace(state="Waiting", next_attempt_time=None)
 
 
 def _manifest(run: CollectiveRun, status: RunStatus, phase: PhaseStatus, member: MemberStatus) -> JSONObject:

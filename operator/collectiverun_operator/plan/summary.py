@@ -1,4 +1,4 @@
-"""The six conditions, the run's state and its clock, from everything else in the status."""
+"""What a status sums up: the phases' states, the six conditions, the run's state and its clock."""
 
 from __future__ import annotations
 
@@ -9,14 +9,47 @@ from typing import Any
 from pydantic import ValidationError
 
 from collectiverun_operator.api import conditions
-from collectiverun_operator.api.conditions import Wanted, derive_state, update_conditions
+from collectiverun_operator.api.conditions import DesiredCondition, derive_state, update_conditions
 from collectiverun_operator.api.run import CollectiveRun
-from collectiverun_operator.api.status_json import ConditionStatus, RunStatus
-from collectiverun_operator.plan import completion, deadlines
+from collectiverun_operator.api.status import ConditionStatus, PhaseStatus, RunStatus
+from collectiverun_operator.api.status_fields import PhaseState
+from collectiverun_operator.plan import deadlines
 from collectiverun_operator.plan.observation import Observed
-from collectiverun_operator.plan.suspension import is_anything_left
+from collectiverun_operator.plan.scheduling import is_anything_left
 
 JSONObject = dict[str, Any]
+
+_LIVE_STATES: tuple[PhaseState, ...] = ("Stopping", "Running", "Pending", "Queued")
+
+
+def update_phases(status: RunStatus, now: datetime, *, is_suspended: bool) -> RunStatus:
+    """Every phase's state and times, from its members."""
+    return status.replace(phases=tuple(_update_phase(phase, now, is_suspended) for phase in status.phases))
+
+
+def _update_phase(phase: PhaseStatus, now: datetime, is_suspended: bool) -> PhaseStatus:
+    state = _phase_state(phase, is_suspended)
+    has_begun = any(member.attempt for member in phase.members)
+    return phase.replace(
+        state=state,
+        start_time=phase.start_time or (now if has_begun else None),
+        completion_time=(phase.completion_time or now) if state == "Succeeded" else None,
+    )
+
+
+def _phase_state(phase: PhaseStatus, is_suspended: bool) -> PhaseState:
+    states = {member.state for member in phase.members}
+    if not states:
+        return "Skipped"
+    if states == {"Succeeded"}:
+        return "Succeeded"
+    if "Failed" in states:
+        return "Failed"
+    live = next((state for state in _LIVE_STATES if state in states), None)
+    if live is not None:
+        return live
+    has_begun = any(member.attempt for member in phase.members)
+    return "Suspended" if is_suspended and has_begun else "Waiting"
 
 
 def summarise(
@@ -24,13 +57,13 @@ def summarise(
     status: RunStatus,
     observed: Observed,
     now: datetime,
-    obstacle: Wanted | None,
+    obstacle: DesiredCondition | None,
     *,
     is_failing: bool,
 ) -> RunStatus:
     """The status with its conditions, state, clock and times."""
     is_busy = is_anything_left(status, observed, now)
-    phase = completion.current_phase(status)
+    phase = status.unfinished_phase
     is_complete, is_failed = phase is None, is_failing and not is_busy
     is_ended = is_complete or is_failed
     wanted = {
@@ -43,7 +76,7 @@ def summarise(
     }
     known = update_conditions(status.conditions, wanted, run.generation, now)
     is_counting = not (is_ended or run.spec.suspend or _is_queued(status))
-    return deadlines.tick(status, now, is_counting=is_counting).but(
+    return deadlines.tick(status, now, is_counting=is_counting).replace(
         observed_generation=run.generation,
         conditions=known,
         state=derive_state(known),
@@ -52,12 +85,12 @@ def summarise(
     )
 
 
-def rejection(body: Mapping[str, Any], accepted: Wanted, now: datetime) -> JSONObject:
+def rejection(body: Mapping[str, Any], accepted: DesiredCondition, now: datetime) -> JSONObject:
     """The status of a body that is not accepted, with what was known before."""
     document = dict(body.get("status") or {})
     generation = body.get("metadata", {}).get("generation", 0)
     previous = {condition.type: condition for condition in _read_conditions(document)}
-    reasons = {type_: Wanted(False, "NotAccepted") for type_ in conditions.TYPES}
+    reasons = {type_: DesiredCondition(False, "NotAccepted") for type_ in conditions.TYPES}
     reasons |= {type_: _kept(condition) for type_, condition in previous.items() if type_ in reasons}
     reasons[conditions.ACCEPTED] = accepted
     known = update_conditions(list(previous.values()), reasons, generation, now)
@@ -68,8 +101,8 @@ def rejection(body: Mapping[str, Any], accepted: Wanted, now: datetime) -> JSONO
     }
 
 
-def _kept(condition: ConditionStatus) -> Wanted:
-    return Wanted(condition.status == "True", condition.reason, condition.message)
+def _kept(condition: ConditionStatus) -> DesiredCondition:
+    return DesiredCondition(condition.status == "True", condition.reason, condition.message)
 
 
 def _read_conditions(document: Mapping[str, Any]) -> list[ConditionStatus]:
@@ -91,36 +124,38 @@ def _is_queued(status: RunStatus) -> bool:
     return bool(states) and all(state == "Queued" for state in states)
 
 
-def _running(status: RunStatus, is_ended: bool) -> Wanted:
+def _running(status: RunStatus, is_ended: bool) -> DesiredCondition:
     states = _states(status)
-    phase = completion.current_phase(status)
+    phase = status.unfinished_phase
     if "Running" in states and phase is not None:
         count = f"{states.count('Running')} of {len(phase.members)} members run"
-        return Wanted(True, "PhaseActive", f"phase {phase.name}: {count}")
+        return DesiredCondition(True, "PhaseActive", f"phase {phase.name}: {count}")
     if "Stopping" in states:
-        return Wanted(True, "Stopping", "running Jobs are being stopped at a checkpoint")
+        return DesiredCondition(True, "Stopping", "running Jobs are being stopped at a checkpoint")
     if is_ended:
-        return Wanted(False, "Finished")
-    return Wanted(False, "NotStarted" if states else "Waiting", _waiting(status))
+        return DesiredCondition(False, "Finished")
+    return DesiredCondition(False, "NotStarted" if states else "Waiting", _waiting(status))
 
 
 def _waiting(status: RunStatus) -> str:
-    phase = completion.current_phase(status)
+    phase = status.unfinished_phase
     return f"phase {phase.name}: no container has started yet" if phase is not None else ""
 
 
-def _suspended(is_wanted: bool, is_busy: bool) -> Wanted:
+def _suspended(is_wanted: bool, is_busy: bool) -> DesiredCondition:
     if not is_wanted:
         return conditions.NOT_SUSPENDED
     return conditions.SUSPENDING if is_busy else conditions.IS_SUSPENDED
 
 
-def _failed(status: RunStatus, is_failing: bool, is_busy: bool) -> Wanted:
+def _failed(status: RunStatus, is_failing: bool, is_busy: bool) -> DesiredCondition:
     if not is_failing:
         return conditions.IN_PROGRESS
     if is_busy:
-        return Wanted(False, "StoppingOthers", "a member failed; what still runs is stopped at a checkpoint")
-    return Wanted(True, _failure_reason(status), _failure_sentence(status))
+        return DesiredCondition(
+            False, "StoppingOthers", "a member failed; what still runs is stopped at a checkpoint"
+        )
+    return DesiredCondition(True, _failure_reason(status), _failure_sentence(status))
 
 
 def _failure_reason(status: RunStatus) -> str:

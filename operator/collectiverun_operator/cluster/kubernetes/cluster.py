@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from kubernetes.aio.client import ApiClient
 
-from collectiverun_operator.cluster.kubernetes import paths as paths
+from collectiverun_operator.cluster.kubernetes import paths
 from collectiverun_operator.cluster.kubernetes.cache import ObjectCache
 from collectiverun_operator.cluster.kubernetes.events import COMPONENT, KubernetesEvents
 from collectiverun_operator.cluster.kubernetes.jobs import KubernetesJobs, recorded_pods
@@ -47,13 +47,13 @@ class KubernetesCluster:
         api: ApiClient,
         cache: ObjectCache,
         *,
-        figures_seconds: float = 30.0,
+        progress_seconds: float = 30.0,
         on_request: OnRequest | None = None,
     ) -> None:
         self._requests = KubernetesRequests(api, on_request)
         self._jobs = KubernetesJobs(self._requests, cache)
         self._cache = cache
-        self._progress = PodProgress(self._requests, figures_seconds)
+        self._progress = PodProgress(self._requests, progress_seconds)
         self._events = KubernetesEvents(self._requests)
 
     async def close(self) -> None:
@@ -83,11 +83,11 @@ class KubernetesCluster:
         await self._jobs.delete(namespace, name, uid, is_finished=is_finished)
 
     async def progress(self, run_uid: str) -> Mapping[str, JSONObject]:
-        """See `Cluster.progress`; read at most every `figures_seconds`, and no node is waited for long."""
+        """See `Cluster.progress`; read at most every `progress_seconds`, and no node is waited for long."""
         return await self._progress.newest(run_uid, self._cache.pods(run_uid))
 
-    async def trial(self, manifest: JSONObject) -> str | None:
-        """See `Cluster.trial`."""
+    async def dry_run(self, manifest: JSONObject) -> str | None:
+        """See `Cluster.dry_run`."""
         path = paths.jobs(manifest["metadata"]["namespace"])
         try:
             await self._requests.send("create", path, query={"dryRun": "All"}, body=manifest)

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from collectiverun_operator.api.run import API_VERSION, KIND
-from collectiverun_operator.cluster.kubernetes import paths as paths
+from collectiverun_operator.cluster.kubernetes import paths
 from collectiverun_operator.cluster.kubernetes.requests import KubernetesRequests
 from collectiverun_operator.errors import ClusterError
 from collectiverun_operator.formatting import format_time

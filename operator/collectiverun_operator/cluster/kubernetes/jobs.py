@@ -9,8 +9,9 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from collectiverun_operator.api import labels
-from collectiverun_operator.api.pod_outcome import Active, pod_outcome
-from collectiverun_operator.cluster.kubernetes import paths as paths
+from collectiverun_operator.api.outcome import Active
+from collectiverun_operator.api.pod_outcome import pod_outcome
+from collectiverun_operator.cluster.kubernetes import paths
 from collectiverun_operator.cluster.kubernetes.cache import Kind, ObjectCache
 from collectiverun_operator.cluster.kubernetes.requests import KubernetesRequests
 from collectiverun_operator.cluster.kubernetes.sweeper import Sweeper

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from collectiverun_operator.api.pod_template import CONTAINER
-from collectiverun_operator.cluster.kubernetes import paths as paths
+from collectiverun_operator.cluster.kubernetes import paths
 from collectiverun_operator.cluster.kubernetes.requests import KubernetesRequests
 from collectiverun_operator.cluster.progress_lines import newest_progress
 from collectiverun_operator.errors import ClusterError
@@ -44,10 +44,10 @@ class _Followed:
 
 @dataclass
 class PodProgress:
-    """Reads logs in the background, each at most every `figures_seconds`."""
+    """Reads logs in the background, each at most every `progress_seconds`."""
 
     requests: KubernetesRequests
-    figures_seconds: float
+    progress_seconds: float
     clock: Callable[[], float] = time.monotonic
     _runs: dict[str, dict[str, _Followed]] = field(default_factory=dict)
     _slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(CONCURRENT_READS))
@@ -113,7 +113,7 @@ class PodProgress:
         except ClusterError:
             pod.failures = min(pod.failures + 1, MAX_FAILURES)
         finally:
-            pod.due = self.clock() + self.figures_seconds * 2**pod.failures
+            pod.due = self.clock() + self.progress_seconds * 2**pod.failures
             pod.reading = None
 
 

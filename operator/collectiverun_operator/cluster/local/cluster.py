@@ -108,8 +108,8 @@ class LocalCluster:
             self._record.history.append("statusChanged", **_summary(status))
         return after
 
-    async def trial(self, manifest: JSONObject) -> str | None:
-        """See `Cluster.trial`. A Pod template means nothing here, so none is refused."""
+    async def dry_run(self, manifest: JSONObject) -> str | None:
+        """See `Cluster.dry_run`. A Pod template means nothing here, so none is refused."""
         return None
 
     async def delete_run(self, run: JSONObject) -> None:

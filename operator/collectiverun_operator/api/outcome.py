@@ -1,0 +1,64 @@
+"""How an attempt stands or ended: the one vocabulary of Pods, of the plan and of what a status records."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Stage = Literal["Queued", "Pending", "Running"]
+# application and infrastructure have a retry budget each; fatal and deadline have none; stopped is free.
+FailureKind = Literal["application", "infrastructure", "fatal", "deadline", "stopped"]
+
+MESSAGE_LIMIT = 1024
+
+
+@dataclass(frozen=True)
+class Success:
+    """Success rates over episodes: at any env step, and at the last one."""
+
+    any_step: float
+    at_end: float
+
+
+@dataclass(frozen=True)
+class Result:
+    """The phase result a Pod reported: the artifact it published, env steps taken, success rates."""
+
+    uri: str
+    manifest_sha256: str
+    env_steps: int = 0
+    success: Success | None = None
+    experts: Success | None = None
+    students: Success | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Active:
+    """Not ended. `waiting`: why its container has not started. `disruption`: why the cluster removes it."""
+
+    stage: Stage
+    waiting: str = ""
+    disruption: str = ""
+
+
+@dataclass(frozen=True)
+class Succeeded:
+    """Ended with exit code 0 and a result."""
+
+    result: Result
+
+
+@dataclass(frozen=True)
+class Failed:
+    """Ended without a result, and why. `pod` and `node`: where it ran, empty if no Pod is known."""
+
+    kind: FailureKind
+    reason: str
+    message: str = ""
+    exit_code: int | None = None
+    pod: str = ""
+    node: str = ""
+
+
+Outcome = Active | Succeeded | Failed
