@@ -14,16 +14,17 @@ from pathlib import Path
 
 import yaml
 
-from testbed import kueue_example
+from testbed import ROOT, kueue_example
 from testbed.cluster import standing_cluster
 from testbed.cluster.example_run import QUICKSTART, example_run
 from testbed.cluster.operator_process import CHART
-from testbed.cluster.small_cluster import ROOT, SmallCluster
+from testbed.cluster.small_cluster import SmallCluster
 from testbed.cluster.standing_cluster import StandingClusterError
 from testbed.demo import Demo
 from testbed.kubernetes.client_tools import CommandError
 from testbed.processes.daemon import DaemonError
-from testbed.programs.binaries import MissingBinaryError, kubectl, kueue_folder
+from testbed.programs import BuildError
+from testbed.programs.binaries import kubectl, kueue_folder
 from testbed.programs.helm import helm
 
 _RUN_FILE = "quickstart.yaml"
@@ -34,7 +35,7 @@ def main() -> int:
     options = _parse()
     try:
         return int(options.action(options) or 0)
-    except (MissingBinaryError, DaemonError, CommandError, StandingClusterError) as error:
+    except (BuildError, DaemonError, CommandError, StandingClusterError) as error:
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -80,7 +81,7 @@ def _started(folder: Path) -> SmallCluster:
 def _add_kueue(cluster: SmallCluster) -> None:
     if not standing_cluster.has_kueue(cluster.folder):
         print("Starting Kueue beside it (about 15 s)", file=sys.stderr)
-        standing_cluster.add_kueue(cluster.folder)
+        standing_cluster.add_kueue(cluster)
     kueue_example.add_example(cluster)
 
 

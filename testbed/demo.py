@@ -17,8 +17,6 @@ from testbed.cluster.operator_process import CHART
 from testbed.cluster.small_cluster import SECRET, SmallCluster
 from testbed.programs.binaries import kubectl
 
-JSONObject = dict[str, Any]
-
 RELEASE = "collectiverun"
 NAMESPACE = "collectiverun-system"
 _FINAL_STATES = ("Complete", "Failed", "Rejected")
@@ -104,7 +102,7 @@ class Demo:
         if uri is None:
             _say("", "Report: none")
             return
-        copy = self._cluster.object_store.copy(uri.rpartition("/")[0], self._cluster.folder / "report")
+        copy = self._cluster.object_store.download(uri.rpartition("/")[0], self._cluster.folder / "report")
         _say("", f"Report: {copy / Path(uri).name}", f"        (a copy of {uri})")
 
     def _kubectl(self, *arguments: str) -> None:

@@ -1,63 +1,68 @@
-"""A real S3 server on this machine: SeaweedFS, from its wheel on PyPI.
+"""A real S3 server on this machine: SeaweedFS, from its wheel on PyPI. For the tests, and to try a run on S3:
 
-For the tests, and for a person who wants to see a run on S3:
-
-    eval "$(python -m testbed.object_store start /tmp/store)"  # exports AWS_*
-    collectiverun run -f run.yaml                                               # s3://collectiverun/…
-    python -m testbed.object_store stop /tmp/store
+eval "$(python -m testbed.object_store start FOLDER)"  # exports AWS_*
+collectiverun run -f run.yaml                          # s3://collectiverun/…
+python -m testbed.object_store stop FOLDER
 """
 
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
 import os
 import secrets
 import shlex
 import shutil
-import signal
-import subprocess
 import sys
-import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
+from typing import Self
 
 import botocore.session
 import s3fs
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from testbed.processes.daemon import end_with
+from testbed.kubernetes.certificates import Certificates
+from testbed.processes.daemon import Daemon
 from testbed.processes.ports import free_ports
+from testbed.processes.process_record import ProcessRecord, stop_all
 
 BUCKET = "collectiverun"
 REGION = "us-east-1"
-START_LIMIT_SECONDS = 240
-STOP_LIMIT_SECONDS = 30
+_STOP_LIMIT_SECONDS = 30.0
 _PORTS = ("master.port", "volume.port", "filer.port", "s3.port", "admin.port")
 _GRPC_OFFSET = 10_000  # the server's gRPC ports lie this far above its others
-_STATE_NAME = "server.json"
 
 
-@dataclass
-class ObjectStore:
-    """One server: its data lie in `folder`, so that one killed and started again has what was written."""
+class ObjectStore(Daemon):
+    """One server; its data lie in `folder`, so that one killed and started again has what was written.
 
-    folder: str
-    access_key: str = field(default_factory=lambda: secrets.token_hex(10))
-    secret_key: str = field(default_factory=lambda: secrets.token_hex(20))
-    ports: dict[str, int] = field(default_factory=lambda: _free_ports())
-    pid: int | None = None
-    address: str = "127.0.0.1"
-    tls: dict[str, str] | None = None
-    """Files `certificate`, `key` and `authority`: the server then speaks TLS only."""
+    With `certificates` it speaks TLS only. Keys and ports are those that `save` left in the folder, else new.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        address: str = "127.0.0.1",
+        certificates: Certificates | None = None,
+        outlive: bool = False,
+    ) -> None:
+        self._folder = folder
+        self._address = address
+        self._certificates = certificates
+        saved = json.loads(self._state.read_text()) if self._state.exists() else {}
+        self.access_key: str = saved.get("accessKey") or secrets.token_hex(10)
+        self.secret_key: str = saved.get("secretKey") or secrets.token_hex(20)
+        self._ports: dict[str, int] = saved.get("ports") or _free_ports()
+        self._saved_process = ProcessRecord(**saved["process"]) if saved else None
+        super().__init__("object-store", self._command(), folder, os.environ | self.environment, outlive)
 
     @property
     def endpoint(self) -> str:
         """URL of the S3 interface."""
-        scheme = "https" if self.tls else "http"
-        return f"{scheme}://{self.address}:{self.ports['s3.port']}"
+        scheme = "https" if self._certificates else "http"
+        return f"{scheme}://{self._address}:{self._ports['s3.port']}"
 
     @property
     def environment(self) -> dict[str, str]:
@@ -69,49 +74,63 @@ class ObjectStore:
             "AWS_EC2_METADATA_DISABLED": "true",
         }
 
-    def start(self, outlive: bool = False) -> None:
-        """Start the server and wait until it answers; it ends with this process unless it may outlive it."""
-        data = Path(self.folder, "data")
-        data.mkdir(parents=True, exist_ok=True)
-        with Path(self.folder, "server.log").open("ab") as log:
-            process = subprocess.Popen(
-                self._command(data),
-                env={**os.environ, **self.environment},
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-                preexec_fn=None if outlive else end_with(os.getpid()),
-            )
-        self.pid = process.pid
-        self._wait_until_ready(process)
-
-    def copy(self, uri: str, folder: Path) -> Path:
-        """Everything below an S3 URI, in a fresh folder."""
-        shutil.rmtree(folder, ignore_errors=True)
-        files = s3fs.S3FileSystem(
+    @property
+    def file_system(self) -> s3fs.S3FileSystem:
+        """A client with all rights."""
+        return s3fs.S3FileSystem(
             key=self.access_key,
             secret=self.secret_key,
             endpoint_url=self.endpoint,
             client_kwargs={"region_name": REGION},
         )
-        files.get(f"{uri}/", str(folder), recursive=True)
-        return folder
+
+    def start(self) -> Self:
+        """Start the server and wait until it answers."""
+        self._data.mkdir(parents=True, exist_ok=True)
+        super().start()
+        self.wait_until(self._answers)
+        return self
 
     def kill(self) -> None:
         """End the server in the middle of whatever it does, as a loss of power would."""
-        self._end(signal.SIGKILL)
+        super().kill()
+        self._remove_sockets()
 
-    def stop(self) -> None:
-        """End the server in order."""
-        self._end(signal.SIGTERM)
+    def save(self) -> None:
+        """Record keys, ports and process in the folder."""
+        keys = {"accessKey": self.access_key, "secretKey": self.secret_key}
+        self._state.touch(mode=0o600)
+        self._state.write_text(json.dumps({**keys, "ports": self._ports, "process": asdict(self.record)}))
 
-    def _command(self, data: Path) -> list[str]:
+    def stop_saved(self) -> bool:
+        """End the server that `save` recorded. Returns whether there was one."""
+        if self._saved_process is None:
+            return False
+        stop_all([self._saved_process], _STOP_LIMIT_SECONDS)
+        self._remove_sockets()
+        self._state.unlink()
+        return True
+
+    def download(self, uri: str, folder: Path) -> Path:
+        """Copy everything below an S3 URI into a fresh folder."""
+        shutil.rmtree(folder, ignore_errors=True)
+        self.file_system.get(f"{uri}/", str(folder), recursive=True)
+        return folder
+
+    @property
+    def _data(self) -> Path:
+        return self._folder / "data"
+
+    @property
+    def _state(self) -> Path:
+        return self._folder / "server.json"
+
+    def _command(self) -> list[str]:
         options = {
-            **self.ports,
-            "dir": data,
-            "ip": self.address,
-            "ip.bind": self.address,
+            **self._ports,
+            "dir": self._data,
+            "ip": self._address,
+            "ip.bind": self._address,
             "bucket": BUCKET,
             "master.telemetry": "false",  # it would report its use to its makers
             "admin.ui": "false",
@@ -119,23 +138,14 @@ class ObjectStore:
             "s3.port.iceberg": 0,
             "s3.port.lance": 0,
             "s3.autoCreateBucket": "false",
-            **self._tls_options(),
         }
+        if self._certificates:
+            options |= {
+                "s3.cert.file": self._certificates.serving,
+                "s3.key.file": self._certificates.serving_key,
+            }
         weed = Path(sys.executable).with_name("weed")
         return [str(weed), "mini", *(f"-{name}={value}" for name, value in options.items())]
-
-    def _tls_options(self) -> dict[str, str]:
-        if self.tls is None:
-            return {}
-        return {"s3.cert.file": self.tls["certificate"], "s3.key.file": self.tls["key"]}
-
-    def _wait_until_ready(self, process: subprocess.Popen[bytes]) -> None:
-        deadline = time.monotonic() + START_LIMIT_SECONDS
-        while not self._answers():
-            if process.poll() is not None or time.monotonic() > deadline:
-                log = Path(self.folder, "server.log").read_text(errors="replace")
-                raise RuntimeError(f"The S3 server did not start:\n{log[-3000:]}")
-            time.sleep(0.1)
 
     def _answers(self) -> bool:
         client = botocore.session.get_session().create_client(
@@ -144,7 +154,7 @@ class ObjectStore:
             region_name=REGION,
             aws_access_key_id=self.access_key,
             aws_secret_access_key=self.secret_key,
-            verify=self.tls and self.tls["authority"],
+            verify=str(self._certificates.authority) if self._certificates else None,
             config=Config(retries={"total_max_attempts": 1}, connect_timeout=2, read_timeout=5),
         )
         try:
@@ -154,64 +164,17 @@ class ObjectStore:
             return False
         return True
 
-    def _end(self, number: signal.Signals) -> None:
-        if self.pid is None:
-            return
-        _signal(self.pid, number)
-        deadline = time.monotonic() + STOP_LIMIT_SECONDS
-        while _is_running(self.pid):
-            if time.monotonic() > deadline:
-                _signal(self.pid, signal.SIGKILL)
-            time.sleep(0.05)
-        self.pid = None
-        self._remove_sockets()
-
     def _remove_sockets(self) -> None:
         """The server puts one socket per port in /tmp and leaves it there."""
-        for port in self.ports.values():
+        for port in self._ports.values():
             for own in (port, port + _GRPC_OFFSET):
                 for path in Path("/tmp").glob(f"seaweedfs-*-{own}.sock"):
                     path.unlink(missing_ok=True)
 
 
-def _signal(pid: int, number: signal.Signals) -> None:
-    with contextlib.suppress(ProcessLookupError):  # it ended by itself
-        os.killpg(pid, number)
-
-
-def _is_running(pid: int) -> bool:
-    try:
-        ended, _status = os.waitpid(pid, os.WNOHANG)
-        return ended == 0
-    except ChildProcessError:  # started by another process
-        return Path(f"/proc/{pid}").exists()
-
-
 def _free_ports() -> dict[str, int]:
     """Ports that are free now, and whose gRPC twins are too."""
     return dict(zip(_PORTS, free_ports(len(_PORTS), _GRPC_OFFSET), strict=True))
-
-
-def _start(folder: Path) -> None:
-    store = ObjectStore(str(folder))
-    store.start(outlive=True)
-    state = folder / _STATE_NAME
-    state.touch(mode=0o600)  # it holds the keys
-    state.write_text(json.dumps(asdict(store)))
-    for name, value in store.environment.items():
-        print(f"export {name}={shlex.quote(value)}")
-    # On stderr, so that a person sees it although the shell takes the rest.
-    print(
-        f"storage: {{uri: s3://{BUCKET}/runs, endpoint: {store.endpoint}, region: {REGION}}}", file=sys.stderr
-    )
-
-
-def _stop(folder: Path) -> None:
-    state = folder / _STATE_NAME
-    if not state.exists():
-        sys.exit(f"No server was started in {folder}.")
-    ObjectStore(**json.loads(state.read_text())).stop()
-    state.unlink()
 
 
 def main() -> None:
@@ -221,11 +184,20 @@ def main() -> None:
     parser.add_argument("folder", type=Path, help="where its data and keys lie")
     options = parser.parse_args()
     folder = options.folder.absolute()
+    store = ObjectStore(folder, outlive=True)
     if options.action == "start":
-        folder.mkdir(parents=True, exist_ok=True)
-        _start(folder)
-    else:
-        _stop(folder)
+        store.start().save()
+        _print_access(store)
+    elif not store.stop_saved():
+        sys.exit(f"No server was started in {folder}.")
+
+
+def _print_access(store: ObjectStore) -> None:
+    for name, value in store.environment.items():
+        print(f"export {name}={shlex.quote(value)}")
+    # On stderr, so that a person sees it although the shell evaluates the rest.
+    storage = f"{{uri: s3://{BUCKET}/runs, endpoint: {store.endpoint}, region: {REGION}}}"
+    print(f"storage: {storage}", file=sys.stderr)
 
 
 if __name__ == "__main__":

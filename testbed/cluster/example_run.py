@@ -7,7 +7,8 @@ from typing import Any
 
 import yaml
 
-from testbed.cluster.small_cluster import ROOT, SECRET, SmallCluster
+from testbed import ROOT
+from testbed.cluster.small_cluster import SECRET, SmallCluster
 from testbed.object_store import BUCKET, REGION
 
 QUICKSTART = ROOT / "examples" / "01-quickstart.yaml"

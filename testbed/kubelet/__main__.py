@@ -35,12 +35,12 @@ async def run(options: argparse.Namespace) -> None:
         (port,) = free_ports(1)
         node = NodeSpec(options.name, pods=_CAPACITY_PODS[options.kind], log_port=port, taint=options.taint)
         pki = options.certificates
-        await LogServer(agent.worker).start(port, pki / "serving.crt", pki / "serving.key")
+        await LogServer(agent.container).start(port, pki / "serving.crt", pki / "serving.key")
         await register(api, node)
         await asyncio.gather(keep_alive(api, node), agent.run())
 
 
-def _agent(api: ApiClient, options: argparse.Namespace) -> PodAgent[PodWorker] | PodAgent[SimulatedPod]:
+def _agent(api: ApiClient, options: argparse.Namespace) -> PodAgent:
     if options.kind == SIMULATED:
         return PodAgent(api, options.name, lambda pod: SimulatedPod(api, pod, options.seconds))
     resources = NodeResources(

@@ -7,8 +7,8 @@ import signal
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from testbed import JSONObject
 from testbed.kubelet.container_log import ContainerLog
 from testbed.kubelet.container_process import ContainerProcess, StartError
 from testbed.kubelet.environment import RESULT_PATH_VARIABLE, ConfigError, container_environment
@@ -17,8 +17,6 @@ from testbed.kubelet.pod_status import ContainerState, running, terminated, wait
 from testbed.kubelet.probes import Probes
 from testbed.kubernetes.api_client import ApiClient
 
-JSONObject = dict[str, Any]
-
 _RETRY_SECONDS = 0.5
 # A kubelet begins at 10 s and ends at 300; nobody waits for that here.
 _FIRST_BACK_OFF_SECONDS, _LONGEST_BACK_OFF_SECONDS = 1.0, 10.0
@@ -26,7 +24,7 @@ _START_ERROR_CODE = 128
 
 
 @dataclass
-class PodPlace:
+class PodContext:
     """What the containers of a Pod share on this node."""
 
     api: ApiClient
@@ -41,21 +39,16 @@ class PodPlace:
 class ContainerRunner:
     """One container. `state` says how it stands."""
 
-    def __init__(self, place: PodPlace, spec: JSONObject, on_start: Callable[[], None]) -> None:
+    def __init__(self, context: PodContext, spec: JSONObject, on_start: Callable[[], None]) -> None:
         self.state = ContainerState(spec["name"], spec["image"])
-        self._place = place
+        self._context = context
         self._spec = spec
         self._on_start = on_start
-        self._probes = Probes(spec, place.ports)
+        self._probes = Probes(spec, context.ports)
         self._process: ContainerProcess | None = None
         self._ending: tuple[int, str] | None = None
         self._is_stopping = False
         self._is_starting = False
-
-    @property
-    def log(self) -> ContainerLog:
-        """What it says since its last start."""
-        return self.log_of(self.state.restarts)
 
     @property
     def has_process(self) -> bool:
@@ -64,7 +57,7 @@ class ContainerRunner:
 
     def log_of(self, restart: int) -> ContainerLog:
         """What it said after one of its starts."""
-        return ContainerLog(self._place.folder / f"{self.state.name}.{restart}.log")
+        return ContainerLog(self._context.folder / f"{self.state.name}.{restart}.log")
 
     async def run(self) -> None:
         """Until it has ended for good. Cancel it to give it up before its first start."""
@@ -90,15 +83,10 @@ class ContainerRunner:
         if self._process:
             self._process.signal(signal.SIGKILL, to_group=True)
 
-    def freeze(self) -> None:
-        """Let it hang: it does nothing any more, and no request to end reaches it."""
+    def pause(self, is_paused: bool) -> None:
+        """Make it hang, so that no request to end it is heard, or let it go on."""
         if self._process:
-            self._process.signal(signal.SIGSTOP, to_group=True)
-
-    def thaw(self) -> None:
-        """Let it go on if it hangs."""
-        if self._process:
-            self._process.signal(signal.SIGCONT, to_group=True)
+            self._process.signal(signal.SIGSTOP if is_paused else signal.SIGCONT, to_group=True)
 
     async def _run_once(self) -> None:
         environment = await self._prepared()
@@ -127,9 +115,9 @@ class ContainerRunner:
         while True:
             try:
                 self._check_image(tries)
-                place = self._place
-                own = await container_environment(place.api, place.pod, self._spec, place.ports)
-                return {**place.environment, **own}
+                context = self._context
+                own = await container_environment(context.api, context.pod, self._spec, context.ports)
+                return {**context.environment, **own}
             except _NotReadyError as error:
                 await self._show(waiting(error.reason, str(error)))
             except ConfigError as error:
@@ -139,7 +127,7 @@ class ContainerRunner:
 
     def _check_image(self, tries: int) -> None:
         image = self._spec["image"]
-        if image in self._place.images:
+        if image in self._context.images:
             return
         if tries % 4 == 0:
             raise _NotReadyError("ErrImagePull", f'failed to pull image "{image}": not found')
@@ -147,8 +135,8 @@ class ContainerRunner:
 
     async def _start(self, environment: Mapping[str, str]) -> ContainerProcess:
         command = [*self._spec.get("command", []), *self._spec.get("args", [])]
-        result = Path(environment[RESULT_PATH_VARIABLE])
-        return await ContainerProcess.start(command, environment, self._place.folder, self.log, result)
+        log, result = self.log_of(self.state.restarts), Path(environment[RESULT_PATH_VARIABLE])
+        return await ContainerProcess.start(command, environment, self._context.folder, log, result)
 
     def _ended(self, code: int, since: str) -> JSONObject:
         assert self._process is not None
@@ -157,7 +145,7 @@ class ContainerRunner:
         return terminated(forced, since, now(), reason, message)
 
     def _is_restarted(self) -> bool:
-        policy = self._place.pod["spec"].get("restartPolicy", "Always")
+        policy = self._context.pod["spec"].get("restartPolicy", "Always")
         ended = self.state.terminated or {}
         return policy == "Always" or (policy == "OnFailure" and ended.get("exitCode") != 0)
 
@@ -172,7 +160,7 @@ class ContainerRunner:
         if is_ready == self.state.is_ready:
             return
         self.state.is_ready = is_ready
-        self._publishing = asyncio.ensure_future(self._place.publish())
+        self._publishing = asyncio.ensure_future(self._context.publish())
 
     def _tell_alive(self, is_alive: bool) -> None:
         if not is_alive:
@@ -180,7 +168,7 @@ class ContainerRunner:
 
     async def _show(self, state: JSONObject, ready: bool = False) -> None:
         self.state.state, self.state.is_ready = state, ready
-        await self._place.publish()
+        await self._context.publish()
 
 
 class _NotReadyError(RuntimeError):

@@ -10,11 +10,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from testbed import JSONObject
 from testbed.kubelet.pod_status import ADDRESS
 from testbed.kubernetes.api_client import ApiClient
 from testbed.processes.ports import free_ports
-
-JSONObject = dict[str, Any]
 
 RESULT_PATH_VARIABLE = "COLLECTIVERUN_RESULT_PATH"
 _REFERENCE = re.compile(r"\$(\$|\(([-._a-zA-Z0-9]+)\))")

@@ -4,46 +4,63 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
-from typing import Any, Generic, Protocol, TypeVar
+from collections.abc import AsyncIterator, Callable
+from typing import Protocol
 
+from testbed import JSONObject
+from testbed.kubelet.container_log import LogOptions
+from testbed.kubelet.pod_status import ContainerState
 from testbed.kubernetes.api_client import ApiClient
-
-JSONObject = dict[str, Any]
 
 log = logging.getLogger(__name__)
 
 
+class Log(Protocol):
+    """The output of a container."""
+
+    def read(self, options: LogOptions, has_ended: Callable[[], bool]) -> AsyncIterator[bytes]:
+        """The lines asked for; with `follow` also those to come."""
+
+
+class Container(Protocol):
+    """One container of a Pod."""
+
+    state: ContainerState
+
+    def log_of(self, restart: int) -> Log:
+        """Its output since one of its starts."""
+
+
 class Worker(Protocol):
-    """The life of one Pod on this node, as this node's kind of kubelet lives it."""
+    """The life of one Pod on this node."""
+
+    def container(self, name: str) -> Container | None:
+        """One of its containers."""
 
     def update(self, pod: JSONObject) -> None:
-        """The Pod as the API server has it now."""
+        """Take note of the Pod as the API server has it now."""
 
     async def run(self) -> None:
-        """Its whole life. Cancelled when the Pod is taken off the API server."""
+        """Its whole life. Cancelled when the Pod is removed from the API server."""
 
 
-WorkerT = TypeVar("WorkerT", bound=Worker)
-
-
-class PodAgent(Generic[WorkerT]):
+class PodAgent:
     """One worker a Pod, from the moment the Pod is seen until it is gone."""
 
-    def __init__(self, api: ApiClient, node: str, make_worker: Callable[[JSONObject], WorkerT]) -> None:
+    def __init__(self, api: ApiClient, node: str, make_worker: Callable[[JSONObject], Worker]) -> None:
         self._api = api
         self._selector = f"fieldSelector=spec.nodeName%3D{node}"
         self._make_worker = make_worker
-        self._workers: dict[str, tuple[WorkerT, asyncio.Task[None]]] = {}
-        self._names: dict[tuple[str, str], str] = {}
+        self._workers: dict[str, tuple[Worker, asyncio.Task[None]]] = {}
+        self._uids: dict[tuple[str, str], str] = {}
 
-    def worker(self, namespace: str, name: str) -> WorkerT | None:
-        """Of the Pod of that name, if it is here."""
-        entry = self._workers.get(self._names.get((namespace, name), ""))
-        return entry[0] if entry else None
+    def container(self, namespace: str, pod: str, name: str) -> Container | None:
+        """A container of a Pod on this node."""
+        worker, _ = self._workers.get(self._uids.get((namespace, pod), ""), (None, None))
+        return worker.container(name) if worker else None
 
     async def run(self) -> None:
-        """For ever."""
+        """Follow the Pods for ever."""
         async for kind, body in self._api.watch("/api/v1/pods", self._selector):
             if kind == "SYNCED":
                 present = {pod["metadata"]["uid"] for pod in body["items"]}
@@ -63,16 +80,15 @@ class PodAgent(Generic[WorkerT]):
         task = asyncio.create_task(worker.run())
         task.add_done_callback(_report)
         self._workers[uid] = worker, task
-        self._names[pod["metadata"]["namespace"], pod["metadata"]["name"]] = uid
+        self._uids[pod["metadata"]["namespace"], pod["metadata"]["name"]] = uid
 
     def _drop(self, uid: str) -> None:
-        worker, task = self._workers.pop(uid, (None, None))
-        if worker is None or task is None:
-            return
-        task.cancel()
-        self._names = {name: known for name, known in self._names.items() if known != uid}
+        if uid in self._workers:
+            _, task = self._workers.pop(uid)
+            task.cancel()
+            self._uids = {name: known for name, known in self._uids.items() if known != uid}
 
 
 def _report(task: asyncio.Task[None]) -> None:
     if not task.cancelled() and task.exception():
-        log.error("a Pod's worker failed", exc_info=task.exception())
+        log.error("the worker of a Pod failed", exc_info=task.exception())

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-JSONObject = dict[str, Any]
+from testbed import JSONObject
 
 ADDRESS = "127.0.0.1"
 

@@ -7,16 +7,14 @@ import json
 import logging
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from testbed import JSONObject
 from testbed.kubelet import pod_status, service_account
-from testbed.kubelet.container_runner import ContainerRunner, PodPlace
+from testbed.kubelet.container_runner import ContainerRunner, PodContext
 from testbed.kubelet.environment import listening_ports, machine_environment
 from testbed.kubelet.faults import PORTS_ANNOTATION, Fault, fault_of
 from testbed.kubelet.node import now
-from testbed.kubernetes.api_client import STRATEGIC_MERGE, ApiClient, pod_path, remove_pod
-
-JSONObject = dict[str, Any]
+from testbed.kubernetes.api_client import STRATEGIC_MERGE, ApiClient, pod_path
 
 log = logging.getLogger(__name__)
 
@@ -74,7 +72,7 @@ class PodWorker:
     async def run(self) -> None:
         """From its first container until it is taken off the API server."""
         if self._deleted.is_set():
-            await remove_pod(self._api, self.pod)
+            await self._api.remove_pod(self.pod)
         elif self.pod.get("status", {}).get("phase", "Pending") == "Running":
             await self._give_up()
         elif self.pod.get("status", {}).get("phase") not in ("Succeeded", "Failed"):
@@ -91,7 +89,7 @@ class PodWorker:
                     life.result()
             await self._publish(is_over=True)
             await self._deleted.wait()
-            await remove_pod(self._api, self.pod)
+            await self._api.remove_pod(self.pod)
         finally:
             for task in (watch, *identity, *lives):
                 task.cancel()
@@ -113,9 +111,9 @@ class PodWorker:
             environment["KUBECONFIG"] = str(identity.path)
             tasks.append(asyncio.create_task(identity.keep()))
         images = self._resources.images
-        place = PodPlace(self._api, self.pod, folder, images, environment, ports, self._publish)
+        context = PodContext(self._api, self.pod, folder, images, environment, ports, self._publish)
         self._runners = [
-            ContainerRunner(place, spec, self._inflict) for spec in self.pod["spec"]["containers"]
+            ContainerRunner(context, spec, self._inflict) for spec in self.pod["spec"]["containers"]
         ]
         return tasks
 
@@ -145,17 +143,14 @@ class PodWorker:
 
     def _inflict(self) -> None:
         """The fault that is asked for, on the containers that run. Without one, what hung goes on."""
-        if self._fault is None:
-            for runner in self._runners:
-                runner.thaw()
-            return
-        if self._fault.kind == "evict":
+        if self._fault and self._fault.kind == "evict":
             self._evict()
+            return
         for runner in self._runners:
-            if self._fault.kind == "hang":
-                runner.freeze()
-            elif self._fault.kind == "end":
+            if self._fault and self._fault.kind == "end":
                 runner.kill((self._fault.exit_code, self._fault.reason))
+            else:
+                runner.pause(self._fault is not None)
 
     def _evict(self) -> None:
         self._eviction = pod_status.evicted("The node was low on resource: memory.")
@@ -179,4 +174,4 @@ class PodWorker:
         """It ran when this node was lost, and its processes went with it."""
         await self._api.patch_status(pod_path(self.pod), pod_status.lost_containers(self.pod, now()))
         await self._deleted.wait()
-        await remove_pod(self._api, self.pod)
+        await self._api.remove_pod(self.pod)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import aiohttp
 
-JSONObject = dict[str, Any]
+from testbed import JSONObject
 
 Tell = Callable[[bool], None]
 _QUICK_SECONDS = 0.5

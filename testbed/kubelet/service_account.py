@@ -5,12 +5,10 @@ from __future__ import annotations
 import asyncio
 import secrets
 from pathlib import Path
-from typing import Any
 
+from testbed import JSONObject
 from testbed.kubernetes.api_client import ApiClient, ApiError
 from testbed.kubernetes.kubeconfig import write_kubeconfig
-
-JSONObject = dict[str, Any]
 
 MOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
 # The API server grants no shorter ones. But a token bound to a Secret ends with it.
@@ -47,7 +45,7 @@ class PodIdentity:
         )
         write_kubeconfig(
             self.path,
-            self._api.access.url,
+            self._api.url,
             self._authority,
             granted["status"]["token"],
             self._pod["metadata"]["namespace"],

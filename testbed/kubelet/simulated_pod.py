@@ -7,17 +7,15 @@ import hashlib
 import json
 import time
 from collections.abc import AsyncIterator, Callable
-from typing import Any
 
 from collectiverun_trainer.order import ORDER_VARIABLE, PhaseOrder, PhaseResult, Success
+from testbed import JSONObject
 from testbed.kubelet import pod_status
 from testbed.kubelet.container_log import LogOptions
 from testbed.kubelet.faults import Fault, fault_of
 from testbed.kubelet.node import now
 from testbed.kubelet.pod_status import ContainerState
-from testbed.kubernetes.api_client import ApiClient, pod_path, remove_pod
-
-JSONObject = dict[str, Any]
+from testbed.kubernetes.api_client import ApiClient, pod_path
 
 SECONDS_ANNOTATION = "testbed.collectiverl.io/seconds"
 ENV_STEPS = 1000
@@ -57,7 +55,7 @@ class SimulatedPod:
         while not self._is_deleted:
             self._changed.clear()
             await self._changed.wait()
-        await remove_pod(self._api, self.pod)
+        await self._api.remove_pod(self.pod)
 
     def container(self, name: str) -> SimulatedPod | None:
         """Its container, for the log server."""

@@ -1,4 +1,4 @@
-"""The API server as a node sees it: JSON in and out, and a watch that never gives up."""
+"""The API server over HTTPS: JSON in and out, and a watch that never gives up."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ import logging
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import aiohttp
 
-JSONObject = dict[str, Any]
+from testbed import JSONObject
 
 RETRY_SECONDS = 0.3
+MERGE = "application/merge-patch+json"
 STRATEGIC_MERGE = "application/strategic-merge-patch+json"
 _CONCURRENT_REQUESTS = 64
+_LONGEST_LINE_BYTES = 1 << 22
 
 log = logging.getLogger(__name__)
 
@@ -32,40 +32,28 @@ class ApiError(RuntimeError):
         self.code = code
 
 
-@dataclass(frozen=True)
-class Access:
-    """What a kubeconfig file says."""
-
-    url: str
-    token: str
-    authority: str
-
-    @classmethod
-    def read(cls, kubeconfig: Path) -> Access:
-        """Of the only cluster and the only user in the file."""
-        document = json.loads(kubeconfig.read_text())
-        cluster, user = document["clusters"][0]["cluster"], document["users"][0]["user"]
-        authority = base64.b64decode(cluster["certificate-authority-data"]).decode()
-        return cls(cluster["server"], user["token"], authority)
-
-
 class ApiClient:
-    """Requests of one node. One that gets no answer is repeated until there is one."""
+    """Requests of one user. One that gets no answer is repeated until it does."""
 
-    def __init__(self, access: Access, session: aiohttp.ClientSession) -> None:
-        self.access = access
+    def __init__(self, url: str, session: aiohttp.ClientSession) -> None:
+        self.url = url
         self._session = session
 
     @classmethod
     @asynccontextmanager
     async def open(cls, kubeconfig: Path) -> AsyncIterator[ApiClient]:
-        """A client with a session of its own."""
-        access = Access.read(kubeconfig)
-        context = ssl.create_default_context(cadata=access.authority)
-        connector = aiohttp.TCPConnector(ssl=context, limit=_CONCURRENT_REQUESTS)
-        headers = {"Authorization": f"Bearer {access.token}"}
-        async with aiohttp.ClientSession(connector=connector, headers=headers) as session:
-            yield cls(access, session)
+        """A client of the only cluster, as the only user, in a file that `write_kubeconfig` wrote."""
+        document = json.loads(kubeconfig.read_text())
+        cluster, user = document["clusters"][0]["cluster"], document["users"][0]["user"]
+        authority = base64.b64decode(cluster["certificate-authority-data"]).decode()
+        context = ssl.create_default_context(cadata=authority)
+        async with aiohttp.ClientSession(
+            cluster["server"],
+            connector=aiohttp.TCPConnector(ssl=context, limit=_CONCURRENT_REQUESTS),
+            headers={"Authorization": f"Bearer {user['token']}"},
+            read_bufsize=_LONGEST_LINE_BYTES,
+        ) as session:
+            yield cls(cluster["server"], session)
 
     async def request(
         self, method: str, path: str, body: JSONObject | None = None, content_type: str = "application/json"
@@ -82,14 +70,6 @@ class ApiClient:
                 log.info("%s %s: %s, tried again", method, path, error)
             await asyncio.sleep(RETRY_SECONDS)
 
-    async def patch_status(self, path: str, status: JSONObject) -> None:
-        """Merge into the status of an object; one that is gone needs none."""
-        try:
-            await self.request("PATCH", f"{path}/status", {"status": status}, STRATEGIC_MERGE)
-        except ApiError as error:
-            if error.code != 404:
-                raise
-
     async def find(self, path: str) -> JSONObject | None:
         """The object, or None if there is none."""
         try:
@@ -99,18 +79,35 @@ class ApiClient:
                 return None
             raise
 
+    async def patch_status(self, path: str, status: JSONObject) -> None:
+        """Merge into the status of an object; one that is gone needs none."""
+        try:
+            await self.request("PATCH", f"{path}/status", {"status": status}, STRATEGIC_MERGE)
+        except ApiError as error:
+            if error.code != 404:
+                raise
+
+    async def remove_pod(self, pod: JSONObject) -> None:
+        """Delete a Pod whose containers have ended: exactly this one, and without a grace period."""
+        options = {"gracePeriodSeconds": 0, "preconditions": {"uid": pod["metadata"]["uid"]}}
+        try:
+            await self.request("DELETE", pod_path(pod), options)
+        except ApiError as error:
+            if error.code not in (404, 409):
+                raise
+
     async def watch(self, path: str, selector: str) -> AsyncIterator[tuple[str, JSONObject]]:
         """(type, object) of all there is (type LISTED, then one SYNCED) and of what happens from then on.
 
         Begins anew, with everything there is, whenever the watch breaks.
         """
         while True:
-            found = await self.request("GET", f"{path}?{selector}")
-            for item in found["items"]:
+            listed = await self.request("GET", f"{path}?{selector}")
+            for item in listed["items"]:
                 yield "LISTED", item
-            yield "SYNCED", found
+            yield "SYNCED", listed
             try:
-                async for event in self._stream(path, selector, found["metadata"]["resourceVersion"]):
+                async for event in self._stream(path, selector, listed["metadata"]["resourceVersion"]):
                     yield event["type"], event["object"]
             except (aiohttp.ClientError, OSError) as error:
                 log.info("the watch of %s broke: %r", path, error)
@@ -119,7 +116,7 @@ class ApiClient:
     async def _once(self, method: str, path: str, body: JSONObject | None, content_type: str) -> JSONObject:
         async with self._session.request(
             method,
-            self.access.url + path,
+            path,
             data=None if body is None else json.dumps(body),
             headers={"Content-Type": content_type},
             timeout=aiohttp.ClientTimeout(total=30),
@@ -131,32 +128,21 @@ class ApiClient:
             return document
 
     async def _stream(self, path: str, selector: str, version: str) -> AsyncIterator[JSONObject]:
-        url = f"{self.access.url}{path}?{selector}&watch=1&resourceVersion={version}"
         endless = aiohttp.ClientTimeout(total=None, sock_connect=10)
-        async with self._session.get(url, timeout=endless) as answer:
+        watch = f"{path}?{selector}&watch=1&resourceVersion={version}"
+        async with self._session.get(watch, timeout=endless) as answer:
             if answer.status != 200:
                 return
-            rest = b""
-            async for chunk in answer.content.iter_any():
-                *lines, rest = (rest + chunk).split(b"\n")
-                for line in lines:
-                    event = json.loads(line)
-                    if event["type"] == "ERROR" or "type" not in event:
-                        return
-                    yield event
+            async for line in answer.content:
+                if not line.endswith(b"\n"):  # cut off
+                    return
+                event = json.loads(line)
+                if event.get("type", "ERROR") == "ERROR":
+                    return
+                yield event
 
 
 def pod_path(pod: JSONObject) -> str:
-    """Where a Pod lies on the API server."""
+    """Path of a Pod on the API server."""
     metadata = pod["metadata"]
     return f"/api/v1/namespaces/{metadata['namespace']}/pods/{metadata['name']}"
-
-
-async def remove_pod(api: ApiClient, pod: JSONObject) -> None:
-    """Take a Pod whose containers have ended off the API server: exactly this one."""
-    options = {"gracePeriodSeconds": 0, "preconditions": {"uid": pod["metadata"]["uid"]}}
-    try:
-        await api.request("DELETE", pod_path(pod), options)
-    except ApiError as error:
-        if error.code not in (404, 409):
-            raise

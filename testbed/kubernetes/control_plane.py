@@ -10,23 +10,19 @@ import json
 import os
 import secrets
 import ssl
-import urllib.error
-import urllib.request
-from http.client import HTTPException
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from testbed.kubernetes import server_flags
 from testbed.kubernetes.certificates import Certificates
 from testbed.kubernetes.kubeconfig import write_kubeconfig
-from testbed.processes.daemon import Daemon, ProcessRecord
+from testbed.processes.daemon import Daemon, Service
+from testbed.processes.http import http_get
 from testbed.processes.ports import free_ports
+from testbed.processes.process_record import ProcessRecord
 from testbed.programs.binaries import control_plane_binaries
 from testbed.waiting import eventually
 
 _DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
-_PATIENCE_SECONDS = 10.0
 ADMIN = "admin"
 CONTROLLER_MANAGER = "controller-manager"
 SCHEDULER = "scheduler"
@@ -40,11 +36,11 @@ USERS = {
     NODE: ("node", "system:masters"),
     NOBODY: ("nobody", ""),
 }
-# The testbed's own parts would fill the audit log without saying anything about the operator.
+# The testbed's own parts would fill the audit log without telling anything about the operator.
 _UNAUDITED = [USERS[name][0] for name in (SCHEDULER, NODE)] + ["system:apiserver"]
 
 
-class ControlPlane:
+class ControlPlane(Service):
     """One control plane, with its files in `folder`."""
 
     def __init__(
@@ -53,16 +49,27 @@ class ControlPlane:
         self.folder = folder.absolute()
         self.certificates = Certificates(self.folder / "pki")
         self.audit_log = self.folder / "audit.log"
-        self.address = address
+        self._address = address
         self._outlive = outlive
-        self._wanted_port = port
+        free, etcd, peer, controllers, scheduler = free_ports(5)
+        self._port = port or free
+        self._etcd_url, self._peer_url = f"http://127.0.0.1:{etcd}", f"http://127.0.0.1:{peer}"
         self._tokens = {name: secrets.token_hex(16) for name in USERS}
-        self._daemons: list[Daemon] = []
+        binaries, pki = control_plane_binaries(), self.certificates
+        etcd_flags = server_flags.etcd_flags(self.folder / "etcd", self._etcd_url, self._peer_url)
+        self._etcd = self._daemon(binaries.etcd, etcd_flags)
+        api_flags = server_flags.api_server_flags(self.folder, pki, self._etcd_url, self._port, address)
+        self.api_server = self._daemon(binaries.servers / "kube-apiserver", api_flags)
+        kubeconfig = self.kubeconfig_of(CONTROLLER_MANAGER)
+        controller_flags = server_flags.controller_manager_flags(kubeconfig, pki, controllers)
+        self._controllers = self._daemon(binaries.servers / "kube-controller-manager", controller_flags)
+        scheduler_flags = server_flags.scheduler_flags(self.kubeconfig_of(SCHEDULER), scheduler)
+        self._scheduler = self._daemon(binaries.servers / "kube-scheduler", scheduler_flags)
 
     @property
     def url(self) -> str:
         """Where the API server answers."""
-        return f"https://{self.address}:{self._port}"
+        return f"https://{self._address}:{self._port}"
 
     @property
     def kubeconfig(self) -> Path:
@@ -86,46 +93,21 @@ class ControlPlane:
     def start(self) -> None:
         """Start everything and wait until the API server is ready."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        self._choose_ports()
-        self.certificates.make((self.address, "10.0.0.1"))
+        self.certificates.make((self._address, "10.0.0.1"))
         self._write_files()
-        self._etcd, self._api_server, controllers, scheduler = self._daemons = self._make_daemons()
-        self._etcd.start()
-        self._etcd.wait_until(lambda: _answer(f"{self._etcd_url}/health") is not None)
+        self._etcd.start().wait_until(lambda: http_get(f"{self._etcd_url}/health")[0] == 200)
         self.start_api_server()
-        scheduler.start()
-        self._start_controllers(controllers)
+        self._scheduler.start()
+        self._start_controllers()
 
-    def stop(self) -> None:
+    def kill(self) -> None:
         """Kill everything: nothing in it is worth saving."""
         for daemon in reversed(self._daemons):
             daemon.kill()
 
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
-
     def start_api_server(self) -> None:
-        """Start the API server, at the same address as ever, and wait until it is ready."""
-        self._api_server.start()
-        self._api_server.wait_until(self.is_ready)
-
-    def kill_api_server(self) -> None:
-        """End the API server as a loss of power would."""
-        self._api_server.kill()
-
-    def pause_api_server(self) -> None:
-        """Let the API server hang: connections stay open, nothing answers."""
-        self._api_server.pause()
-
-    def resume_api_server(self) -> None:
-        """Let it go on."""
-        self._api_server.resume()
+        """Start the API server, also again at the same address, and wait until it is ready."""
+        self.api_server.start().wait_until(self.is_ready)
 
     def is_ready(self) -> bool:
         """Whether the API server says it is, and serves every definition it has been given before."""
@@ -145,28 +127,26 @@ class ControlPlane:
             if version["served"]
         )
 
-    def _start_controllers(self, controllers: Daemon) -> None:
-        """Start them until their work is seen: they end when the API server does not answer within 10 s.
+    def _start_controllers(self) -> None:
+        """Start them until their work shows: they end when the API server does not answer within 10 s.
 
         The account they make is in the namespace that the API server makes itself, a while after it is ready.
         """
 
-        def work_is_seen() -> bool:
-            if not controllers.is_running:
-                controllers.start()
+        def has_made_an_account() -> bool:
+            if not self._controllers.is_running:
+                self._controllers.start()
             return self._read("/api/v1/namespaces/default/serviceaccounts/default") is not None
 
-        eventually(work_is_seen, lambda: f"the controllers' first work:\n{controllers.log[-3000:]}")
+        eventually(
+            has_made_an_account, lambda: f"the controllers' first work:\n{self._controllers.log[-3000:]}"
+        )
 
-    def _read(self, path: str) -> bytes | None:
+    def _read(self, path: str) -> str | None:
         """What the API server answers; None if it refuses, or does not answer."""
         context = ssl.create_default_context(cafile=self.certificates.authority)
-        return _answer(f"{self.url}{path}", self.admin_token, context)
-
-    def _choose_ports(self) -> None:
-        free, etcd, peer, self._controllers_port, self._scheduler_port = free_ports(5)
-        self._port = self._wanted_port or free
-        self._etcd_url, self._peer_url = f"http://127.0.0.1:{etcd}", f"http://127.0.0.1:{peer}"
+        code, text = http_get(f"{self.url}{path}", self.admin_token, context)
+        return text if code == 200 else None
 
     def _write_files(self) -> None:
         tokens = self.folder / "tokens.csv"
@@ -177,29 +157,14 @@ class ControlPlane:
         for name, token in self._tokens.items():
             write_kubeconfig(self.kubeconfig_of(name), self.url, self.certificates.authority, token)
 
-    def _make_daemons(self) -> list[Daemon]:
-        binaries = control_plane_binaries()
-        folder, certificates = self.folder, self.certificates
-        etcd = server_flags.etcd_flags(folder / "etcd", self._etcd_url, self._peer_url)
-        api_server = server_flags.api_server_flags(
-            folder, certificates, self._etcd_url, self._port, self.address
-        )
-        controllers = server_flags.controller_manager_flags(
-            self.kubeconfig_of(CONTROLLER_MANAGER), certificates, self._controllers_port
-        )
-        scheduler = server_flags.scheduler_flags(self.kubeconfig_of(SCHEDULER), self._scheduler_port)
-        commands: list[tuple[Path, list[str]]] = [
-            (binaries.etcd, etcd),
-            (binaries.api_server, api_server),
-            (binaries.controller_manager, controllers),
-            (binaries.scheduler, scheduler),
-        ]
+    @property
+    def _daemons(self) -> list[Daemon]:
+        return [self._etcd, self.api_server, self._controllers, self._scheduler]
+
+    def _daemon(self, program: Path, flags: list[str]) -> Daemon:
         # Memory is there, cores are not: garbage is collected a fourth as often as by default.
         environment = {**os.environ, "GOGC": "400"}
-        return [
-            Daemon(program.name, [str(program), *flags], folder, environment, self._outlive)
-            for program, flags in commands
-        ]
+        return Daemon(program.name, [str(program), *flags], self.folder, environment, self._outlive)
 
 
 def _audit_policy() -> dict[str, object]:
@@ -216,12 +181,3 @@ def _audit_policy() -> dict[str, object]:
             {"level": "Metadata"},
         ],
     }
-
-
-def _answer(url: str, token: str = "", context: ssl.SSLContext | None = None) -> bytes | None:
-    request = urllib.request.Request(url, headers={"Authorization": f"Bearer {token}"})
-    try:
-        with urllib.request.urlopen(request, context=context, timeout=_PATIENCE_SECONDS) as answer:
-            return bytes(answer.read())
-    except (OSError, HTTPException):
-        return None

@@ -1,29 +1,37 @@
-"""The CRD on an API server: runs can be created once it is established."""
+"""The CRD on an API server: runs can be created once it is served."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
 
+from testbed import ROOT
 from testbed.kubernetes.client_tools import CommandError
 from testbed.waiting import eventually
 
+CRD = ROOT / "crds" / "collectiveruns.yaml"
 NAME = "collectiveruns.collectiverl.io"
 
 
-def wait_until_established(kubectl: Callable[..., str]) -> None:
-    """Ask again and again: `kubectl wait` itself fails while the definition has no conditions at all.
+def install_crd(kubectl: Callable[..., str]) -> None:
+    """Apply the CRD and wait until runs can be created."""
+    kubectl("apply", "--filename", str(CRD))
+    wait_until_established(kubectl)
 
-    The server serves what is established, and names it among what it serves, a moment later.
+
+def wait_until_established(kubectl: Callable[..., str]) -> None:
+    """Wait until the CRD is established, and served, which follows a moment later.
+
+    `kubectl wait` would fail while the CRD has no conditions at all.
     """
-    eventually(lambda: _is_established(kubectl), "the definition is established")
+    eventually(lambda: _is_established(kubectl), "the CRD is established")
     eventually(lambda: _is_served(kubectl), "runs are served")
 
 
 def _is_established(kubectl: Callable[..., str]) -> bool:
-    definition = json.loads(kubectl("get", "crd", NAME, "--output", "json"))
-    conditions = definition.get("status", {}).get("conditions") or []
-    return any(found["type"] == "Established" and found["status"] == "True" for found in conditions)
+    crd = json.loads(kubectl("get", "crd", NAME, "--output", "json"))
+    conditions = crd.get("status", {}).get("conditions") or []
+    return any(entry["type"] == "Established" and entry["status"] == "True" for entry in conditions)
 
 
 def _is_served(kubectl: Callable[..., str]) -> bool:

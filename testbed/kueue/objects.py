@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import yaml
 
-JSONObject = dict[str, Any]
+from testbed import JSONObject
 
 API = "kueue.x-k8s.io/v1beta2"
 QUEUE_LABEL = "kueue.x-k8s.io/queue-name"
@@ -21,7 +20,7 @@ _CONVERTED = ("localqueues", "clusterqueues", "cohorts", "workloads", "multikueu
 _ANSWERED = ("kueue-x-k8s-io", "batch-v1-job")
 
 
-def home() -> list[JSONObject]:
+def prerequisites() -> list[JSONObject]:
     """Its namespace, with the Secret that it fills, and a Service that leads to this machine."""
     service = {"type": "ExternalName", "externalName": "localhost"}
     return [
@@ -53,10 +52,10 @@ def webhooks(programs: Path, port: int, authority: str) -> list[JSONObject]:
     return [_webhooks(found, port, authority) for found in yaml.load_all(text, yaml.CSafeLoader)]
 
 
-def tried_job() -> JSONObject:
+def queued_job() -> JSONObject:
     """A Job for a queue that is nowhere."""
     template = {"spec": {"restartPolicy": "Never", "containers": [{"name": "any", "image": "any"}]}}
-    metadata = {"name": "tried", "namespace": "default", "labels": {QUEUE_LABEL: "nowhere"}}
+    metadata = {"name": "dry-run", "namespace": "default", "labels": {QUEUE_LABEL: "nowhere"}}
     return {"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata, "spec": {"template": template}}
 
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from testbed import JSONObject
 from testbed.kueue.objects import API
-
-JSONObject = dict[str, Any]
 
 
 def shared(name: str, jobs: int) -> list[JSONObject]:

@@ -1,61 +1,58 @@
-"""A server as a process of this machine: start, kill, pause, stop; it ends with whoever started it.
+"""A server as a process of this machine: start, pause, kill, stop.
 
-That must hold even when the test session is killed: the kernel then ends every server (PR_SET_PDEATHSIG).
-Only one that is told to outlive its parent stays, to be found again by its record.
+It ends with the process that started it, even when that one is killed: the kernel sees to it
+(PR_SET_PDEATHSIG). Only one that is told to outlive its parent stays, to be found again by its record.
 """
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import os
 import signal
 import subprocess
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Self
 
-import psutil
-
+from testbed.processes.process_record import ProcessRecord
 from testbed.waiting import LIMIT_SECONDS
 
 STOP_LIMIT_SECONDS = 15.0
 _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None)
 _LOG_EXCERPT = 3000
-# The kernel's word on when the machine was started, which times are counted from, moves by a second or two.
-_SAME_TIME_SECONDS = 5.0
 
 
 class DaemonError(RuntimeError):
     """A server ended although it should not, or does not answer."""
 
 
-@dataclass(frozen=True)
-class ProcessRecord:
-    """A process that may outlive us, told apart from a later one with the same number."""
+class Service(ABC):
+    """What can be started and killed: as a context manager it runs as long as the block."""
 
-    name: str
-    pid: int
-    create_time: float
+    @abstractmethod
+    def start(self) -> object:
+        """Start it and wait until it is ready."""
 
-    def process(self) -> psutil.Process | None:
-        """The process, or None once it has ended."""
+    @abstractmethod
+    def kill(self) -> None:
+        """End it in the middle of whatever it does, as a loss of power would."""
+
+    def __enter__(self) -> Self:
         try:
-            found = psutil.Process(self.pid)
-            is_same = abs(found.create_time() - self.create_time) < _SAME_TIME_SECONDS
-            return found if is_same and found.status() != psutil.STATUS_ZOMBIE else None
-        except psutil.NoSuchProcess:
-            return None
+            self.start()
+        except BaseException:
+            self.kill()
+            raise
+        return self
 
-    def document(self) -> dict[str, Any]:
-        """As JSON."""
-        return asdict(self)
+    def __exit__(self, *_error: object) -> None:
+        self.kill()
 
 
-class Daemon:
+class Daemon(Service):
     """One server process, the leader of its own session. Its output goes to `<folder>/<name>.log`."""
 
     def __init__(
@@ -90,28 +87,30 @@ class Daemon:
 
     @property
     def log(self) -> str:
-        """All it has said so far."""
+        """Its whole output so far."""
         return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""
 
     @property
     def record(self) -> ProcessRecord:
         """What finds the process again."""
-        return ProcessRecord(self.name, self.pid, psutil.Process(self.pid).create_time())
+        return ProcessRecord.of(self.name, self.pid)
 
-    def start(self) -> None:
+    def start(self) -> Self:
         """Start it; DaemonError if it runs already."""
         if self.is_running:
             raise DaemonError(f"{self.name} runs already, as process {self.pid}")
+        self.log_path.parent.mkdir(parents=True, exist_ok=True)
         with self.log_path.open("ab") as log:
             self._popen = subprocess.Popen(
                 self.command,
-                env=None if self._environment is None else dict(self._environment),
+                env=self._environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
                 preexec_fn=None if self._outlive else end_with(os.getpid()),
             )
+        return self
 
     def wait_until(self, ready: Callable[[], bool], seconds: float = LIMIT_SECONDS) -> None:
         """Wait until it is ready; DaemonError with the end of its log if it ends or never is."""
@@ -164,31 +163,3 @@ def end_with(parent: int) -> Callable[[], None]:
             os._exit(1)
 
     return tie
-
-
-def stop_all(records: Sequence[ProcessRecord], seconds: float = STOP_LIMIT_SECONDS) -> None:
-    """End processes that another one started, the last first, and wait for what ends with them."""
-    for record in reversed(records):
-        process = record.process()
-        if process is None:
-            continue
-        with contextlib.suppress(psutil.NoSuchProcess):  # it ended by itself
-            family = [process, *process.children(recursive=True)]
-            process.terminate()
-            _wait_for_ends(family, process, seconds)
-
-
-def _wait_for_ends(family: Sequence[psutil.Process], leader: psutil.Process, seconds: float) -> None:
-    """Until none runs. Whoever inherited them may never ask how they ended: as zombies they have."""
-    deadline = time.monotonic() + seconds
-    while any(map(_runs, family)):
-        if time.monotonic() > deadline:
-            leader.kill()
-        time.sleep(0.05)
-
-
-def _runs(process: psutil.Process) -> bool:
-    try:
-        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
-    except psutil.NoSuchProcess:
-        return False

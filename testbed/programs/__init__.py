@@ -2,3 +2,7 @@
 
 Standard library only: `building` runs before the virtual environment exists.
 """
+
+
+class BuildError(RuntimeError):
+    """A program that can't be provided on this machine; the message says why and what to do."""

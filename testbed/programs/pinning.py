@@ -16,8 +16,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from testbed.programs import building
-from testbed.programs.building import RECIPES, BuildError, Go
+from testbed.programs import BuildError, building
+from testbed.programs.building import RECIPES
 
 # Kubernetes' own go.mod points at folders that only its repository has. The same is published as modules.
 _STAGING = re.compile(r"^\s+(k8s\.io/\S+) => \./staging", re.MULTILINE)
@@ -28,7 +28,7 @@ def pin(name: str, version: str, module: Path) -> None:
     """Write go.mod and go.sum of a module for another release. Raises BuildError."""
     go_mod = module / "go.mod"
     (module / "go.sum").unlink(missing_ok=True)
-    go = Go(building.toolchain(name), module)
+    go = building.go(module)
     source = f"{RECIPES[name].source}@{version}"
     published = Path(json.loads(go.read("mod", "download", "-json", source))["GoMod"]).read_text()
     go_mod.write_text(_pinned(name, version, go_mod.read_text(), published))

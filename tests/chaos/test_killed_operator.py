@@ -35,7 +35,7 @@ def test_killed_after_each_of_its_writes_the_run_completes_and_nothing_was_done_
     deaths = 0
     while not is_over_after_death_or_end(run, operator):
         assert deaths < ENOUGH, run.status
-        assert operator.daemon.returncode == -signal.SIGKILL, operator.log
+        assert operator.returncode == -signal.SIGKILL, operator.log
         deaths += 1
         operator.start(wait=False)
     # A status is written alone. What a plan asks for goes out at once, so that its writes share a death.
@@ -48,7 +48,7 @@ def test_killed_at_one_write_the_next_operator_completes_the_run(mimicking_clust
     run = ShortRun.begin(mimicking_cluster, CLEANED)
     operator = a_mortal_operator(run, side, number)
     mimicking_cluster.wait_for("the operator's death", lambda: not operator.is_running, LIMIT_SECONDS)
-    assert operator.daemon.returncode == -signal.SIGKILL, operator.log
+    assert operator.returncode == -signal.SIGKILL, operator.log
     mimicking_cluster.operator(run.namespace)
     run.wait_until_complete()
     assert run.faults() == []

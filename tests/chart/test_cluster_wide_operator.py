@@ -6,7 +6,7 @@ import pytest
 from chart.audited_rights import refused_rights
 from chart.rendering import render
 from chart.runs import a_run
-from testbed.cluster.operator_process import make_operator
+from testbed.cluster.operator_process import OperatorProcess, chart_variables
 from testbed.kubernetes.kubeconfig import write_kubeconfig
 from testbed.waiting import eventually
 
@@ -28,7 +28,7 @@ def operator(control_plane, clients, namespace, tmp_path):
     kubeconfig = tmp_path / "operator.kubeconfig"
     write_kubeconfig(kubeconfig, control_plane.url, control_plane.certificates.authority, token)
     chart = render(*PACE, release=RELEASE, namespace=namespace)
-    with make_operator(tmp_path, kubeconfig, chart, {}).start() as operator:
+    with OperatorProcess(tmp_path, kubeconfig, chart_variables(chart)).start() as operator:
         yield operator
 
 

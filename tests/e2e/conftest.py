@@ -43,7 +43,7 @@ def container_cluster(
             yield cluster
         finally:
             pytestconfig.stash[ACCOUNT] = account(cluster)
-            cluster.stop()
+            cluster.kill()
 
 
 def account(cluster: ContainerCluster) -> str:

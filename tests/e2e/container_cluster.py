@@ -28,7 +28,7 @@ class ContainerCluster(SmallCluster):
     def __init__(self, folder: Path) -> None:
         super().__init__(folder, with_crd=False)
         self.control_plane = ControlPlane(folder / "control-plane", API_SERVER_ADDRESS, port=443)
-        self.object_store = ObjectStore(str(folder / "object-store"), address=NODE_ADDRESS)
+        self.object_store = ObjectStore(folder / "object-store", address=NODE_ADDRESS)
         self.container_node = Node(NODE_NAME, folder / "node", self.control_plane.kubeconfig_of(NODE))
 
     def node(self, name: str, *options: str, wait: bool = True) -> Daemon:
@@ -38,9 +38,9 @@ class ContainerCluster(SmallCluster):
         self.container_node.start(ALL)
         return self.container_node.daemon
 
-    def stop(self) -> None:
+    def kill(self) -> None:
         """End everything at once."""
-        super().stop()
+        super().kill()
         self.container_node.stop()
 
     def install(self, *options: str, verb: str = "install") -> str:

@@ -18,10 +18,11 @@ from e2e.progress import step
 from e2e.scratch import scratch_folder
 from e2e.stored_image import StoredImage
 from filelock import FileLock
-from testbed.programs import building
+from testbed.programs import BuildError
+from testbed.programs.cache import CACHE as PROGRAMS
 
 REPOSITORY = Path(__file__).parents[2]
-CACHE = building.CACHE / "containers"
+CACHE = PROGRAMS / "containers"
 BASE = "localhost/python:3.11-slim-bookworm"
 PAUSE = "localhost/pause:e2e"
 OPERATOR = "localhost/collectiverun-operator:e2e"
@@ -46,10 +47,6 @@ _DISK_BYTES = 25 << 30
 # Stages of both Dockerfiles. They get names of their own: what has none is dropped, and built every time.
 _STAGES = ("dependencies", "package")
 _OUTLOOK = {"trainer dependencies": "torch: about 3 GB to fetch, some minutes"}
-
-
-class BuildError(RuntimeError):
-    """An image that can't be built."""
 
 
 @dataclass(frozen=True)

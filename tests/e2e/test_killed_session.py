@@ -15,7 +15,7 @@ from e2e.container_images import CACHE, PAUSE
 from e2e.containerd import Containerd
 from e2e.node import clear
 from e2e.own_processes import family_of, has_ended, with_ours
-from testbed.cluster.small_cluster import ROOT
+from testbed import ROOT
 from testbed.processes.daemon import Daemon
 from testbed.waiting import eventually
 

@@ -3,7 +3,7 @@
 import yaml
 from behaviour.live_run import LiveRun, printed_table
 from behaviour.runs import s3_storage
-from testbed.cluster.small_cluster import ROOT
+from testbed import ROOT
 
 from collectiverun_operator.cli.smoke import with_smoke_budgets
 

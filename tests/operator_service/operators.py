@@ -10,8 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from testbed.cluster.operator_process import COMMAND, OperatorProcess
-from testbed.processes.daemon import Daemon
-from testbed.processes.ports import free_ports
 from testbed.waiting import eventually
 
 KOPF = (
@@ -35,20 +33,15 @@ def make_operator(
     **settings: str,
 ) -> OperatorProcess:
     """An operator, not yet started, that serves `namespace`, whose canary is there too; `settings` win."""
-    health_port, metrics_port = free_ports(2)
     given = PACE | {
         "IMAGE": IMAGE,
         "NAMESPACES": namespace,
         "LEASE_NAMESPACE": namespace,
         "LEASE_NAME": CANARY,
-        "HEALTH_PORT": str(health_port),
-        "METRICS_PORT": str(metrics_port),
     }
     variables = {f"COLLECTIVERUN_{name}": value for name, value in (given | settings).items()}
     base = os.environ if environment is None else environment
-    everything = {**base, "KUBECONFIG": str(kubeconfig), **variables}
-    daemon = Daemon(f"operator-{health_port}", command, folder, everything)
-    return OperatorProcess(daemon, health_port, metrics_port)
+    return OperatorProcess(folder, kubeconfig, variables, command, base)
 
 
 def last_message(operator: OperatorProcess) -> str:
@@ -59,10 +52,10 @@ def last_message(operator: OperatorProcess) -> str:
 
 def ended(operator: OperatorProcess) -> tuple[int | None, str]:
     """Exit code and last word of an operator that can't start."""
-    operator.daemon.start()
-    eventually(lambda: not operator.daemon.is_running)
+    operator.start(wait=False)
+    eventually(lambda: not operator.is_running)
     assert "Traceback" not in operator.log
-    return operator.daemon.returncode, last_message(operator)
+    return operator.returncode, last_message(operator)
 
 
 def log_documents(operator: OperatorProcess) -> list[dict[str, Any]]:

@@ -39,7 +39,7 @@ def takes_a_run(workplace: Workplace) -> bool:
 
 def code_after_sigterm(operator: OperatorProcess) -> int | None:
     """Its exit code once it was asked to end, however long that takes on a busy machine."""
-    return operator.daemon.stop(LIMIT_SECONDS)
+    return operator.stop(LIMIT_SECONDS)
 
 
 def fault(operator: OperatorProcess) -> str:
@@ -58,7 +58,7 @@ def test_sigterm_ends_it_with_success(workplace: Workplace) -> None:
 def test_a_new_operator_goes_on_where_the_killed_one_was(workplace: Workplace) -> None:
     with workplace.operator().start() as operator:
         assert takes_a_run(workplace)
-        operator.daemon.kill()
+        operator.kill()
     pod = workplace.pod()
     workplace.succeed(pod)
     with workplace.operator().start():

@@ -13,7 +13,7 @@ from collectiverun_trainer.storage import Storage
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObjectStore]:
-    store = ObjectStore(str(tmp_path_factory.mktemp("object-store")))
+    store = ObjectStore(tmp_path_factory.mktemp("object-store"))
     store.start()
     yield store
     store.kill()
@@ -22,7 +22,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObjectStore]:
 @pytest.fixture
 def own_server(tmp_path: Path) -> Iterator[ObjectStore]:
     """A server that the test may kill."""
-    store = ObjectStore(str(tmp_path / "object-store"))
+    store = ObjectStore(tmp_path / "object-store")
     store.start()
     yield store
     store.kill()

@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 
-from testbed.cluster.small_cluster import ROOT
+from testbed import ROOT
 
 
 def command(*words: object) -> subprocess.CompletedProcess[str]:

@@ -5,10 +5,10 @@ import subprocess
 import venv
 
 import pytest
-from testbed.programs import binaries, building, go_toolchain, pinning
+from testbed.programs import BuildError, binaries, building, go_toolchain, pinning
 from testbed.programs.binaries import SERVERS, MissingBinaryError, control_plane_binaries
 from testbed.programs.build_progress import BuildProgress
-from testbed.programs.building import BuildError, Recipe, built
+from testbed.programs.building import Recipe, built
 from testbed.programs.go_toolchain import go_command
 
 GO_MOD = """module example

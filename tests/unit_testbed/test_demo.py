@@ -1,7 +1,7 @@
 """`make cluster`, `make cluster-demo` and `make cluster-stop`, with budgets of seconds."""
 
 import pytest
-from testbed.cluster.small_cluster import ROOT
+from testbed import ROOT
 from unit_testbed.cluster_command import command
 
 pytestmark = pytest.mark.timeout(900)

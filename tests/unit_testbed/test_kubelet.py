@@ -164,7 +164,8 @@ def test_a_pod_with_an_identity_reaches_the_api_server_as_its_service_account(pl
     )
     identity = {"serviceAccountName": "reader", "automountServiceAccountToken": True}
     command = [sys.executable, "-u", "-c", script.replace("'kubectl'", repr(str(kubectl())))]
-    place.cluster.wait_for("Pods of it let in", lambda: place.cluster.lets_pods_in(place.namespace, "reader"))
+    cluster, namespace = place.cluster, place.namespace
+    cluster.wait_for("its Pods are admitted", lambda: cluster.admits_pods_in(namespace, "reader"))
     place.start(a_pod("reader", container={"command": command}, **identity))
     place.wait_for_state("reader", "terminated")
     log = place.kubectl("logs", "reader")
@@ -207,14 +208,13 @@ def test_a_lost_node_loses_its_pods_and_they_are_evicted(place):
     cluster.wait_for("the eviction", lambda: place.kubectl("get", "pod", "stranded", "--output", metadata))
     node.start()
     place.wait_until_gone("stranded")
-    node.kill()
-    cluster.kubectl("delete", "node", "node-lost")
+    cluster.remove_node("node-lost")
 
 
 def test_pods_outlive_the_api_server(place, go):
     place.start(a_pod("patient", UNTIL_THERE.format(str(go))))
     place.wait_for_state("patient", "running")
-    place.cluster.control_plane.kill_api_server()
+    place.cluster.control_plane.api_server.kill()
     go.touch()
     place.cluster.control_plane.start_api_server()
     assert place.wait_for_state("patient", "terminated")["exitCode"] == 0
@@ -222,7 +222,7 @@ def test_pods_outlive_the_api_server(place, go):
 
 def test_a_short_token_ends_and_a_new_one_takes_its_place(place):
     cluster = place.cluster
-    node = cluster.node("node-short-tokens", "--token-seconds", "5")
+    cluster.node("node-short-tokens", "--token-seconds", "5")
     script = (
         "import json\nseen = []\n"
         "while len(seen) < 3:\n"
@@ -235,8 +235,7 @@ def test_a_short_token_ends_and_a_new_one_takes_its_place(place):
     place.wait_for_state("renewing", "terminated")
     first, *_ = place.kubectl("logs", "renewing").split()
     cluster.wait_for("the first token's end", lambda: not _is_valid(cluster, first))
-    node.kill()
-    cluster.kubectl("delete", "node", "node-short-tokens")
+    cluster.remove_node("node-short-tokens")
 
 
 def _is_valid(cluster, token):

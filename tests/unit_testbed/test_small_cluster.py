@@ -9,8 +9,8 @@ import sys
 import psutil
 import pytest
 from chart.audited_rights import events_of
+from testbed import ROOT
 from testbed.cluster.example_run import example_run
-from testbed.cluster.small_cluster import ROOT
 from testbed.kubelet import SIMULATED
 from testbed.kubelet.simulated_pod import ENV_STEPS, SECONDS_ANNOTATION
 from testbed.kubernetes.client_tools import CommandError
@@ -99,5 +99,4 @@ def test_a_node_with_simulated_pods_lets_a_run_be_complete_and_end_as_asked(smal
     status = small_cluster.get(*name)["status"]
     assert (status["state"], status["progress"]) == ("Complete", "8/8")
     assert {m["envSteps"] for phase in status["phases"] for m in phase["members"]} == {ENV_STEPS}
-    small_cluster.nodes["node-simulated"].kill()
-    small_cluster.kubectl("delete", "node", "node-simulated")
+    small_cluster.remove_node("node-simulated")
