@@ -22,12 +22,12 @@ from metaworld.env_dict import ALL_V3_ENVIRONMENTS
 from rich.console import Console
 from rich.table import Table
 
-from collectiverun_trainer.collective import CollectiveNetwork, CollectivePolicy
+from collectiverun_trainer.collective.network import CollectiveNetwork, CollectivePolicy
 from collectiverun_trainer.config import EnvironmentSettings, Task, TrajectoryTransformerParams
 from collectiverun_trainer.environments.factory import begin_episode, make_environment, scripted_action
 from collectiverun_trainer.environments.goals import goal_vectors
-from collectiverun_trainer.evaluation import evaluate
-from collectiverun_trainer.policy import ExpertPolicy, Policy
+from collectiverun_trainer.rollouts.evaluation import evaluate
+from collectiverun_trainer.rollouts.policy import ExpertPolicy, Policy
 from collectiverun_trainer.sac.networks import StackedMLP
 from collectiverun_trainer.transformer.encoder import TrajectoryEncoder
 from collectiverun_trainer.transformer.normaliser import Normaliser

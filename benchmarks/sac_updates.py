@@ -22,7 +22,7 @@ from rich.console import Console
 from rich.table import Table
 
 from collectiverun_trainer.config import EnvironmentSettings, ExpertsParams, SACParams, Task
-from collectiverun_trainer.phases.expert_training import ExpertTraining
+from collectiverun_trainer.learning.off_policy import ExpertTraining
 from collectiverun_trainer.replay.buffer import ReplayBuffer
 from collectiverun_trainer.sac.agent import StackedSAC
 

@@ -13,9 +13,9 @@ from collectiverun_operator.api.phases import PHASES
 from collectiverun_operator.jobs import manifest as jobs
 from collectiverun_operator.jobs import phase_order as orders
 from collectiverun_trainer import order as seam
-from collectiverun_trainer import stopping
 from collectiverun_trainer.config import PARAMS, PHASE_NAMES, Task
 from collectiverun_trainer.order import PhaseOrder, PhaseResult, Success
+from collectiverun_trainer.process import stopping
 
 EVERYTHING = {
     "tasks": [*tasks("reach", "push", "door-open"), {"env": "window-open-v3", "holdout": True}],

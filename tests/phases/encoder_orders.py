@@ -8,13 +8,13 @@ from typing import Any
 import torch
 
 from collectiverun_trainer import phases
-from collectiverun_trainer.artifact import Artifact
+from collectiverun_trainer.artifacts.artifact import Artifact
+from collectiverun_trainer.artifacts.storage import Storage
 from collectiverun_trainer.config import EnvironmentSettings, Task
 from collectiverun_trainer.order import ArtifactReference, PhaseOrder, PhaseResult, RunIdentity
 from collectiverun_trainer.phases.context import prepare
-from collectiverun_trainer.progress import Reporter
-from collectiverun_trainer.stopping import StopFlag
-from collectiverun_trainer.storage import Storage
+from collectiverun_trainer.process.reporter import Reporter
+from collectiverun_trainer.process.stopping import StopFlag
 
 TASKS = (Task(env="reach-v3"), Task(env="drawer-close-v3"), Task(env="handle-press-side-v3"))
 PARAMS = {

@@ -13,7 +13,7 @@ import pytest
 from phases.small_run import SmallRun, StopAfter
 
 from collectiverun_trainer import phases
-from collectiverun_trainer.artifact import Artifact
+from collectiverun_trainer.artifacts.artifact import Artifact
 from collectiverun_trainer.errors import Stopped
 from collectiverun_trainer.order import Phase, PhaseOrder, PhaseResult
 
@@ -22,7 +22,7 @@ from collectiverun_trainer.order import Phase, PhaseOrder, PhaseResult
 DYING = """
 import os, signal, sys
 from collectiverun_trainer import __main__
-from collectiverun_trainer.checkpoint import CheckpointStore
+from collectiverun_trainer.artifacts.checkpoint import CheckpointStore
 
 left, save = int(sys.argv.pop(1)), CheckpointStore.save
 

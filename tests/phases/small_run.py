@@ -10,7 +10,7 @@ from collectiverun_trainer import phases
 from collectiverun_trainer.config import EnvironmentSettings, Task
 from collectiverun_trainer.order import ArtifactReference, Phase, PhaseOrder, PhaseResult, RunIdentity
 from collectiverun_trainer.phases.context import PhaseContext, prepare
-from collectiverun_trainer.progress import Reporter
+from collectiverun_trainer.process.reporter import Reporter
 
 PARAMS: dict[Phase, dict[str, Any]] = {
     "experts": {

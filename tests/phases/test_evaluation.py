@@ -10,12 +10,12 @@ from phases.small_run import SmallRun, StopAfter
 from PIL import Image
 
 from collectiverun_trainer import phases
-from collectiverun_trainer.artifact import Artifact
+from collectiverun_trainer.artifacts.artifact import Artifact
+from collectiverun_trainer.artifacts.storage import Storage, join
 from collectiverun_trainer.config import Task
 from collectiverun_trainer.errors import InputInvalid, Stopped
 from collectiverun_trainer.order import PhaseResult
 from collectiverun_trainer.report.summary import Summary
-from collectiverun_trainer.storage import Storage, join
 
 HOLDOUT = Task(env="door-close-v3")
 NETWORKS = {"experts", "collective", "zero", "shuffled", "students", "controls"}

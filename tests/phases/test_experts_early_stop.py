@@ -9,8 +9,8 @@ import torch
 from unit_trainer.exact_states import assert_equal
 
 from collectiverun_trainer.config import EnvironmentSettings, ExpertsParams, Task
+from collectiverun_trainer.learning.off_policy import ExpertTraining
 from collectiverun_trainer.order import Success
-from collectiverun_trainer.phases.expert_training import ExpertTraining
 
 TASKS = (Task(env="reach-v3"), Task(env="drawer-close-v3"), Task(env="push-v3"))
 SETTINGS = EnvironmentSettings(horizon_env_steps=20, action_repeat=2, goals=4)

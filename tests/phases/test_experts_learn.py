@@ -5,12 +5,12 @@ from __future__ import annotations
 from phases.small_run import Quiet, SmallRun, StopAfter
 
 from collectiverun_trainer import phases
-from collectiverun_trainer.artifact import Artifact
+from collectiverun_trainer.artifacts.artifact import Artifact
 from collectiverun_trainer.config import EnvironmentSettings, ExpertsParams, Task
-from collectiverun_trainer.evaluation import Outcomes
+from collectiverun_trainer.learning.off_policy import ExpertTraining
 from collectiverun_trainer.phases.context import prepare
-from collectiverun_trainer.phases.expert_training import ExpertTraining
-from collectiverun_trainer.progress import Reporter
+from collectiverun_trainer.process.reporter import Reporter
+from collectiverun_trainer.rollouts.evaluation import Outcomes
 
 TASK = Task(env="drawer-close-v3")
 PARAMS = {

@@ -11,7 +11,7 @@ import pytest
 from phases.interruptions import kill_after_checkpoints, run_to_the_end
 from phases.small_run import SmallRun, StopAfter
 
-from collectiverun_trainer.artifact import MANIFEST_NAME, Artifact
+from collectiverun_trainer.artifacts.artifact import MANIFEST_NAME, Artifact
 from collectiverun_trainer.errors import Stopped
 from collectiverun_trainer.order import PhaseOrder, PhaseResult
 from collectiverun_trainer.phases import experts

@@ -10,11 +10,11 @@ import pytest
 import torch
 from phases.small_run import SmallRun
 
-from collectiverun_trainer.artifact import Artifact
-from collectiverun_trainer.collective import load_collective
-from collectiverun_trainer.policy import load_experts
+from collectiverun_trainer.artifacts.artifact import Artifact
+from collectiverun_trainer.collective.network import load_collective
 from collectiverun_trainer.replay.episodes import SOURCES, Episodes
 from collectiverun_trainer.replay.shards import read_episodes
+from collectiverun_trainer.rollouts.policy import load_experts
 from collectiverun_trainer.transformer.encoder import load_encoder
 from collectiverun_trainer.transformer.windows import windows
 

@@ -11,8 +11,8 @@ from phases.interruptions import elsewhere, straight, with_a_kill, with_stops
 from phases.small_run import SmallRun
 
 from collectiverun_trainer import phases
-from collectiverun_trainer.artifact import Artifact
-from collectiverun_trainer.collective import FILES
+from collectiverun_trainer.artifacts.artifact import Artifact
+from collectiverun_trainer.collective.network import FILES
 from collectiverun_trainer.errors import InputInvalid
 from collectiverun_trainer.order import PhaseResult
 

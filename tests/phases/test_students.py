@@ -13,13 +13,13 @@ from phases.interruptions import elsewhere, straight, with_a_kill, with_stops
 from phases.small_run import PARAMS, SmallRun
 
 from collectiverun_trainer import phases
-from collectiverun_trainer.artifact import Artifact
-from collectiverun_trainer.collective import load_collective
+from collectiverun_trainer.artifacts.artifact import Artifact
+from collectiverun_trainer.collective.network import load_collective
 from collectiverun_trainer.config import StudentsParams
 from collectiverun_trainer.errors import InvalidConfiguration
 from collectiverun_trainer.order import PhaseResult
-from collectiverun_trainer.phases.student_files import load_students
-from collectiverun_trainer.phases.student_training import StudentTraining
+from collectiverun_trainer.students.files import load_students
+from collectiverun_trainer.students.training import StudentTraining
 
 CPU = torch.device("cpu")
 STUDENTS = {"totalEnvSteps": 160, "decayEnvSteps": 400, "checkpointEveryEnvSteps": 40}

@@ -7,8 +7,8 @@ import pytest
 from storage_s3.throttled_proxy import ThrottledProxy
 from testbed.object_store import BUCKET, REGION, ObjectStore
 
+from collectiverun_trainer.artifacts.storage import Storage
 from collectiverun_trainer.order import StorageOptions
-from collectiverun_trainer.storage import Storage
 
 
 @pytest.fixture(scope="session")

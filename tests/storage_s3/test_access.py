@@ -4,9 +4,9 @@ import pytest
 from storage_s3.conftest import options
 from testbed.object_store import BUCKET, ObjectStore
 
+from collectiverun_trainer.artifacts.storage import Storage
 from collectiverun_trainer.errors import InvalidConfiguration
 from collectiverun_trainer.order import StorageOptions
-from collectiverun_trainer.storage import Storage
 
 OPERATIONS = {
     "list": lambda storage, uri: storage.list(uri),

@@ -9,8 +9,8 @@ from storage_s3.conftest import options
 from testbed.object_store import BUCKET, ObjectStore
 from testbed.waiting import eventually
 
+from collectiverun_trainer.artifacts.storage import Storage
 from collectiverun_trainer.errors import StorageUnavailable
-from collectiverun_trainer.storage import Storage
 
 pytestmark = pytest.mark.timeout(900)
 

@@ -5,10 +5,10 @@ import pytest
 import torch
 from storage_s3.conftest import options
 
-from collectiverun_trainer.artifact import COMMIT_NAME, Artifact, ArtifactWriter
-from collectiverun_trainer.checkpoint import CheckpointStore
+from collectiverun_trainer.artifacts.artifact import COMMIT_NAME, Artifact, ArtifactWriter
+from collectiverun_trainer.artifacts.checkpoint import CheckpointStore
+from collectiverun_trainer.artifacts.storage import Storage, join
 from collectiverun_trainer.errors import InputInvalid
-from collectiverun_trainer.storage import Storage, join
 
 
 def test_what_was_written_is_read_back(storage: Storage, uri: str):

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import numpy as np
 
 from collectiverun_trainer.config import EnvironmentSettings, Task
-from collectiverun_trainer.evaluation import Outcomes
 from collectiverun_trainer.order import RunIdentity
 from collectiverun_trainer.report.curves import Curve
 from collectiverun_trainer.report.headline import findings, headline
@@ -25,6 +24,7 @@ from collectiverun_trainer.report.summary import (
     task_table,
 )
 from collectiverun_trainer.report.video import animation
+from collectiverun_trainer.rollouts.evaluation import Outcomes
 
 STUDENTS = ("students", "controls")
 UNSEEN = Task(env="door-close-v3")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import torch
 
-from collectiverun_trainer.collective import Collective, CollectiveNetwork
+from collectiverun_trainer.collective.network import Collective, CollectiveNetwork
+from collectiverun_trainer.collective.q_scale import QScale
 from collectiverun_trainer.config import Task, TrajectoryTransformerParams
-from collectiverun_trainer.distillation.losses import QScale
 from collectiverun_trainer.transformer.encoder import TrajectoryEncoder
 from collectiverun_trainer.transformer.normaliser import Normaliser
 

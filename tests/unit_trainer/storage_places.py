@@ -5,9 +5,9 @@ from __future__ import annotations
 import secrets
 from pathlib import Path
 
+from collectiverun_trainer.artifacts.storage import Storage
 from collectiverun_trainer.config import Task
 from collectiverun_trainer.order import PhaseOrder, RunIdentity, StorageOptions
-from collectiverun_trainer.storage import Storage
 
 SCHEMES = ("memory", "file")
 REACH = Task(env="reach-v3")

@@ -10,7 +10,7 @@ import pytest
 import torch
 from unit_trainer.storage_places import SCHEMES, new_storage, place
 
-from collectiverun_trainer.artifact import (
+from collectiverun_trainer.artifacts.artifact import (
     COMMIT_NAME,
     FORMAT,
     MANIFEST_NAME,
@@ -18,8 +18,8 @@ from collectiverun_trainer.artifact import (
     ArtifactWriter,
     Commit,
 )
+from collectiverun_trainer.artifacts.storage import Storage, join
 from collectiverun_trainer.errors import InputInvalid
-from collectiverun_trainer.storage import Storage, join
 
 STORAGE = new_storage()
 

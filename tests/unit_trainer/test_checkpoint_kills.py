@@ -10,14 +10,14 @@ import pytest
 import torch
 from unit_trainer.storage_places import new_storage, place
 
-from collectiverun_trainer.checkpoint import CheckpointStore
+from collectiverun_trainer.artifacts.checkpoint import CheckpointStore
 
 PROGRAM = """
 import sys
 import torch
-from collectiverun_trainer.checkpoint import CheckpointStore
+from collectiverun_trainer.artifacts.checkpoint import CheckpointStore
 from collectiverun_trainer.order import StorageOptions
-from collectiverun_trainer.storage import Storage
+from collectiverun_trainer.artifacts.storage import Storage
 
 torch.set_num_threads(1)
 store = CheckpointStore(Storage(StorageOptions()), sys.argv[1], attempt=int(sys.argv[2]))

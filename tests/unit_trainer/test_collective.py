@@ -11,8 +11,9 @@ import torch
 from unit_trainer.small_collective import TASKS, small_collective
 from unit_trainer.storage_places import new_storage
 
-from collectiverun_trainer.artifact import Artifact, ArtifactWriter
-from collectiverun_trainer.collective import (
+from collectiverun_trainer.artifacts.artifact import Artifact, ArtifactWriter
+from collectiverun_trainer.artifacts.storage import join
+from collectiverun_trainer.collective.network import (
     FILES,
     Collective,
     CollectivePolicy,
@@ -22,7 +23,6 @@ from collectiverun_trainer.collective import (
 )
 from collectiverun_trainer.environments.observation import Array
 from collectiverun_trainer.errors import InputInvalid
-from collectiverun_trainer.storage import join
 
 ROWS = 6
 CPU = torch.device("cpu")

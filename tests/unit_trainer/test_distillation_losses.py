@@ -10,9 +10,9 @@ from torch import Tensor
 from torch.distributions import Independent, Normal
 from torch.distributions.kl import kl_divergence as kl_of_torch
 
+from collectiverun_trainer.collective.q_scale import QScale
 from collectiverun_trainer.distillation.losses import (
     SIGMA_FLOOR,
-    QScale,
     critic_loss,
     kl_divergence,
     weighted_squared_error,

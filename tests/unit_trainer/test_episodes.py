@@ -10,13 +10,13 @@ import pytest
 import torch
 from unit_trainer.recorded_episodes import TASKS, recorded
 
-from collectiverun_trainer.artifact import Artifact, ArtifactWriter
+from collectiverun_trainer.artifacts.artifact import Artifact, ArtifactWriter
+from collectiverun_trainer.artifacts.storage import Storage
 from collectiverun_trainer.config import Task
 from collectiverun_trainer.errors import InputInvalid
 from collectiverun_trainer.order import StorageOptions
 from collectiverun_trainer.replay.episodes import EPISODE_FIELDS, ROW_FIELDS, SOURCES, Episodes, concatenate
 from collectiverun_trainer.replay.shards import read_episodes, write_episodes
-from collectiverun_trainer.storage import Storage
 
 
 def same(one: Episodes, other: Episodes) -> bool:

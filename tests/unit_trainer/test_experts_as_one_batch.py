@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 import torch
 
-from collectiverun_trainer.artifact import Artifact, ArtifactWriter
+from collectiverun_trainer.artifacts.artifact import Artifact, ArtifactWriter
+from collectiverun_trainer.artifacts.storage import Storage
 from collectiverun_trainer.config import Task
 from collectiverun_trainer.environments.factory import scripted_action
 from collectiverun_trainer.environments.observation import OBS_MEAN, OBS_SPREAD, scale_obs
 from collectiverun_trainer.errors import InputInvalid
 from collectiverun_trainer.order import ArtifactReference, StorageOptions
-from collectiverun_trainer.policy import load_experts
+from collectiverun_trainer.rollouts.policy import load_experts
 from collectiverun_trainer.sac.networks import StackedMLP, TwinCritics, gaussian_head
-from collectiverun_trainer.storage import Storage
 
 TASKS = tuple(Task(env=f"{name}-v3") for name in ("reach", "push", "door-open"))
 HIDDEN = (32, 16)

@@ -6,8 +6,8 @@ import torch
 from unit_trainer.small_collective import TASKS, small_collective
 
 from collectiverun_trainer.config import SACParams, Task
-from collectiverun_trainer.fine_tuning import set_slice, student_actor, student_critics
 from collectiverun_trainer.sac.agent import StackedSAC
+from collectiverun_trainer.students.fine_tuning import set_slice, student_actor, student_critics
 
 PARAMS = SACParams(hidden_sizes=(16, 16))
 

@@ -8,15 +8,15 @@ import pytest
 import torch
 from unit_trainer.storage_places import REACH, SCHEMES, new_order, new_storage, place
 
-from collectiverun_trainer import commits
-from collectiverun_trainer.artifact import MANIFEST_NAME, Artifact
-from collectiverun_trainer.checkpoint import CheckpointStore
+from collectiverun_trainer.artifacts import commits
+from collectiverun_trainer.artifacts.artifact import MANIFEST_NAME, Artifact
+from collectiverun_trainer.artifacts.checkpoint import CheckpointStore
+from collectiverun_trainer.artifacts.storage import join
 from collectiverun_trainer.config import ExpertsParams
 from collectiverun_trainer.errors import InputInvalid, InvalidConfiguration, Stopped
 from collectiverun_trainer.order import POD_UID_VARIABLE, ArtifactReference, PhaseOrder, Success
 from collectiverun_trainer.phases.context import PhaseContext, configuration
-from collectiverun_trainer.progress import Reporter
-from collectiverun_trainer.storage import join
+from collectiverun_trainer.process.reporter import Reporter
 
 STORAGE = new_storage()
 

@@ -9,7 +9,7 @@ import torch
 
 from collectiverun_trainer.config import Task
 from collectiverun_trainer.order import Success
-from collectiverun_trainer.progress import Reporter
+from collectiverun_trainer.process.reporter import Reporter
 
 
 class Clock:
@@ -104,7 +104,7 @@ def test_a_restored_reporter_has_all_records_and_all_time_spent():
 def test_a_reader_that_goes_away_does_not_end_the_work():
     program = """
 import sys
-from collectiverun_trainer.progress import Reporter
+from collectiverun_trainer.process.reporter import Reporter
 reporter = Reporter()
 for step in range(10_000):
     reporter.metrics(step, step, {"x": 1})

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collectiverun_trainer import result
 from collectiverun_trainer.errors import InputInvalid
 from collectiverun_trainer.order import RESULT_LIMIT_BYTES, RESULT_PATH_VARIABLE, PhaseResult, Success
+from collectiverun_trainer.process import result
 
 texts = st.text(max_size=20) | st.builds(
     lambda text, times: text * times, st.text(min_size=1, max_size=5), st.integers(1, 4000)

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.distributions import Independent, Normal
 
-from collectiverun_trainer.shaping import PRE_SQUASH_LIMIT, BonusSchedule, bonus, log_bonus
+from collectiverun_trainer.sac.squashing import PRE_SQUASH_LIMIT
+from collectiverun_trainer.students.shaping import BonusSchedule, bonus, log_bonus
 
 MIN_STD = 1e-2
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import torch
 
+from collectiverun_trainer.learning.selection import Selection
 from collectiverun_trainer.order import Success
-from collectiverun_trainer.selection import Selection
 
 
 def test_the_best_by_end_then_any_step_then_the_later_is_kept() -> None:

@@ -6,7 +6,7 @@ import sys
 PROGRAM = """
 import sys
 import torch
-from collectiverun_trainer import device
+from collectiverun_trainer.process import device
 device.settle(2)
 print(torch.get_num_threads(), torch.are_deterministic_algorithms_enabled(),
       torch.is_deterministic_algorithms_warn_only_enabled(),

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from unit_trainer.storage_places import SCHEMES, new_storage, place
 
+from collectiverun_trainer.artifacts.storage import RETRY_SECONDS_VARIABLE, Storage, join
 from collectiverun_trainer.errors import InvalidConfiguration, StorageUnavailable
 from collectiverun_trainer.order import StorageOptions
-from collectiverun_trainer.storage import RETRY_SECONDS_VARIABLE, Storage, join
 
 
 @pytest.fixture(params=SCHEMES)

@@ -4,7 +4,7 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError, ReadTimeoutError
 from s3fs.errors import translate_boto_error
 
-from collectiverun_trainer import storage_faults
+from collectiverun_trainer.artifacts import storage_faults
 from collectiverun_trainer.errors import InvalidConfiguration, StorageUnavailable
 
 URI = "s3://bucket/object"

@@ -9,11 +9,11 @@ import torch
 from torch import nn
 from unit_trainer.recorded_episodes import recorded
 
-from collectiverun_trainer.artifact import Artifact, ArtifactWriter
+from collectiverun_trainer.artifacts.artifact import Artifact, ArtifactWriter
+from collectiverun_trainer.artifacts.storage import Storage
 from collectiverun_trainer.config import TrajectoryTransformerParams
 from collectiverun_trainer.errors import InputInvalid
 from collectiverun_trainer.order import StorageOptions
-from collectiverun_trainer.storage import Storage
 from collectiverun_trainer.transformer.encoder import Block, TrajectoryEncoder, load_encoder, save_encoder
 from collectiverun_trainer.transformer.normaliser import LARGEST_VALUE, SMALLEST_SPREAD, Normaliser
 from collectiverun_trainer.transformer.windows import Windows, windows

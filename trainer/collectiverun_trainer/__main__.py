@@ -8,12 +8,13 @@ import sys
 import traceback
 from collections.abc import Callable, Sequence
 
-from collectiverun_trainer import command, phases, result, stopping
+from collectiverun_trainer import phases
 from collectiverun_trainer.errors import PhaseError, Stopped
 from collectiverun_trainer.order import PhaseOrder, PhaseResult
-from collectiverun_trainer.progress import Reporter
-from collectiverun_trainer.progress_bar import TerminalBar
-from collectiverun_trainer.stopping import SignalStopFlag, StopFlag
+from collectiverun_trainer.process import command, result, stopping
+from collectiverun_trainer.process.progress_bar import TerminalBar
+from collectiverun_trainer.process.reporter import Reporter
+from collectiverun_trainer.process.stopping import SignalStopFlag, StopFlag
 
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
@@ -50,8 +51,9 @@ def _run(arguments: Sequence[str], line: result.ResultLine) -> PhaseResult:
 def _work(order: PhaseOrder, reporter: Reporter, stop: StopFlag) -> PhaseResult:
     # The libraries read these when they are loaded, so nothing that needs them may be imported before.
     os.environ |= dict.fromkeys(_THREAD_VARIABLES, str(order.threads))
-    from collectiverun_trainer import commits, device
+    from collectiverun_trainer.artifacts import commits
     from collectiverun_trainer.phases import context
+    from collectiverun_trainer.process import device
 
     device.settle(order.threads)
     work = context.prepare(order, reporter, stop)

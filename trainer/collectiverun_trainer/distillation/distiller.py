@@ -8,10 +8,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from collectiverun_trainer.collective import CollectiveNetwork
+from collectiverun_trainer.collective.network import CollectiveNetwork
+from collectiverun_trainer.collective.q_scale import QScale
 from collectiverun_trainer.config import CollectiveLossParams
 from collectiverun_trainer.distillation.losses import (
-    QScale,
     critic_loss,
     kl_divergence,
     weighted_squared_error,

@@ -7,18 +7,15 @@ value of (obs, action) in units of its own scaled reward.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from collectiverun_trainer.shaping import PRE_SQUASH_LIMIT
+from collectiverun_trainer.sac.squashing import PRE_SQUASH_LIMIT
 
 SIGMA_FLOOR = 1e-2
 LOG_SIGMA_FLOOR = math.log(SIGMA_FLOOR)
 LOG_STD_WEIGHT = 0.2
-STD_FLOOR = 1e-3
 
 
 def teachable(mu: Tensor) -> Tensor:
@@ -42,32 +39,6 @@ def weighted_squared_error(expert_mu: Tensor, expert_log_std: Tensor, mu: Tensor
     """Squared error on mu, plus on log σ at less weight the smaller the expert's σ is, (…,)."""
     weight = LOG_STD_WEIGHT * 2 / (-expert_log_std).clamp(min=2.0)
     return ((teachable(expert_mu) - mu).square() + weight * (expert_log_std - log_std).square()).mean(-1)
-
-
-@dataclass(frozen=True)
-class QScale:
-    """Mean and spread of the experts' Q per task. Scales the critics' targets; an input to nothing."""
-
-    mean: Tensor
-    """(tasks,)"""
-    std: Tensor
-    """(tasks,), at least STD_FLOOR."""
-
-    @classmethod
-    def of(cls, q: Sequence[Tensor]) -> QScale:
-        """The scale of each task's labels, a vector for each task."""
-        return cls(
-            torch.stack([of_task.mean() for of_task in q]),
-            torch.stack([of_task.std(correction=0).clamp(min=STD_FLOOR) for of_task in q]),
-        )
-
-    def normalise(self, q: Tensor, task: Tensor) -> Tensor:
-        """`q` (rows,) in units of the spread of its task (rows,) around the task's mean."""
-        return (q - self.mean[task]) / self.std[task]
-
-    def to(self, device: torch.device) -> QScale:
-        """The same scale on a device."""
-        return QScale(self.mean.to(device), self.std.to(device))
 
 
 def critic_loss(prediction: Tensor, target: Tensor) -> Tensor:

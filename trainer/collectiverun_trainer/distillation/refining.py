@@ -10,15 +10,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from collectiverun_trainer.collective import Collective, CollectivePolicy
+from collectiverun_trainer.collective.network import Collective, CollectivePolicy
 from collectiverun_trainer.config import EnvironmentSettings, RefinementParams, Task
 from collectiverun_trainer.distillation.distiller import ACTOR, CRITIC, Distiller, Losses
 from collectiverun_trainer.distillation.rows import BalancedRows, pack_episodes
-from collectiverun_trainer.evaluation import Outcomes, evaluate
+from collectiverun_trainer.learning.selection import Selection, mean_success, rank
 from collectiverun_trainer.order import Success
 from collectiverun_trainer.replay.episodes import Episodes
+from collectiverun_trainer.rollouts.evaluation import Outcomes, evaluate
 from collectiverun_trainer.seeding import torch_generator
-from collectiverun_trainer.selection import Selection, mean_success, rank
 
 PHASE = "refinement"
 

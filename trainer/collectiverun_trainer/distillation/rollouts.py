@@ -8,13 +8,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from collectiverun_trainer.collective import CollectivePolicy
+from collectiverun_trainer.collective.network import CollectivePolicy
 from collectiverun_trainer.distillation.online_buffer import OnlineBuffer
 from collectiverun_trainer.distillation.rows import Labelled
 from collectiverun_trainer.distillation.schedule import COLLECTIVE, RANDOM, Schedule
 from collectiverun_trainer.environments.observation import ACTION_SIZE, Array
 from collectiverun_trainer.environments.vector import Integers, VectorEnvironment
-from collectiverun_trainer.policy import StackedExperts
+from collectiverun_trainer.rollouts.policy import StackedExperts
 from collectiverun_trainer.seeding import numpy_generator, torch_generator
 
 PHASE = "onlineDistillation"

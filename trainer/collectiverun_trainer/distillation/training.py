@@ -7,19 +7,19 @@ from typing import Any
 
 import torch
 
-from collectiverun_trainer.collective import Collective, CollectiveNetwork, CollectivePolicy
+from collectiverun_trainer.collective.network import Collective, CollectiveNetwork, CollectivePolicy
+from collectiverun_trainer.collective.q_scale import QScale
 from collectiverun_trainer.config import EnvironmentSettings, OnlineDistillationParams, Task
 from collectiverun_trainer.distillation.distiller import Distiller, Losses
-from collectiverun_trainer.distillation.losses import QScale
 from collectiverun_trainer.distillation.online_buffer import OnlineBuffer
 from collectiverun_trainer.distillation.rollouts import PHASE, Rollouts
 from collectiverun_trainer.distillation.rows import Q_COLUMN, BalancedRows, row_width
 from collectiverun_trainer.distillation.schedule import Schedule
 from collectiverun_trainer.environments.vector import VectorEnvironment
-from collectiverun_trainer.evaluation import Outcomes, evaluate
-from collectiverun_trainer.policy import StackedExperts
+from collectiverun_trainer.learning.selection import Selection, mean_success
+from collectiverun_trainer.rollouts.evaluation import Outcomes, evaluate
+from collectiverun_trainer.rollouts.policy import StackedExperts
 from collectiverun_trainer.seeding import torch_generator
-from collectiverun_trainer.selection import Selection, mean_success
 from collectiverun_trainer.transformer.encoder import TrajectoryEncoder
 
 

@@ -14,10 +14,11 @@ from typing import Any, Final, TypeVar
 import torch
 from pydantic import ValidationError
 
-from collectiverun_trainer.artifact import Artifact, ArtifactWriter
-from collectiverun_trainer.checkpoint import CheckpointStore
+from collectiverun_trainer.artifacts.artifact import Artifact, ArtifactWriter
+from collectiverun_trainer.artifacts.checkpoint import CheckpointStore
+from collectiverun_trainer.artifacts.storage import Storage, join
 from collectiverun_trainer.config import PARAMS, Model
-from collectiverun_trainer.device import default_device
+from collectiverun_trainer.config.validation import faults
 from collectiverun_trainer.errors import InputInvalid, InvalidConfiguration, Stopped
 from collectiverun_trainer.order import (
     POD_UID_VARIABLE,
@@ -27,10 +28,9 @@ from collectiverun_trainer.order import (
     PhaseResult,
     Success,
 )
-from collectiverun_trainer.progress import Reporter
-from collectiverun_trainer.stopping import StopFlag
-from collectiverun_trainer.storage import Storage, join
-from collectiverun_trainer.validation import faults
+from collectiverun_trainer.process.device import default_device
+from collectiverun_trainer.process.reporter import Reporter
+from collectiverun_trainer.process.stopping import StopFlag
 
 METRICS_NAME: Final = "metrics.jsonl"
 _DISTRIBUTIONS = ("collectiverun", "numpy", "metaworld", "mujoco", "gymnasium", "safetensors")

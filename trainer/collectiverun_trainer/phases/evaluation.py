@@ -10,19 +10,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from collectiverun_trainer.artifact import Artifact
-from collectiverun_trainer.collective import load_collective
+from collectiverun_trainer.artifacts.artifact import Artifact
+from collectiverun_trainer.collective.network import load_collective
 from collectiverun_trainer.config import EvaluationParams, Task
 from collectiverun_trainer.order import Phase, PhaseResult
 from collectiverun_trainer.phases.context import PhaseContext, versions
-from collectiverun_trainer.phases.evaluation_measurements import Measurements, Piece, film, trial
-from collectiverun_trainer.phases.student_files import load_students
-from collectiverun_trainer.policy import Policy, load_experts
 from collectiverun_trainer.report import machine
 from collectiverun_trainer.report.assembly import Past, summarise
+from collectiverun_trainer.report.measurements import Measurements, Piece, film, trial
 from collectiverun_trainer.report.page import Report, render
 from collectiverun_trainer.report.summary import Network, PhaseCost, Summary
 from collectiverun_trainer.report.tensorboard import event_files
+from collectiverun_trainer.rollouts.policy import Policy, load_experts
+from collectiverun_trainer.students.files import load_students
 
 Inputs = dict[Phase, list[Artifact]]
 READ: tuple[Phase, ...] = ("experts", "trajectoryTransformer", "onlineDistillation")

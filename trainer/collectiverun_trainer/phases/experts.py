@@ -14,20 +14,20 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from collectiverun_trainer.artifact import ArtifactWriter
+from collectiverun_trainer.artifacts.artifact import ArtifactWriter
 from collectiverun_trainer.config import ExpertsParams, Task
 from collectiverun_trainer.environments.vector import VectorEnvironment
-from collectiverun_trainer.evaluation import Outcomes, evaluate
+from collectiverun_trainer.learning.off_policy import ExpertTraining
+from collectiverun_trainer.learning.selection import mean_success
 from collectiverun_trainer.order import PhaseResult
 from collectiverun_trainer.phases.context import PhaseContext
-from collectiverun_trainer.phases.expert_files import write_scripted, write_trained
-from collectiverun_trainer.phases.expert_rollouts import WanderingPolicy, play
-from collectiverun_trainer.phases.expert_training import ExpertTraining
-from collectiverun_trainer.policy import Policy, PolicyPerTask, ScriptedExperts, StackedExperts
+from collectiverun_trainer.policy_files import write_scripted, write_trained
 from collectiverun_trainer.replay.episodes import Episodes, concatenate
 from collectiverun_trainer.replay.shards import write_episodes
+from collectiverun_trainer.rollouts.evaluation import Outcomes, evaluate
+from collectiverun_trainer.rollouts.play import WanderingPolicy, play
+from collectiverun_trainer.rollouts.policy import Policy, PolicyPerTask, ScriptedExperts, StackedExperts
 from collectiverun_trainer.seeding import numpy_generator
-from collectiverun_trainer.selection import mean_success
 
 TRAINING_FRACTION = 0.8  # of the episodes of each source; the rest is held out
 LABEL_ROWS = 8192  # labelled at once, which bounds the memory it takes

@@ -8,14 +8,14 @@ its best evaluation, and `online_buffer`: every episode played. See docs/phases/
 
 from __future__ import annotations
 
+from collectiverun_trainer.collective.publication import add_collective, report_evaluation
 from collectiverun_trainer.config import OnlineDistillationParams
 from collectiverun_trainer.distillation.distiller import Losses
 from collectiverun_trainer.distillation.training import OnlineTraining
 from collectiverun_trainer.order import PhaseResult
-from collectiverun_trainer.phases.collective_publication import add_collective, report_evaluation
 from collectiverun_trainer.phases.context import PhaseContext
-from collectiverun_trainer.policy import load_experts
 from collectiverun_trainer.replay.shards import write_episodes
+from collectiverun_trainer.rollouts.policy import load_experts
 from collectiverun_trainer.transformer.encoder import load_encoder
 
 
@@ -55,7 +55,7 @@ def _evaluate(context: PhaseContext, training: OnlineTraining) -> None:
     """On selection goals and held-out episodes."""
     outcomes = training.evaluate()
     steps = training.env_steps_per_task, training.distiller.gradient_steps
-    report_evaluation(context, *steps, outcomes, training.validation_losses())
+    report_evaluation(context.reporter, *steps, outcomes, training.validation_losses())
 
 
 def _publish(context: PhaseContext, training: OnlineTraining) -> PhaseResult:
@@ -63,7 +63,7 @@ def _publish(context: PhaseContext, training: OnlineTraining) -> PhaseResult:
     total, best = training.total_env_steps, training.selection.best
     context.reporter.progress(total, total, best, "evaluating")
     writer = context.writer()
-    success = add_collective(context, writer, training.best())
+    success = add_collective(writer, training.best(), context.order.environment)
     write_episodes(writer, "online_buffer", training.buffer.episodes())
     extra = {"bestEnvSteps": training.selection.best_step, "gradientSteps": training.distiller.gradient_steps}
     return context.publish(writer, success, training.env_steps, extra=extra)

@@ -8,17 +8,17 @@ docs/phases/refinement.md.
 
 from __future__ import annotations
 
-from collectiverun_trainer.artifact import Artifact
-from collectiverun_trainer.collective import copy_collective, load_collective
-from collectiverun_trainer.config import RefinementParams
-from collectiverun_trainer.distillation.refining import Refining
-from collectiverun_trainer.errors import InputInvalid
-from collectiverun_trainer.order import PhaseResult
-from collectiverun_trainer.phases.collective_publication import (
+from collectiverun_trainer.artifacts.artifact import Artifact
+from collectiverun_trainer.collective.network import copy_collective, load_collective
+from collectiverun_trainer.collective.publication import (
     add_collective,
     copy_evaluation,
     report_evaluation,
 )
+from collectiverun_trainer.config import RefinementParams
+from collectiverun_trainer.distillation.refining import Refining
+from collectiverun_trainer.errors import InputInvalid
+from collectiverun_trainer.order import PhaseResult
 from collectiverun_trainer.phases.context import PhaseContext
 from collectiverun_trainer.replay.shards import read_episodes
 
@@ -61,7 +61,7 @@ def _evaluate(context: PhaseContext, refining: Refining) -> None:
     steps = refining.distiller.gradient_steps
     if losses := refining.distiller.read_losses():
         context.reporter.metrics(0, steps, {name: float(loss.mean()) for name, loss in losses.items()})
-    report_evaluation(context, 0, steps, outcomes, validation)
+    report_evaluation(context.reporter, 0, steps, outcomes, validation)
     context.reporter.progress(steps, refining.params.gradient_steps, refining.selection.best)
 
 
@@ -72,7 +72,7 @@ def _publish(context: PhaseContext, refining: Refining, source: Artifact) -> Pha
     context.reporter.progress(budget, budget, refining.selection.best, "evaluating")
     note = ""
     if refining.helped:
-        success = add_collective(context, writer, refining.refined())
+        success = add_collective(writer, refining.refined(), context.order.environment)
     else:
         note = "Refinement did not help on selection goals; the collective is passed on as it came."
         copy_collective(source, writer)

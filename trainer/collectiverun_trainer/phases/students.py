@@ -12,16 +12,16 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
-from collectiverun_trainer.collective import Collective, load_collective
+from collectiverun_trainer.collective.network import Collective, load_collective
+from collectiverun_trainer.collective.publication import figures
 from collectiverun_trainer.config import StudentsParams, Task
 from collectiverun_trainer.errors import InvalidConfiguration
-from collectiverun_trainer.evaluation import Outcomes
+from collectiverun_trainer.learning.selection import mean_success
 from collectiverun_trainer.order import Phase, PhaseResult
-from collectiverun_trainer.phases.collective_publication import figures
 from collectiverun_trainer.phases.context import PhaseContext
-from collectiverun_trainer.phases.student_files import ROLES, Role, write_curves, write_learner
-from collectiverun_trainer.phases.student_training import StudentTraining
-from collectiverun_trainer.selection import mean_success
+from collectiverun_trainer.rollouts.evaluation import Outcomes
+from collectiverun_trainer.students.files import ROLES, Role, write_curves, write_learner
+from collectiverun_trainer.students.training import StudentTraining
 
 
 def run(context: PhaseContext) -> PhaseResult:

@@ -13,7 +13,7 @@ from typing import Any
 
 from torch import Tensor
 
-from collectiverun_trainer.artifact import ArtifactWriter
+from collectiverun_trainer.artifacts.artifact import ArtifactWriter
 from collectiverun_trainer.config import TrajectoryTransformerParams
 from collectiverun_trainer.order import PhaseResult
 from collectiverun_trainer.phases.context import PhaseContext

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collectiverun_trainer.artifact import Artifact, ArtifactWriter
+from collectiverun_trainer.artifacts.artifact import Artifact, ArtifactWriter
 from collectiverun_trainer.errors import InputInvalid
 from collectiverun_trainer.replay.episodes import Episodes
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
-from collectiverun_trainer.artifact import Artifact
+from collectiverun_trainer.artifacts.artifact import Artifact
 from collectiverun_trainer.config import Task
 from collectiverun_trainer.order import Phase, PhaseOrder
 from collectiverun_trainer.report import reading

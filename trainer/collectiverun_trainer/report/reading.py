@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from collectiverun_trainer.artifact import Artifact
+from collectiverun_trainer.artifacts.artifact import Artifact
 from collectiverun_trainer.config import Task
 from collectiverun_trainer.errors import InputInvalid
 from collectiverun_trainer.report.panels import EmbeddingMap

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from collectiverun_trainer.artifact import Artifact, ArtifactWriter
+from collectiverun_trainer.artifacts.artifact import Artifact, ArtifactWriter
 from collectiverun_trainer.config import TrajectoryTransformerParams
 from collectiverun_trainer.errors import InputInvalid
 from collectiverun_trainer.transformer.normaliser import SIZES, Normaliser

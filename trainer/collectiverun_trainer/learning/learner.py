@@ -10,11 +10,11 @@ import numpy as np
 import torch
 
 from collectiverun_trainer.config import ExpertsParams, Task
-from collectiverun_trainer.policy import TrainedExperts
+from collectiverun_trainer.learning.selection import Selection
 from collectiverun_trainer.replay.episodes import Episodes
+from collectiverun_trainer.rollouts.policy import TrainedExperts
 from collectiverun_trainer.sac.networks import State
 from collectiverun_trainer.seeding import generator_state, restore_generator
-from collectiverun_trainer.selection import Selection
 
 
 @dataclass

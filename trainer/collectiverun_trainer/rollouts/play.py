@@ -13,8 +13,8 @@ from torch import Tensor
 
 from collectiverun_trainer.config import Task
 from collectiverun_trainer.environments.vector import VectorEnvironment
-from collectiverun_trainer.policy import MemorylessPolicy, Policy, RandomPolicy, ScriptedPolicy
 from collectiverun_trainer.replay.episodes import Episodes
+from collectiverun_trainer.rollouts.policy import MemorylessPolicy, Policy, RandomPolicy, ScriptedPolicy
 from collectiverun_trainer.sac.agent import StackedSAC
 
 Array = npt.NDArray[Any]

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from collectiverun_trainer.artifact import Artifact, ArtifactWriter
-from collectiverun_trainer.collective import Collective, save_collective
-from collectiverun_trainer.config import Task
-from collectiverun_trainer.distillation.distiller import Losses
-from collectiverun_trainer.evaluation import Outcomes, evaluate
+from torch import Tensor
+
+from collectiverun_trainer.artifacts.artifact import Artifact, ArtifactWriter
+from collectiverun_trainer.collective.network import Collective, save_collective
+from collectiverun_trainer.config import EnvironmentSettings, Task
+from collectiverun_trainer.learning.selection import mean_success
 from collectiverun_trainer.order import Success
-from collectiverun_trainer.phases.context import PhaseContext
-from collectiverun_trainer.selection import mean_success
+from collectiverun_trainer.process.reporter import Reporter
+from collectiverun_trainer.rollouts.evaluation import Outcomes, evaluate
 
 EVALUATION_NAME = "evaluation.json"
 
@@ -27,21 +28,20 @@ def figures(outcome: Outcomes) -> dict[str, float]:
 
 
 def report_evaluation(
-    context: PhaseContext,
+    reporter: Reporter,
     env_steps: int,
     gradient_steps: int,
     outcomes: Mapping[Task, Outcomes],
-    validation: Losses,
+    validation: Mapping[str, Tensor],
 ) -> None:
     """Emit success and validation losses (tasks,) of every task, tasks in the order of `outcomes`."""
     for index, (task, outcome) in enumerate(outcomes.items()):
         losses = {f"validation/{name}": float(loss[index]) for name, loss in validation.items()}
-        context.reporter.metrics(env_steps, gradient_steps, figures(outcome) | losses, task)
+        reporter.metrics(env_steps, gradient_steps, figures(outcome) | losses, task)
 
 
-def add_collective(context: PhaseContext, writer: ArtifactWriter, collective: Collective) -> Success:
+def add_collective(writer: ArtifactWriter, collective: Collective, settings: EnvironmentSettings) -> Success:
     """Add the collective and its outcomes on the reported goals; the mean success over its tasks."""
-    settings = context.order.environment
     outcomes = evaluate(collective.policy(), collective.tasks, settings, settings.goal_seed, settings.goals)
     save_collective(writer, collective)
     document = {task.name: outcome.to_document() for task, outcome in outcomes.items()}

@@ -13,7 +13,7 @@ from scipy.stats import binomtest
 from collectiverun_trainer.config import EnvironmentSettings, Task
 from collectiverun_trainer.environments.vector import Flags, VectorEnvironment
 from collectiverun_trainer.order import Success
-from collectiverun_trainer.policy import Policy, PolicyPerTask
+from collectiverun_trainer.rollouts.policy import Policy, PolicyPerTask
 
 COPIES = 25  # of each task; more gain nothing, fewer cost the encoder (benchmarks/environment_stepping.py)
 

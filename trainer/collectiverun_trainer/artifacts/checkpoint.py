@@ -12,11 +12,11 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
-from collectiverun_trainer import agreement
-from collectiverun_trainer.artifact import Artifact, ArtifactWriter
+from collectiverun_trainer.artifacts import agreement
+from collectiverun_trainer.artifacts.artifact import Artifact, ArtifactWriter
+from collectiverun_trainer.artifacts.state_tree import flatten, unflatten
+from collectiverun_trainer.artifacts.storage import Storage, join
 from collectiverun_trainer.errors import InputInvalid
-from collectiverun_trainer.state_tree import flatten, unflatten
-from collectiverun_trainer.storage import Storage, join
 
 TENSORS_NAME: Final = "state.safetensors"
 TREE_NAME: Final = "state.json"

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from statistics import fmean
 from typing import Any
 
-from collectiverun_trainer.evaluation import Outcomes
 from collectiverun_trainer.order import Success
+from collectiverun_trainer.rollouts.evaluation import Outcomes
 
 
 def mean_success(outcomes: Iterable[Outcomes]) -> Success:

@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from collectiverun_trainer.artifact import Artifact, ArtifactWriter
+from collectiverun_trainer.artifacts.artifact import Artifact, ArtifactWriter
+from collectiverun_trainer.collective.q_scale import QScale
 from collectiverun_trainer.config import Task
-from collectiverun_trainer.distillation.losses import QScale
 from collectiverun_trainer.environments.observation import ACTION_SIZE, OBS_SIZE, Array, scale_obs
 from collectiverun_trainer.errors import InputInvalid
 from collectiverun_trainer.sac.networks import StackedMLP, TwinCritics, gaussian_head

@@ -9,24 +9,24 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from collectiverun_trainer.collective import Collective
+from collectiverun_trainer.collective.network import Collective
 from collectiverun_trainer.config import EnvironmentSettings, StudentsParams, Task
 from collectiverun_trainer.environments.observation import Array
 from collectiverun_trainer.environments.vector import Step, VectorEnvironment
-from collectiverun_trainer.evaluation import Outcomes, evaluate
-from collectiverun_trainer.fine_tuning import set_slice, student_actor, student_critics
+from collectiverun_trainer.learning.episode_metrics import EpisodeFigures
+from collectiverun_trainer.learning.schedule import Timetable
+from collectiverun_trainer.learning.selection import Selection, mean_of
 from collectiverun_trainer.order import Success
-from collectiverun_trainer.phases.expert_rollouts import play
-from collectiverun_trainer.phases.student_figures import EpisodeFigures
-from collectiverun_trainer.phases.student_files import ROLES, Learner, Role, actor_policy
-from collectiverun_trainer.phases.student_guidance import PHASE, Guidance, Watched
-from collectiverun_trainer.phases.timetable import Timetable
-from collectiverun_trainer.policy import PolicyPerTask, ScriptedPolicy
 from collectiverun_trainer.replay.buffer import ReplayBuffer
+from collectiverun_trainer.rollouts.evaluation import Outcomes, evaluate
+from collectiverun_trainer.rollouts.play import play
+from collectiverun_trainer.rollouts.policy import PolicyPerTask, ScriptedPolicy
 from collectiverun_trainer.sac.agent import StackedSAC
 from collectiverun_trainer.sac.networks import State
 from collectiverun_trainer.seeding import generator_state, numpy_generator, restore_generator, torch_generator
-from collectiverun_trainer.selection import Selection, mean_of
+from collectiverun_trainer.students.files import ROLES, Learner, Role, actor_policy
+from collectiverun_trainer.students.fine_tuning import set_slice, student_actor, student_critics
+from collectiverun_trainer.students.guidance import PHASE, Guidance, Watched
 
 
 class StudentTraining:

@@ -19,7 +19,7 @@ from typing import Any, Final, TypeVar
 import fsspec
 import tenacity
 
-from collectiverun_trainer import s3_options, storage_faults
+from collectiverun_trainer.artifacts import s3_options, storage_faults
 from collectiverun_trainer.errors import InvalidConfiguration, StorageUnavailable
 from collectiverun_trainer.order import StorageOptions
 

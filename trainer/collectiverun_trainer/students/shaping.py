@@ -15,20 +15,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-ACTION_LIMIT = 0.999
-"""Actions nearer to ±1 than this count as equal: tanh is flat there and atanh would tell noise apart."""
+from collectiverun_trainer.sac.squashing import PRE_SQUASH_LIMIT, pre_squash
 
-PRE_SQUASH_LIMIT = math.atanh(ACTION_LIMIT)
 LOG_BONUS_FLOOR = -80.0
 """exp of it is still a normal float32, so that ρ stays in (0, 1]."""
 
 RECENT = 3
 """Evaluations of a student that count as recent; those not yet made count as failures."""
-
-
-def pre_squash(action: Tensor) -> Tensor:
-    """The u with tanh(u) = `action` (…, 4), held within ±PRE_SQUASH_LIMIT."""
-    return torch.atanh(action.clamp(-ACTION_LIMIT, ACTION_LIMIT))
 
 
 def log_bonus(action: Tensor, mu: Tensor, log_std: Tensor, min_std: float) -> Tensor:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from collectiverun_trainer.artifact import Array
+from collectiverun_trainer.artifacts.artifact import Array
 from collectiverun_trainer.errors import InputInvalid
 
 

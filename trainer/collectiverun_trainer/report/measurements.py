@@ -9,13 +9,13 @@ from typing import Any
 import torch
 
 from collectiverun_trainer.config import EnvironmentSettings, EvaluationParams, Task
-from collectiverun_trainer.evaluation import Outcomes, evaluate, record_video
+from collectiverun_trainer.learning.selection import mean_success
 from collectiverun_trainer.order import Success
-from collectiverun_trainer.policy import Policy
 from collectiverun_trainer.report.page import Video
 from collectiverun_trainer.report.summary import Network
 from collectiverun_trainer.report.video import animation
-from collectiverun_trainer.selection import mean_success
+from collectiverun_trainer.rollouts.evaluation import Outcomes, evaluate, record_video
+from collectiverun_trainer.rollouts.policy import Policy
 
 # Longer episodes are shown faster rather than made heavier: a page holds a video of every task.
 VIDEO_FRAMES = 150

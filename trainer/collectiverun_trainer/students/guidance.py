@@ -8,12 +8,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from collectiverun_trainer.collective import Collective
+from collectiverun_trainer.collective.network import Collective
 from collectiverun_trainer.config import StudentsParams, Task
 from collectiverun_trainer.environments.observation import ACTION_SIZE, Array
-from collectiverun_trainer.policy import Policy
+from collectiverun_trainer.rollouts.policy import Policy
 from collectiverun_trainer.seeding import torch_generator
-from collectiverun_trainer.shaping import BonusSchedule, bonus
+from collectiverun_trainer.students.shaping import BonusSchedule, bonus
 
 PHASE = "students"
 

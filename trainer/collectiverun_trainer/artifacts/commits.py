@@ -13,11 +13,11 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from collectiverun_trainer import agreement
-from collectiverun_trainer.artifact import COMMIT_NAME, Artifact
+from collectiverun_trainer.artifacts import agreement
+from collectiverun_trainer.artifacts.artifact import COMMIT_NAME, Artifact
+from collectiverun_trainer.artifacts.storage import Storage, join
 from collectiverun_trainer.errors import InputInvalid
 from collectiverun_trainer.order import PhaseOrder, PhaseResult
-from collectiverun_trainer.storage import Storage, join
 
 _ATTEMPT = re.compile(r"attempt-([1-9]\d*)")
 _logger = logging.getLogger(__name__)

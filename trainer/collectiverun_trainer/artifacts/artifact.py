@@ -18,8 +18,8 @@ import safetensors.numpy
 from safetensors.torch import load as tensors_from_bytes
 from torch import Tensor
 
+from collectiverun_trainer.artifacts.storage import Storage, join
 from collectiverun_trainer.errors import InputInvalid
-from collectiverun_trainer.storage import Storage, join
 
 FORMAT: Final = "collectiverun-artifact/1"
 MANIFEST_NAME: Final = "manifest.json"

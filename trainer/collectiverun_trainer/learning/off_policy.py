@@ -13,13 +13,13 @@ from torch import Tensor
 from collectiverun_trainer.config import EnvironmentSettings, ExpertsParams, Task
 from collectiverun_trainer.environments.observation import Array
 from collectiverun_trainer.environments.vector import VectorEnvironment
-from collectiverun_trainer.evaluation import Outcomes, evaluate
+from collectiverun_trainer.learning.learner import Expert, network_state
 from collectiverun_trainer.order import Success
-from collectiverun_trainer.phases.expert_record import Expert, network_state
-from collectiverun_trainer.phases.expert_rollouts import StackPolicy, play
-from collectiverun_trainer.policy import PolicyPerTask, ScriptedPolicy
 from collectiverun_trainer.replay.buffer import ReplayBuffer
 from collectiverun_trainer.replay.episodes import Episodes
+from collectiverun_trainer.rollouts.evaluation import Outcomes, evaluate
+from collectiverun_trainer.rollouts.play import StackPolicy, play
+from collectiverun_trainer.rollouts.policy import PolicyPerTask, ScriptedPolicy
 from collectiverun_trainer.sac.agent import StackedSAC
 from collectiverun_trainer.sac.networks import State
 from collectiverun_trainer.seeding import numpy_generator, torch_generator

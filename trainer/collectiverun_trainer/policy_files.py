@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collectiverun_trainer.artifact import ArtifactWriter
+from collectiverun_trainer.artifacts.artifact import ArtifactWriter
 from collectiverun_trainer.config import ExpertsParams, Task
-from collectiverun_trainer.phases.expert_record import Expert
+from collectiverun_trainer.learning.learner import Expert
 
 
 def write_trained(writer: ArtifactWriter, expert: Expert, params: ExpertsParams) -> None:

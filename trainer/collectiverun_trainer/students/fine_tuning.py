@@ -10,9 +10,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from collectiverun_trainer.collective import Collective
+from collectiverun_trainer.collective.network import Collective
+from collectiverun_trainer.collective.q_scale import QScale
 from collectiverun_trainer.config import Task
-from collectiverun_trainer.distillation.losses import QScale
 from collectiverun_trainer.sac.agent import StackedSAC
 from collectiverun_trainer.sac.networks import State
 

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from collectiverun_trainer.artifact import Artifact
+from collectiverun_trainer.artifacts.artifact import Artifact
 from collectiverun_trainer.config import Task
 from collectiverun_trainer.environments.factory import scripted_action
 from collectiverun_trainer.environments.observation import ACTION_SIZE, OBS_SIZE, Array, scale_obs

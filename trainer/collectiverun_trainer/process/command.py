@@ -13,9 +13,9 @@ from typing import NoReturn
 from pydantic import ValidationError
 
 from collectiverun_trainer.config import PARAMS, PHASE_NAMES
+from collectiverun_trainer.config.validation import faults
 from collectiverun_trainer.errors import InvalidConfiguration, Usage
 from collectiverun_trainer.order import ORDER_VARIABLE, PhaseOrder
-from collectiverun_trainer.validation import faults
 
 # The address of an artifact is part of the result line, which must fit a container's termination message.
 MEMBER_URI_LIMIT_BYTES = 2048

@@ -13,15 +13,15 @@ from typing import Any, Literal
 
 import torch
 
-from collectiverun_trainer.artifact import Artifact, ArtifactWriter
+from collectiverun_trainer.artifacts.artifact import Artifact, ArtifactWriter
 from collectiverun_trainer.config import StudentsParams, Task
 from collectiverun_trainer.environments.observation import ACTION_SIZE, OBS_SIZE
 from collectiverun_trainer.errors import InputInvalid
-from collectiverun_trainer.evaluation import Outcomes
+from collectiverun_trainer.learning.selection import Selection
 from collectiverun_trainer.order import ArtifactReference
-from collectiverun_trainer.policy import ExpertPolicy, Policy
+from collectiverun_trainer.rollouts.evaluation import Outcomes
+from collectiverun_trainer.rollouts.policy import ExpertPolicy, Policy
 from collectiverun_trainer.sac.networks import StackedMLP, State
-from collectiverun_trainer.selection import Selection
 
 Role = Literal["student", "control"]
 ROLES: tuple[Role, Role] = ("student", "control")

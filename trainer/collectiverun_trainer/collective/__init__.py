@@ -1,0 +1,4 @@
+"""The collective: one network for all tasks, told apart by their embedding alone.
+
+Must never give the network a task's name or index.
+"""

@@ -1,0 +1,18 @@
+"""Between an action in (-1, 1) and the number before tanh that it stands for."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+ACTION_LIMIT = 0.999
+"""Actions nearer to ±1 than this count as equal: tanh is flat there and atanh would tell noise apart."""
+
+PRE_SQUASH_LIMIT = math.atanh(ACTION_LIMIT)
+
+
+def pre_squash(action: Tensor) -> Tensor:
+    """The u with tanh(u) = `action` (…, 4), held within ±PRE_SQUASH_LIMIT."""
+    return torch.atanh(action.clamp(-ACTION_LIMIT, ACTION_LIMIT))
