@@ -7,7 +7,8 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from collectiverun_operator.api.phases import PHASES, members_of
+from collectiverun_operator.api.members import members_of
+from collectiverun_operator.api.phases import PHASES
 from collectiverun_operator.api.run import API_VERSION, KIND, CollectiveRun, Platform, parse_run
 from collectiverun_operator.formatting import format_time
 from collectiverun_operator.jobs.manifest import job_manifest

@@ -3,7 +3,8 @@
 import pytest
 from unit_operator.builders import a_run, phase_named, tasks
 
-from collectiverun_operator.api.phases import PHASES, inputs_of, is_enabled, members_of
+from collectiverun_operator.api.members import inputs_of, is_enabled, members_of
+from collectiverun_operator.api.phases import PHASES
 
 FOUR = tasks("reach", "push", "door-open", "window-open")
 HELD_OUT = [*tasks("reach", "push"), {"env": "window-open-v3", "holdout": True}]

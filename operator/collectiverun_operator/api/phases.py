@@ -1,112 +1,192 @@
-"""The phases as data: their order, their members and what each reads."""
+"""The phases of a run: one class each, and the one list of them, `Phases`. All else derives from it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, ClassVar
 
-from collectiverun_operator.api.spec import PhaseSettings, RunTask, Spec
+from pydantic import Field
 
-SINGLE_MEMBER = "all"
+from collectiverun_operator.api.pod_template import PodTemplate, Resources
+from collectiverun_operator.api.tasks import SINGLE_MEMBER, Member, RunTask, member_per_task, training_tasks
+from collectiverun_trainer.config import (
+    EvaluationParams,
+    ExpertsParams,
+    Model,
+    OnlineDistillationParams,
+    RefinementParams,
+    StudentsParams,
+    TrajectoryTransformerParams,
+)
+
+_SAC_SMOKE_BUDGETS = {
+    "batchSize": 16,
+    "randomEnvSteps": 80,
+    "totalEnvSteps": 400,
+    "evaluationEveryEnvSteps": 200,
+    "selectionEpisodes": 2,
+    "checkpointEveryEnvSteps": 200,
+}
+
+
+class PhaseSettings(Model):
+    """What every phase has: its settings in a spec, and, in capitals, what the operator knows of its kind."""
+
+    SHORT_NAME: ClassVar[str]
+    """For names of Jobs: run (40), hash (8), attempt (4 digits) and three hyphens leave 8 characters."""
+    READS: ClassVar[tuple[tuple[str, ...], ...]] = ()
+    """For each input the phases that may provide it; the first one that is enabled does."""
+    SMOKE_BUDGETS: ClassVar[Mapping[str, int]] = {}
+    """The most that `--smoke` leaves of each budget in `params`."""
+    SEES_WHOLE_RUN: ClassVar[bool] = False
+    """Whether its order carries the spec and the holdout tasks too."""
+
+    resources: Resources | None = Field(
+        None,
+        description="Resources of the phase's container. Unset: the installation's default, usually one"
+        " GPU. {}: none, that is CPU only. May be changed for attempts to come.",
+    )
+    pod_template: PodTemplate | None = Field(
+        None,
+        description="Parts of a Pod for this phase, merged over spec.podTemplate. May be changed for attempts"
+        " to come.",
+    )
+
+    def members(self, tasks: Sequence[RunTask]) -> tuple[Member, ...]:
+        """The phase's members, in a fixed order: one for all tasks unless a phase says otherwise."""
+        return (Member(SINGLE_MEMBER, training_tasks(tasks)),)
+
+
+class ExpertsPhase(PhaseSettings):
+    """Trains one expert per task, and hands its experience on."""
+
+    SHORT_NAME: ClassVar = "experts"
+    SMOKE_BUDGETS: ClassVar = _SAC_SMOKE_BUDGETS | {"distillEpisodes": 8, "policyEpisodes": 4}
+
+    tasks_per_job: Annotated[int, Field(ge=1, le=64)] = Field(
+        1, description="Number of consecutive tasks one Job trains as one batch, on one GPU."
+    )
+    parallelism: Annotated[int, Field(ge=1, le=64)] = Field(
+        8, description="Number of Jobs of the phase that exist at once, at most. May be changed at any time."
+    )
+    params: ExpertsParams = ExpertsParams()
+
+    def members(self, tasks: Sequence[RunTask]) -> tuple[Member, ...]:
+        """A member for each task, or for each `tasksPerJob` tasks."""
+        trained, size = training_tasks(tasks), self.tasks_per_job
+        if size == 1:
+            return member_per_task(trained)
+        starts = range(0, len(trained), size)
+        return tuple(Member(f"group-{i}", trained[start : start + size]) for i, start in enumerate(starts))
+
+
+class TrajectoryTransformerPhase(PhaseSettings):
+    """Learns, from the experts' experience, the embedding that tells tasks apart."""
+
+    SHORT_NAME: ClassVar = "encode"
+    READS: ClassVar = (("experts",),)
+    SMOKE_BUDGETS: ClassVar = {
+        "gradientSteps": 20,
+        "evaluationEveryGradientSteps": 10,
+        "checkpointEveryGradientSteps": 10,
+        "batchSize": 8,
+    }
+
+    params: TrajectoryTransformerParams = TrajectoryTransformerParams()
+
+
+class OnlineDistillationPhase(PhaseSettings):
+    """Teaches one collective network to act as all experts do, each on its task."""
+
+    SHORT_NAME: ClassVar = "distill"
+    READS: ClassVar = (("experts",), ("trajectoryTransformer",))
+    SMOKE_BUDGETS: ClassVar = {
+        "envStepsPerTask": 400,
+        "environmentsPerTask": 2,
+        "gradientStepsPerDecision": 2,
+        "batchSize": 32,
+        "selectionEpisodes": 2,
+        "evaluationEveryEnvSteps": 200,
+        "checkpointEveryEnvSteps": 200,
+    }
+
+    params: OnlineDistillationParams = OnlineDistillationParams()
+
+
+class RefinementPhase(PhaseSettings):
+    """Trains the collective network further; what does not help is not published."""
+
+    SHORT_NAME: ClassVar = "refine"
+    READS: ClassVar = (("onlineDistillation",),)
+    SMOKE_BUDGETS: ClassVar = {
+        "gradientSteps": 40,
+        "batchSize": 32,
+        "selectionEpisodes": 2,
+        "evaluationEveryGradientSteps": 20,
+        "checkpointEveryGradientSteps": 20,
+    }
+
+    enabled: bool = Field(False, description="Whether the phase runs.")
+    params: RefinementParams = RefinementParams()
+
+
+class StudentsPhase(PhaseSettings):
+    """Trains fresh learners helped by the collective, beside learners that are not; one Job a task."""
+
+    SHORT_NAME: ClassVar = "students"
+    READS: ClassVar = (("refinement", "onlineDistillation"),)
+    SMOKE_BUDGETS: ClassVar = _SAC_SMOKE_BUDGETS | {"decayEnvSteps": 200}
+
+    enabled: bool = Field(False, description="Whether the phase runs.")
+    parallelism: Annotated[int, Field(ge=1, le=64)] = Field(
+        8, description="Number of Jobs of the phase that exist at once, at most. May be changed at any time."
+    )
+    params: StudentsParams = StudentsParams()
+
+    def members(self, tasks: Sequence[RunTask]) -> tuple[Member, ...]:
+        """A member for each task that `params.tasks` names, else for each that is trained on."""
+        named = {task.name for task in self.params.tasks}
+        return member_per_task([task for task in tasks if task.name in named] or training_tasks(tasks))
+
+
+class EvaluationPhase(PhaseSettings):
+    """Measures every network on the same goals, and writes the report."""
+
+    SHORT_NAME: ClassVar = "evaluate"
+    READS: ClassVar = (
+        ("experts",),
+        ("trajectoryTransformer",),
+        ("onlineDistillation",),
+        ("refinement",),
+        ("students",),
+    )
+    SMOKE_BUDGETS: ClassVar = {"videoSize": 64}
+    SEES_WHOLE_RUN: ClassVar = True
+
+    params: EvaluationParams = EvaluationParams()
+
+
+class Phases(Model):
+    """The phases, in the order in which they run; each reads what earlier ones published."""
+
+    experts: ExpertsPhase = ExpertsPhase()
+    trajectory_transformer: TrajectoryTransformerPhase = TrajectoryTransformerPhase()
+    online_distillation: OnlineDistillationPhase = OnlineDistillationPhase()
+    refinement: RefinementPhase = RefinementPhase()
+    students: StudentsPhase = StudentsPhase()
+    evaluation: EvaluationPhase = EvaluationPhase()
 
 
 @dataclass(frozen=True)
 class Phase:
-    """One phase. `reads`: per input the phases that may provide it; the first one that is enabled does."""
+    """One phase: its name in a spec, its field in `Phases` and its settings' type."""
 
     name: str
     field: str
-    # Short enough for a Job's name: run (40), hash (8), four digits of attempt and three hyphens leave 8.
-    short_name: str
-    reads: tuple[tuple[str, ...], ...] = ()
+    settings: type[PhaseSettings]
 
 
-@dataclass(frozen=True)
-class Member:
-    """The work of one Job of a phase, and the tasks it is about."""
-
-    name: str
-    tasks: tuple[RunTask, ...]
-
-
-EXPERTS = Phase("experts", "experts", "experts")
-TRAJECTORY_TRANSFORMER = Phase(
-    "trajectoryTransformer", "trajectory_transformer", "encode", reads=(("experts",),)
+PHASES = tuple(
+    Phase(info.alias or field, field, type(info.default)) for field, info in Phases.model_fields.items()
 )
-ONLINE_DISTILLATION = Phase(
-    "onlineDistillation", "online_distillation", "distill", reads=(("experts",), ("trajectoryTransformer",))
-)
-REFINEMENT = Phase("refinement", "refinement", "refine", reads=(("onlineDistillation",),))
-STUDENTS = Phase("students", "students", "students", reads=(("refinement", "onlineDistillation"),))
-EVALUATION = Phase(
-    "evaluation",
-    "evaluation",
-    "evaluate",
-    reads=(("experts",), ("trajectoryTransformer",), ("onlineDistillation",), ("refinement",), ("students",)),
-)
-PHASES = (EXPERTS, TRAJECTORY_TRANSFORMER, ONLINE_DISTILLATION, REFINEMENT, STUDENTS, EVALUATION)
-
-
-def settings_of(spec: Spec, phase: Phase) -> PhaseSettings:
-    """What the spec says about a phase."""
-    settings: PhaseSettings = getattr(spec.phases, phase.field)
-    return settings
-
-
-def is_enabled(spec: Spec, phase: Phase) -> bool:
-    """Whether the phase runs at all."""
-    return bool(getattr(settings_of(spec, phase), "enabled", True))
-
-
-def params_of(spec: Spec, phase: Phase) -> dict[str, Any]:
-    """A phase's parameters, defaults filled in, as JSON."""
-    document: dict[str, Any] = settings_of(spec, phase).model_dump(mode="json", by_alias=True)["params"]
-    return document
-
-
-def parallelism_of(spec: Spec, phase: Phase) -> int:
-    """How many Jobs of the phase may live at once."""
-    return int(getattr(settings_of(spec, phase), "parallelism", 1))
-
-
-def inputs_of(spec: Spec, phase: Phase) -> tuple[str, ...]:
-    """Names of the phases whose artifacts this one reads."""
-    enabled = {other.name for other in PHASES if is_enabled(spec, other)}
-    found = (next((name for name in names if name in enabled), None) for names in phase.reads)
-    return tuple(name for name in found if name is not None)
-
-
-def training_tasks(spec: Spec) -> tuple[RunTask, ...]:
-    """Every task that is not held out."""
-    return tuple(task for task in spec.tasks if not task.holdout)
-
-
-def holdout_tasks(spec: Spec) -> tuple[RunTask, ...]:
-    """Every task the collective is never trained on."""
-    return tuple(task for task in spec.tasks if task.holdout)
-
-
-def members_of(spec: Spec, phase: Phase) -> tuple[Member, ...]:
-    """The phase's members, in a fixed order; none if it is disabled."""
-    if not is_enabled(spec, phase):
-        return ()
-    if phase is EXPERTS:
-        return tuple(_groups(training_tasks(spec), spec.phases.experts.tasks_per_job))
-    if phase is STUDENTS:
-        return tuple(Member(task.name, (task,)) for task in _student_tasks(spec))
-    return (Member(SINGLE_MEMBER, training_tasks(spec)),)
-
-
-def _groups(tasks: tuple[RunTask, ...], size: int) -> Iterator[Member]:
-    if size == 1:
-        yield from (Member(task.name, (task,)) for task in tasks)
-        return
-    for index, start in enumerate(range(0, len(tasks), size)):
-        yield Member(f"group-{index}", tasks[start : start + size])
-
-
-def _student_tasks(spec: Spec) -> tuple[RunTask, ...]:
-    """The tasks `students.params.tasks` names, or all that are trained on."""
-    named = {task.name for task in spec.phases.students.params.tasks}
-    return tuple(task for task in spec.tasks if task.name in named) if named else training_tasks(spec)

@@ -1,10 +1,13 @@
-"""How Pod templates are laid over each other: run, then phase, then what the operator sets itself."""
+"""What a run may say of its Pods, and how templates are merged: run, then phase, then the operator's own."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
-from collectiverun_operator.api.spec import PodTemplate
+from pydantic import AfterValidator, Field, WithJsonSchema
+
+from collectiverun_operator.api.quantities import QUANTITY_SCHEMA, check_quantity
+from collectiverun_trainer.config import Model
 
 CONTAINER = "trainer"
 
@@ -12,6 +15,33 @@ CONTAINER = "trainer"
 _KEYS = {"volumeMounts": "mountPath", "volumeDevices": "devicePath", "ports": "containerPort"}
 # Entries of these are merged field by field; of other lists they are replaced, as a variable has one source.
 _DEEP = ("containers", "initContainers")
+
+
+Quantity = Annotated[Any, AfterValidator(check_quantity), WithJsonSchema(QUANTITY_SCHEMA)]
+ResourceList = Annotated[dict[str, Quantity], Field(max_length=16)]
+
+
+class Resources(Model):
+    """Compute resources of a phase's container, as in a Pod."""
+
+    requests: ResourceList | None = Field(None, description="What the scheduler reserves, such as cpu: 2.")
+    limits: ResourceList | None = Field(
+        None, description="What the container may use at most, such as nvidia.com/gpu: 1."
+    )
+
+
+class PodTemplate(Model):
+    """Parts of a Pod, merged into the Pods of the run; what the operator sets itself comes first."""
+
+    metadata: dict[str, Any] = Field(
+        default_factory=dict, max_length=16, description="Labels and annotations of the Pods."
+    )
+    spec: dict[str, Any] = Field(
+        default_factory=dict,
+        max_length=64,
+        description="Any field of a Pod's spec, such as nodeSelector, tolerations, volumes or"
+        " priorityClassName; the entry of containers named trainer is the phase's own container.",
+    )
 
 
 def merge_templates(*templates: PodTemplate | None) -> dict[str, Any]:

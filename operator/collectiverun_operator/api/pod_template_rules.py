@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from collectiverun_operator.api.pod_template import CONTAINER
-from collectiverun_operator.api.spec import PodTemplate
+from collectiverun_operator.api.pod_template import CONTAINER, PodTemplate
 from collectiverun_operator.errors import Fault
 
 _OURS_IN_POD = {

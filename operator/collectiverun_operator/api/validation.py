@@ -10,20 +10,14 @@ from urllib.parse import urlsplit
 
 from pydantic import TypeAdapter, ValidationError
 
-from collectiverun_operator.api.pod_template import CONTAINER, merge_templates
+from collectiverun_operator.api.phases import ExpertsPhase, OnlineDistillationPhase, Phases, StudentsPhase
+from collectiverun_operator.api.pod_template import CONTAINER, PodTemplate, merge_templates
 from collectiverun_operator.api.pod_template_rules import template_faults
-from collectiverun_operator.api.spec import (
-    EnvironmentSettings,
-    ExpertsPhase,
-    OnlineDistillationPhase,
-    Phases,
-    PodTemplate,
-    RunTask,
-    Spec,
-    Storage,
-    StudentsPhase,
-)
+from collectiverun_operator.api.spec import Spec
+from collectiverun_operator.api.storage import Storage
+from collectiverun_operator.api.tasks import RunTask
 from collectiverun_operator.errors import Fault
+from collectiverun_trainer.config import EnvironmentSettings
 
 # What the credentials are required for, and which there are.
 NEEDS_CREDENTIALS = "for s3://; give secretRef or serviceAccountName"

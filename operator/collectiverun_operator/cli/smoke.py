@@ -6,45 +6,13 @@ written with its smoke value; one that is smaller already stays. `examples/` are
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from copy import deepcopy
 from typing import Any
 
+from collectiverun_operator.api.phases import PHASES
+
 _ENVIRONMENT = {"horizonEnvSteps": 40, "goals": 4}
-_SAC = {
-    "batchSize": 16,
-    "randomEnvSteps": 80,
-    "totalEnvSteps": 400,
-    "evaluationEveryEnvSteps": 200,
-    "selectionEpisodes": 2,
-    "checkpointEveryEnvSteps": 200,
-}
-_PARAMS: dict[str, dict[str, int]] = {
-    "experts": {**_SAC, "distillEpisodes": 8, "policyEpisodes": 4},
-    "trajectoryTransformer": {
-        "gradientSteps": 20,
-        "evaluationEveryGradientSteps": 10,
-        "checkpointEveryGradientSteps": 10,
-        "batchSize": 8,
-    },
-    "onlineDistillation": {
-        "envStepsPerTask": 400,
-        "environmentsPerTask": 2,
-        "gradientStepsPerDecision": 2,
-        "batchSize": 32,
-        "selectionEpisodes": 2,
-        "evaluationEveryEnvSteps": 200,
-        "checkpointEveryEnvSteps": 200,
-    },
-    "refinement": {
-        "gradientSteps": 40,
-        "batchSize": 32,
-        "selectionEpisodes": 2,
-        "evaluationEveryGradientSteps": 20,
-        "checkpointEveryGradientSteps": 20,
-    },
-    "students": {**_SAC, "decayEnvSteps": 200},
-    "evaluation": {"videoSize": 64},
-}
 
 
 def with_smoke_budgets(body: dict[str, Any]) -> dict[str, Any]:
@@ -63,13 +31,13 @@ def with_smoke_budgets(body: dict[str, Any]) -> dict[str, Any]:
     metadata["name"] = f"{metadata['name'][:34]}-smoke"
     _shrink(spec, "environment", _ENVIRONMENT)
     phases = spec.setdefault("phases", {})
-    for phase, budgets in _PARAMS.items():
-        if isinstance(phases, dict) and isinstance(phases.setdefault(phase, {}), dict):
-            _shrink(phases[phase], "params", budgets)
+    for phase in PHASES:
+        if isinstance(phases, dict) and isinstance(phases.setdefault(phase.name, {}), dict):
+            _shrink(phases[phase.name], "params", phase.settings.SMOKE_BUDGETS)
     return smoke
 
 
-def _shrink(parent: dict[str, Any], key: str, budgets: dict[str, int]) -> None:
+def _shrink(parent: dict[str, Any], key: str, budgets: Mapping[str, int]) -> None:
     child = parent.setdefault(key, {})
     if not isinstance(child, dict):
         return

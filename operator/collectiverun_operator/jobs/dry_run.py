@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from collectiverun_operator.api import conditions
-from collectiverun_operator.api.phases import PHASES, Phase, members_of, settings_of
+from collectiverun_operator.api.members import members_of, settings_of
+from collectiverun_operator.api.phases import PHASES, Phase
 from collectiverun_operator.api.pod_template import merge_templates
 from collectiverun_operator.api.run import CollectiveRun
 from collectiverun_operator.jobs.manifest import job_manifest

@@ -6,7 +6,8 @@ import hashlib
 from typing import Any
 
 from collectiverun_operator.api import labels
-from collectiverun_operator.api.phases import Phase, settings_of
+from collectiverun_operator.api.members import settings_of
+from collectiverun_operator.api.phases import Phase
 from collectiverun_operator.api.pod_template import CONTAINER, merge, merge_templates
 from collectiverun_operator.api.run import API_VERSION, KIND, CollectiveRun
 from collectiverun_operator.jobs.phase_order import CA_DIRECTORY, order_text, resources_of, threads_of
@@ -28,7 +29,7 @@ JSONObject = dict[str, Any]
 def job_name(run: CollectiveRun, phase: Phase, member: str, attempt: int) -> str:
     """`<run>-<phase>-<hash of run uid and member>-<attempt>`, at most 63 characters."""
     digest = hashlib.sha256(f"{run.uid}/{member}".encode()).hexdigest()[:8]
-    tail = f"-{phase.short_name}-{digest}-{attempt}"
+    tail = f"-{phase.settings.SHORT_NAME}-{digest}-{attempt}"
     return run.name[: NAME_LIMIT - len(tail)].rstrip("-") + tail
 
 

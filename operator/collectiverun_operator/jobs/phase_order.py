@@ -6,10 +6,11 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from collectiverun_operator.api.phases import EVALUATION, Member, Phase, holdout_tasks, params_of, settings_of
+from collectiverun_operator.api.members import params_of, settings_of
+from collectiverun_operator.api.phases import Phase
 from collectiverun_operator.api.quantities import parse_quantity
 from collectiverun_operator.api.run import CollectiveRun
-from collectiverun_operator.api.spec import RunTask
+from collectiverun_operator.api.tasks import Member, RunTask, holdout_tasks
 from collectiverun_operator.jobs.uris import member_uri
 
 CA_DIRECTORY = "/etc/collectiverun/ca"
@@ -27,8 +28,8 @@ def phase_order(
     inputs: Mapping[str, Sequence[JSONObject]],
 ) -> JSONObject:
     """The order of one attempt. `inputs` are artifact references by the name of the phase that made them."""
-    # The evaluation alone tells about the whole run; the others stay small.
-    report = {"spec": _reported_spec(run)} if phase is EVALUATION else {}
+    sees_all = phase.settings.SEES_WHOLE_RUN  # other orders stay small
+    report = {"spec": _reported_spec(run)} if sees_all else {}
     return report | {
         "run": {"namespace": run.namespace, "name": run.name, "uid": run.uid},
         "phase": phase.name,
@@ -37,7 +38,7 @@ def phase_order(
         "seed": run.spec.seed,
         "threads": threads_of(run, phase),
         "tasks": task_documents(member.tasks),
-        "holdout": task_documents(holdout_tasks(run.spec)) if phase is EVALUATION else [],
+        "holdout": task_documents(holdout_tasks(run.spec.tasks)) if sees_all else [],
         "environment": run.spec.environment.model_dump(mode="json", by_alias=True),
         "params": params_of(run.spec, phase),
         "storage": _storage_options(run),

@@ -20,7 +20,8 @@ from collectiverun_operator.api.conditions import (
     not_accepted,
 )
 from collectiverun_operator.api.immutability import spec_hash
-from collectiverun_operator.api.phases import PHASES, members_of
+from collectiverun_operator.api.members import members_of
+from collectiverun_operator.api.phases import PHASES
 from collectiverun_operator.api.run import CollectiveRun
 from collectiverun_operator.api.status import LastFailure, MemberStatus, PhaseStatus, Resolved, RunStatus
 from collectiverun_operator.api.status_json import read_status, write_document

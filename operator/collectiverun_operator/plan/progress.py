@@ -6,7 +6,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from collectiverun_operator.api.phases import PHASES, members_of, parallelism_of
+from collectiverun_operator.api.members import members_of, parallelism_of
+from collectiverun_operator.api.phases import PHASES
 from collectiverun_operator.api.pod_outcome import read_count, read_success
 from collectiverun_operator.api.spec import Spec
 from collectiverun_operator.api.status import MemberStatus, NetworkSuccess, PhaseStatus, Rates, RunStatus

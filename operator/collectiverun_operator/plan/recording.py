@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from collectiverun_operator.api.outcome import MESSAGE_LIMIT, Active, Failed, Result, Succeeded
-from collectiverun_operator.api.phases import SINGLE_MEMBER
 from collectiverun_operator.api.spec import RunPolicy
 from collectiverun_operator.api.status import LastFailure, MemberStatus, PhaseStatus, Rates, RunStatus
 from collectiverun_operator.api.status_fields import NOTE_LIMIT
+from collectiverun_operator.api.tasks import SINGLE_MEMBER
 from collectiverun_operator.jobs.uris import member_uri, relative_uri
 from collectiverun_operator.plan import deadlines
 from collectiverun_operator.plan.attempts import classify_attempt

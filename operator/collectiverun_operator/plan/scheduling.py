@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from collectiverun_operator.api.phases import PHASES, inputs_of, members_of, parallelism_of
+from collectiverun_operator.api.members import inputs_of, members_of, parallelism_of
+from collectiverun_operator.api.phases import PHASES
 from collectiverun_operator.api.run import CollectiveRun
 from collectiverun_operator.api.status import MemberStatus, PhaseStatus, RunStatus
 from collectiverun_operator.jobs.manifest import job_manifest, job_name

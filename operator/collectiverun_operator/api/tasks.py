@@ -1,0 +1,58 @@
+"""The tasks of a run, and who works on them: the members of a phase."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
+from collectiverun_trainer.config import Task
+
+SINGLE_MEMBER = "all"
+
+
+class RunTask(Task):
+    """A task of the run. The collective never trains on a holdout task; it is evaluated on it."""
+
+    holdout: bool = Field(
+        False,
+        description="Keep the task from training; the collective is tried on it unprepared (zero-shot).",
+    )
+
+
+@dataclass(frozen=True)
+class Member:
+    """The work of one Job of a phase, and the tasks it is about."""
+
+    name: str
+    tasks: tuple[RunTask, ...]
+
+
+def training_tasks(tasks: Sequence[RunTask]) -> tuple[RunTask, ...]:
+    """Every task that is not held out."""
+    return tuple(task for task in tasks if not task.holdout)
+
+
+def holdout_tasks(tasks: Sequence[RunTask]) -> tuple[RunTask, ...]:
+    """Every task that the collective is never trained on."""
+    return tuple(task for task in tasks if task.holdout)
+
+
+def member_per_task(tasks: Sequence[RunTask]) -> tuple[Member, ...]:
+    """A member for each task, under the task's name."""
+    return tuple(Member(task.name, (task,)) for task in tasks)
+
+
+def check_tasks(tasks: tuple[RunTask, ...]) -> tuple[RunTask, ...]:
+    names = [task.name for task in tasks]
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        raise ValueError(f"{', '.join(map(repr, repeated))} is listed more than once; list every task once")
+    if all(task.holdout for task in tasks):
+        raise ValueError("every task is a holdout; at least one must be trained on")
+    return tasks
+
+
+Tasks = Annotated[tuple[RunTask, ...], Field(min_length=1, max_length=64), AfterValidator(check_tasks)]
