@@ -18,6 +18,6 @@ def kueue_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmallClu
 
 @pytest.fixture(scope="session")
 def place(kueue_cluster: SmallCluster) -> Iterator[Place]:
-    found = Place(kueue_cluster, kueue_cluster.namespace("kueue"))
-    yield found
-    found.operator.stop()
+    place = Place(kueue_cluster, kueue_cluster.namespace("kueue"))
+    yield place
+    place.operator.stop()

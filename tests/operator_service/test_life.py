@@ -97,7 +97,7 @@ def test_health_fails_while_the_api_server_is_gone_and_the_operator_goes_on_afte
     with workplace.operator(STALE_SECONDS="3").start() as operator:
         workplace.make_run()
         pod = workplace.pod()
-        api_server.kill_api_server()
+        api_server.api_server.kill()
         try:
             eventually(lambda: fault(operator))
         finally:
@@ -109,11 +109,11 @@ def test_health_fails_while_the_api_server_is_gone_and_the_operator_goes_on_afte
 
 def test_health_fails_while_the_api_server_hangs(workplace: Workplace, api_server: ControlPlane) -> None:
     with workplace.operator(STALE_SECONDS="3").start() as operator:
-        api_server.pause_api_server()
+        api_server.api_server.pause()
         try:
             eventually(lambda: fault(operator))
         finally:
-            api_server.resume_api_server()
+            api_server.api_server.resume()
         eventually(lambda: operator.health()[0] == 200)
 
 
