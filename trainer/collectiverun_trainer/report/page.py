@@ -23,7 +23,7 @@ from collectiverun_trainer.report.panels import (
     success,
 )
 from collectiverun_trainer.report.summary import Network, Rate, Summary
-from collectiverun_trainer.report.video import MEDIA_TYPE
+from collectiverun_trainer.report.video import MEDIA_TYPE, Video
 
 SHOWN: tuple[Network, ...] = ("experts", "collective", "students", "controls")
 PHASE_TITLES = dict(
@@ -36,12 +36,11 @@ PHASE_TITLES = dict(
 
 
 @dataclass(frozen=True)
-class Video:
-    """One rollout of the collective as an animated picture, with a still one of its end."""
+class VideoPanel:
+    """A video of the collective, and how the same goal ended in its evaluation."""
 
     task: Task
-    content: bytes
-    poster: bytes
+    video: Video
     goal: int
     succeeded_at_any_step: bool
     succeeded_at_end: bool
@@ -54,7 +53,7 @@ class Report:
     summary: Summary
     curves: Sequence[Curve] = ()
     embedding_map: EmbeddingMap | None = None
-    videos: Sequence[Video] = ()
+    videos: Sequence[VideoPanel] = ()
 
 
 def render(report: Report) -> str:
@@ -77,7 +76,10 @@ def render(report: Report) -> str:
         unseen=[row.task for row in summary.holdout],
         task_counts={name: sum(name in row.scores for row in summary.tasks) for name in SHOWN},
         figures=_figures(report, labels),
-        videos=[(video, _data_uri(video.content), _data_uri(video.poster)) for video in report.videos],
+        videos=[
+            (panel, _data_uri(panel.video.animation), _data_uri(panel.video.poster))
+            for panel in report.videos
+        ],
         sentences=_sentences(summary),
         spec=json.dumps(summary.spec, indent=2, ensure_ascii=False),
     )
