@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from collectiverun_trainer.config import EnvironmentSettings, SACParams, Task
+from collectiverun_trainer.config import EnvironmentSettings, Phase, SACParams, Task
 from collectiverun_trainer.environments.observation import Array
 from collectiverun_trainer.environments.vector import Integers, VectorEnvironment
 from collectiverun_trainer.learning.demonstrations import demonstrate
@@ -18,7 +18,7 @@ from collectiverun_trainer.learning.learner import Learner, Role
 from collectiverun_trainer.learning.schedule import Schedule
 from collectiverun_trainer.learning.selection import StopRule, never
 from collectiverun_trainer.learning.stack_policy import StackPolicy
-from collectiverun_trainer.order import Phase, Success
+from collectiverun_trainer.order import Success
 from collectiverun_trainer.replay.buffer import ReplayBuffer
 from collectiverun_trainer.rollouts.evaluation import evaluate_for_selection
 from collectiverun_trainer.rollouts.outcomes import Outcomes, mean_of

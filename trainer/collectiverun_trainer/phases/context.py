@@ -17,13 +17,12 @@ from pydantic import ValidationError
 from collectiverun_trainer.artifacts.artifact import Artifact, ArtifactWriter
 from collectiverun_trainer.artifacts.checkpoint import CheckpointStore
 from collectiverun_trainer.artifacts.storage import Storage, join
-from collectiverun_trainer.config import PARAMS, Model
+from collectiverun_trainer.config import PARAMS, Model, Phase
 from collectiverun_trainer.config.validation import faults
 from collectiverun_trainer.errors import InputInvalid, InvalidConfiguration, Stopped
 from collectiverun_trainer.order import (
     POD_UID_VARIABLE,
     ArtifactReference,
-    Phase,
     PhaseOrder,
     PhaseResult,
     Success,

@@ -11,8 +11,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from collectiverun_trainer.artifacts.artifact import Artifact
-from collectiverun_trainer.config import EvaluationParams, Task
-from collectiverun_trainer.order import Phase, PhaseResult
+from collectiverun_trainer.config import PHASES, EvaluationParams, Phase, Task
+from collectiverun_trainer.config.phases import earlier_phases
+from collectiverun_trainer.order import PhaseResult
 from collectiverun_trainer.phases.context import PhaseContext, versions
 from collectiverun_trainer.policy_files import load_collective, load_experts, load_students
 from collectiverun_trainer.report import machine
@@ -25,8 +26,6 @@ from collectiverun_trainer.rollouts.outcomes import SELECTION
 from collectiverun_trainer.rollouts.policy import Policy
 
 Inputs = dict[Phase, list[Artifact]]
-READ: tuple[Phase, ...] = ("experts", "trajectoryTransformer", "onlineDistillation")
-READ_IF_PRESENT: tuple[Phase, ...] = ("refinement", "students")
 
 
 def run(context: PhaseContext) -> PhaseResult:
@@ -40,9 +39,14 @@ def run(context: PhaseContext) -> PhaseResult:
 
 
 def _open(context: PhaseContext) -> Inputs:
-    """The artifacts of every phase before this one; refinement and students only where the run has them."""
-    wanted = [*READ, *(phase for phase in READ_IF_PRESENT if context.order.inputs.get(phase))]
-    return {phase: [artifact for _, artifact in context.inputs(phase)] for phase in wanted}
+    """The artifacts of every phase before this one; optional ones only where the run has them."""
+    order = context.order
+    read = [
+        phase
+        for phase in earlier_phases(order.phase)
+        if order.inputs.get(phase) or not PHASES[phase].optional
+    ]
+    return {phase: [artifact for _, artifact in context.inputs(phase)] for phase in read}
 
 
 def _measurements(context: PhaseContext, inputs: Inputs) -> Iterator[Measurement]:

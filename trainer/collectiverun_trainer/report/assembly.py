@@ -8,8 +8,8 @@ from itertools import chain
 from typing import Any
 
 from collectiverun_trainer.artifacts.artifact import Artifact
-from collectiverun_trainer.config import Task
-from collectiverun_trainer.order import Phase, PhaseOrder
+from collectiverun_trainer.config import Phase, Task
+from collectiverun_trainer.order import PhaseOrder
 from collectiverun_trainer.report import reading
 from collectiverun_trainer.report.curves import Curve, curves
 from collectiverun_trainer.report.headline import findings, headline

@@ -12,6 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from collectiverun_trainer.config import PHASE_NAMES, Task
+from collectiverun_trainer.config.phases import title
 from collectiverun_trainer.report.curves import Curve
 from collectiverun_trainer.report.headline import ablation_sentence, is_scripted, percent, students_sentence
 from collectiverun_trainer.report.panels import (
@@ -26,13 +27,6 @@ from collectiverun_trainer.report.summary import Network, Rate, Summary
 from collectiverun_trainer.report.video import MEDIA_TYPE, Video
 
 SHOWN: tuple[Network, ...] = ("experts", "collective", "students", "controls")
-PHASE_TITLES = dict(
-    zip(
-        PHASE_NAMES,
-        ("Experts", "Trajectory transformer", "Online distillation", "Refinement", "Students", "Evaluation"),
-        strict=True,
-    )
-)
 
 
 @dataclass(frozen=True)
@@ -69,7 +63,7 @@ def render(report: Report) -> str:
         summary=summary,
         style=Markup(loader.get_source(environment, "report.css")[0]),
         names=_names(summary),
-        phase_titles=PHASE_TITLES,
+        phase_titles={phase: title(phase) for phase in PHASE_NAMES},
         robots=sorted({row.task.robot for row in (*summary.tasks, *summary.holdout)}),
         rows=_shown(summary.overall),
         unseen_rows=_shown({name for row in summary.holdout for name in row.scores}),

@@ -12,10 +12,9 @@ import torch
 from torch import Tensor
 
 from collectiverun_trainer.collective.policy import Collective
-from collectiverun_trainer.config import StudentsParams, Task
+from collectiverun_trainer.config import Phase, StudentsParams, Task
 from collectiverun_trainer.environments.observation import ACTION_SIZE, Array
 from collectiverun_trainer.learning.learner import Role
-from collectiverun_trainer.order import Phase
 from collectiverun_trainer.rollouts.outcomes import Outcomes
 from collectiverun_trainer.sac.agent import StackedSAC
 from collectiverun_trainer.seeding import torch_generator
