@@ -89,7 +89,7 @@ class Stage:
         """Refresh until what was written is told: the API server's own cache may be a moment behind."""
 
         async def found() -> bool:
-            await self.cluster.refresh(run)
+            await self.cluster.refresh(self.namespace, run["metadata"]["uid"])
             return await is_told()
 
         await eventually(found)

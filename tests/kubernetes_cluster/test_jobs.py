@@ -8,9 +8,10 @@ import pytest
 from kubernetes_cluster.scene import Stage, Theatre, eventually, manifest_of
 from unit_operator.builders import a_result, ended, running
 
+from collectiverun_operator.api.outcome import Succeeded
 from collectiverun_operator.cluster.kubernetes import paths as paths
 from collectiverun_operator.errors import NameTakenError
-from collectiverun_operator.plan.observation import Succeeded, observe
+from collectiverun_operator.plan.observation import observe
 
 
 def uids(bodies):

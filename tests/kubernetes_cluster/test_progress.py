@@ -5,6 +5,8 @@ from __future__ import annotations
 from kubernetes_cluster.scene import Stage, Theatre, eventually, manifest_of
 from unit_operator.builders import running, trainer_of
 
+from collectiverun_operator.api.outcome import Progress
+
 TALKS = """
 import json, sys, time
 print("a library's word", flush=True)
@@ -26,7 +28,7 @@ async def newest(stage: Stage, run):
     uid = run["metadata"]["uid"]
 
     async def found():
-        await stage.cluster.refresh(run)
+        await stage.cluster.refresh(stage.namespace, uid)
         return await stage.cluster.progress(uid) or None
 
     return await eventually(found)
@@ -39,9 +41,9 @@ def test_the_newest_progress_of_a_running_pod_is_read_by_its_jobs_name(theatre: 
 
         async def said_everything():
             progress = (await newest(stage, run))[job["metadata"]["name"]]
-            return progress if progress["envSteps"] == 300 else None
+            return progress if progress.env_steps == 300 else None
 
-        assert (await eventually(said_everything))["kind"] == "progress"
+        assert isinstance(await eventually(said_everything), Progress)
 
     theatre.play(scene, progress_seconds=0.1)
 

@@ -6,7 +6,7 @@ import pytest
 from kubernetes_cluster.scene import CPU_ONLY, Stage, Theatre
 from unit_operator.builders import NOON
 
-from collectiverun_operator.api.run import parse_run
+from collectiverun_operator.api.run import StoredRun, parse_run
 from collectiverun_operator.cluster.kubernetes import paths as paths
 from collectiverun_operator.jobs.dry_run import dry_run_jobs
 from collectiverun_operator.reconciler import reconcile
@@ -66,16 +66,15 @@ def test_a_good_template_is_taken_and_the_trial_leaves_nothing_behind(theatre: T
 def test_a_run_with_a_refused_template_says_so_and_starts_when_it_is_put_right(theatre: Theatre):
     async def scene(stage: Stage):
         run = await stage.make_run(podTemplate={"spec": {"tolerations": [{"operator": "Nope"}]}})
-        rejected = await reconcile(stage.cluster, run, NOON, CPU_ONLY)
-        accepted = rejected.status["conditions"][0]
-        assert (accepted["type"], accepted["reason"]) == ("Accepted", "InvalidPodTemplate")
-        assert accepted["message"].startswith(
-            "spec.podTemplate: is refused by the API server: [spec.template"
-        )
+        rejected = await reconcile(stage.cluster, StoredRun.read(run, CPU_ONLY), NOON)
+        accepted = rejected.status.conditions[0]
+        assert (accepted.type, accepted.reason) == ("Accepted", "InvalidPodTemplate")
+        assert accepted.message.startswith("spec.podTemplate: is refused by the API server: [spec.template")
         assert await stage.jobs() == []
         path = paths.run(stage.namespace, "demo")
         right = await stage.change(path, {"spec": {"podTemplate": {"spec": {"tolerations": []}}}})
-        assert (await reconcile(stage.cluster, right, NOON, CPU_ONLY)).status["state"] == "Pending"
+        started = await reconcile(stage.cluster, StoredRun.read(right, CPU_ONLY), NOON)
+        assert started.status.state == "Pending"
         assert len(await stage.jobs()) == 1
 
     theatre.play(scene)
