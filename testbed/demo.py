@@ -30,7 +30,7 @@ class Demo:
         body = example_run(cluster, run_file)
         self._body = with_smoke_budgets(body) if smoke else body
         self._run_file = run_file
-        self._name = str(body["metadata"]["name"])
+        self._name = str(self._body["metadata"]["name"])
 
     def show(self) -> bool:
         """Install the chart, apply the run and watch it. Returns whether it is Complete in the end."""

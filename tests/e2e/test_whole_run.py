@@ -1,9 +1,7 @@
 """The quickstart as a person would run it on a cluster: chart, Secret, kubectl apply, kubectl get."""
 
-import yaml
 from behaviour.live_run import LiveRun, printed_table
-from behaviour.runs import s3_storage
-from testbed import ROOT
+from testbed.cluster.example_run import example_run
 
 from collectiverun_operator.cli.smoke import with_smoke_budgets
 
@@ -11,16 +9,9 @@ PHASES = ("experts", "trajectoryTransformer", "onlineDistillation", "refinement"
 LIMIT_SECONDS = 900.0
 
 
-def quickstart(storage):
-    """examples/01-quickstart.yaml with budgets of seconds and storage on S3."""
-    body = yaml.safe_load((ROOT / "examples" / "01-quickstart.yaml").read_text())
-    body["spec"]["storage"] = storage
-    return with_smoke_budgets(body)
-
-
 def test_the_quickstart_goes_through_all_its_phases_in_containers(container_cluster):
     namespace = container_cluster.namespace("quickstart")
-    body = quickstart(s3_storage(container_cluster.object_store))
+    body = with_smoke_budgets(example_run(container_cluster))
     run = LiveRun(container_cluster, namespace, body["metadata"]["name"])
     container_cluster.apply(body, namespace=namespace)
     container_cluster.wait_for("the end of the run", lambda: has_ended(run), LIMIT_SECONDS)
