@@ -76,7 +76,7 @@ def actions_of_an_episode(task: Task, goal: np.ndarray) -> np.ndarray:
 
 def stepping(name: str) -> tuple[str, ...]:
     """One row of the first table."""
-    task, goal = Task(env=name), goal_vectors(name, 0, 1)[0]
+    task, goal = Task(env=name), goal_vectors(Task(env=name), 0, 1)[0]
     actions = actions_of_an_episode(task, goal)
     stock, fast = stock_environment(name, goal), make_environment(task)
     steps: dict[str, list[float]] = {"stock": [], "fast": []}

@@ -1,4 +1,4 @@
-"""Meta-World's Sawyer environment with the same arithmetic and less Python.
+"""Meta-World's environment of a robot with the same arithmetic and less Python.
 
 Stock environments spend most of a step outside the physics: looking names up, walking over contacts,
 scipy's rotations of one matrix, numpy on scalars. Here those parts are rewritten; observations, rewards
@@ -15,28 +15,29 @@ and infos stay bit-identical (tests/unit_trainer/test_fast_stepping.py compares 
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, ClassVar
 
 import mujoco
 import numpy as np
 import numpy.typing as npt
 from metaworld.sawyer_xyz_env import SawyerXYZEnv
 
+from collectiverun_trainer.environments.robots import Robot
 from collectiverun_trainer.environments.shared_model import SharedModel, Vector, shared_model
 
-_GRIPPER_DOWN = np.array([1.0, 0.0, 1.0, 0.0])  # the quaternion every Meta-World hand is held at
-_GRIPPER_SPAN_METRES = 0.1
 _WHOLE_STATE = mujoco.mjtState.mjSTATE_INTEGRATION.value
 
 
-class FastSawyerEnv(SawyerXYZEnv):  # type: ignore[misc]  # metaworld has no types
+class FastEnvironment(SawyerXYZEnv):  # type: ignore[misc]  # metaworld has no types
     """Quick versions of `SawyerXYZEnv`'s methods; see the module's docstring."""
 
+    robot: ClassVar[Robot]
     _prev_obs: Vector
     _shared: SharedModel
 
     def _initialize_simulation(self) -> tuple[Any, Any]:
         self._shared = shared_model(self.fullpath)
+        self._hand_quaternion = np.array(self.robot.hand_quaternion)
         self._body_pos = self._shared.first_body_pos.copy()
         self._site_pos = self._shared.first_site_pos.copy()
         self._place()
@@ -61,13 +62,13 @@ class FastSawyerEnv(SawyerXYZEnv):  # type: ignore[misc]  # metaworld has no typ
         return position
 
     def get_endeff_pos(self) -> Vector:
-        return self.get_body_com("hand")
+        return self.get_body_com(self.robot.hand)
 
     @property
     def tcp_center(self) -> Vector:
-        right = self._site_xpos[self._shared.index("site", "rightEndEffector")]
-        left = self._site_xpos[self._shared.index("site", "leftEndEffector")]
-        center: Vector = (right + left) / 2.0
+        right, left = self.robot.finger_tips
+        index, position = self._shared.index, self._site_xpos
+        center: Vector = (position[index("site", right)] + position[index("site", left)]) / 2.0
         return center
 
     def _get_site_pos(self, site_name: str) -> Vector:
@@ -80,7 +81,8 @@ class FastSawyerEnv(SawyerXYZEnv):  # type: ignore[misc]  # metaworld has no typ
     def touching_object(self, object_geom_id: int) -> bool:
         if self.data.ncon == 0:
             return False
-        pads = (self._shared.index("geom", "leftpad_geom"), self._shared.index("geom", "rightpad_geom"))
+        left, right = self.robot.pads
+        pads = (self._shared.index("geom", left), self._shared.index("geom", right))
         contact, efc_force = self.data.contact, self.data.efc_force
         forces = [0.0, 0.0]
         for row, geoms in enumerate(contact.geom.tolist()):
@@ -95,14 +97,14 @@ class FastSawyerEnv(SawyerXYZEnv):  # type: ignore[misc]  # metaworld has no typ
         moved = hand[0] + np.clip(action, -1, 1) * self.action_scale
         np.maximum(moved, self.mocap_low, out=moved)
         np.minimum(moved, self.mocap_high, out=hand[0])
-        self.data.mocap_quat[:] = _GRIPPER_DOWN
+        self.data.mocap_quat[:] = self._hand_quaternion
 
     def _get_curr_obs_combined_no_goal(self) -> Vector:
-        index = self._shared.index
-        apart = self._xpos[index("body", "rightclaw")] - self._xpos[index("body", "leftclaw")]
+        index, robot = self._shared.index, self.robot
+        apart = self._xpos[index("body", robot.claws[0])] - self._xpos[index("body", robot.claws[1])]
         frame = np.zeros(18)
-        frame[:3] = self._xpos[index("body", "hand")]
-        frame[3] = min(max(math.sqrt(apart.dot(apart)) / _GRIPPER_SPAN_METRES, 0.0), 1.0)
+        frame[:3] = self._xpos[index("body", robot.hand)]
+        frame[3] = min(max(math.sqrt(apart.dot(apart)) / robot.gripper_span_metres, 0.0), 1.0)
         positions, quaternions = self._get_pos_objects(), self._get_quat_objects()
         for k in range(len(positions) // 3):
             frame[4 + 7 * k : 7 + 7 * k] = positions[3 * k : 3 * k + 3]
@@ -130,7 +132,7 @@ class FastSawyerEnv(SawyerXYZEnv):  # type: ignore[misc]  # metaworld has no typ
 
     def _settle(self, physics_steps: int) -> None:
         self.data.mocap_pos[:] = self.hand_init_pos
-        self.data.mocap_quat[:] = _GRIPPER_DOWN
+        self.data.mocap_quat[:] = self._hand_quaternion
         self.data.ctrl[:] = (-1.0, 1.0)
         key = (type(self), self._last_rand_vec.tobytes())  # tasks may share an XML file and even goals
         if key not in self._shared.settled:

@@ -65,7 +65,7 @@ class VectorEnvironment:
         seed = self.settings.goal_seed if goal_seed is None else goal_seed
         goals = self._checked_goals(goals)
         for row in self._rows(active):
-            vectors = goal_vectors(self.tasks[self.task_index[row]].env, seed, self.settings.goals)
+            vectors = goal_vectors(self.tasks[self.task_index[row]], seed, self.settings.goals)
             self._obs[row] = begin_episode(self._environments[row], vectors[goals[row]])
         return self._obs.copy()
 
