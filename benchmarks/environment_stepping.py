@@ -3,7 +3,7 @@
     OMP_NUM_THREADS=1 python benchmarks/environment_stepping.py
 
 Both kinds of environment take the same actions in turn, block by block in one run, so that whatever else the
-machine does touches both. Figures are per second of this process's CPU time; one to two minutes. The first
+machine does touches both. Rates are per second of this process's CPU time; one to two minutes. The first
 reset to a goal simulates a settling hand and costs the fast kind half of what it costs the stock one.
 """
 

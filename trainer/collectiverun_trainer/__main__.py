@@ -55,7 +55,7 @@ def _work(order: PhaseOrder, reporter: Reporter, stop: StopFlag) -> PhaseResult:
     from collectiverun_trainer.phases import context
     from collectiverun_trainer.process import device
 
-    device.settle(order.threads)
+    device.configure_torch(order.threads)
     work = context.prepare(order, reporter, stop)
     if earlier := commits.earlier_result(work.storage, order, work.config):
         reporter.log(f"This work is already published at {earlier.uri}; it is reported again.")

@@ -133,7 +133,7 @@ class Storage:
 
     def _retried(self, uri: str, operation: Callable[[], _T]) -> _T:
         retrying = tenacity.Retrying(
-            retry=tenacity.retry_if_exception(storage_faults.is_passing),
+            retry=tenacity.retry_if_exception(storage_faults.is_transient),
             wait=tenacity.wait_random_exponential(multiplier=0.5, max=15),
             stop=tenacity.stop_after_delay(self._retry_seconds),
             before_sleep=functools.partial(_announce, uri),

@@ -7,7 +7,7 @@ import errno
 from collectiverun_trainer.errors import InvalidConfiguration, PhaseError, StorageUnavailable
 
 # Codes that s3fs turns into EINVAL like a wrong request, though the next try may well succeed.
-_PASSING_CODES = frozenset({"BadDigest", "IncompleteBody", "InvalidPart", "XAmzContentSHA256Mismatch"})
+_TRANSIENT_CODES = frozenset({"BadDigest", "IncompleteBody", "InvalidPart", "XAmzContentSHA256Mismatch"})
 # A later Pod may have a fresh token or a clock that is right, so these count as infrastructure.
 _EXPIRED_CODES = frozenset({"ExpiredToken", "TokenRefreshRequired", "RequestTimeTooSkewed"})
 _MISSING_CODES = frozenset({None, "NoSuchKey", "NoSuchVersion", "404"})
@@ -25,7 +25,7 @@ def is_missing(error: BaseException) -> bool:
     return isinstance(error, FileNotFoundError) and _server_code(error) in _MISSING_CODES
 
 
-def is_passing(error: BaseException) -> bool:
+def is_transient(error: BaseException) -> bool:
     """Whether trying again may help."""
     return is_fault(error) and not is_missing(error) and permanent_fault(error, "") is None
 
@@ -48,7 +48,7 @@ def permanent_fault(error: BaseException, uri: str) -> PhaseError | None:
         return InvalidConfiguration(
             f"{uri} can't be used: a file or folder of that name is in the way ({error})."
         )
-    if isinstance(error, OSError) and error.errno in _PERMANENT_ERRNOS and code not in _PASSING_CODES:
+    if isinstance(error, OSError) and error.errno in _PERMANENT_ERRNOS and code not in _TRANSIENT_CODES:
         return InvalidConfiguration(
             f"Storage can't serve {uri} ({error}); check storage.uri, endpoint and region."
         )

@@ -50,7 +50,7 @@ def _suggestion(name: str) -> str:
 
 
 class EnvironmentSettings(Model):
-    """How every phase steps Meta-World, so that its figures can be compared."""
+    """How every phase steps Meta-World, so that its results can be compared."""
 
     horizon_env_steps: int = Field(
         500,
@@ -72,7 +72,7 @@ class EnvironmentSettings(Model):
         0,
         ge=0,
         le=2**31 - 1,
-        description="Seed the goals are drawn from. Reported figures use these goals; policies are selected"
+        description="Seed the goals are drawn from. Reported results use these goals; policies are selected"
         " on others, drawn from goalSeed + 1.",
     )
 

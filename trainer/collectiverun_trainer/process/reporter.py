@@ -90,13 +90,13 @@ class Reporter:
         values: Mapping[str, SupportsFloat],
         task: Task | str | None = None,
     ) -> None:
-        """Record figures of one moment; NaN and infinity become null.
+        """Record metrics of one moment; NaN and infinity become null.
 
         Args:
             env_steps: env steps done (per task where the phase counts so).
             gradient_steps: gradient steps done.
-            values: figures by namespaced name, such as "losses/critic"; 0-d tensors are fine.
-            task: the task, or its name, the figures belong to; None for the whole phase.
+            values: metrics by namespaced name, such as "losses/critic"; 0-d tensors are fine.
+            task: the task, or its name, the metrics belong to; None for the whole phase.
         """
         record = {
             "envSteps": env_steps,

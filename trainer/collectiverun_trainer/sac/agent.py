@@ -19,7 +19,7 @@ from collectiverun_trainer.sac.optimiser import load_optimiser_state, optimiser_
 
 # With a single row, BLAS takes a path whose rounding depends on where a slice lies in memory, hence on the
 # other experts. A few rows more cost nothing measurable and keep every expert's bits its own.
-_ROWS_AT_LEAST = 8
+_MIN_ROWS = 8
 
 _MODULES = ("actor", "critics", "target_critics")
 _GENERATORS = ("exploration", "noise")
@@ -225,7 +225,7 @@ class StackedSAC:
 
 def pad_rows(obs: Tensor) -> Tensor:
     """(E, B, O) with copies of the first rows, so that no slice's bits depend on the others."""
-    padding = max(0, _ROWS_AT_LEAST - obs.shape[1])
+    padding = max(0, _MIN_ROWS - obs.shape[1])
     return torch.cat([obs, obs[:, :1].expand(-1, padding, -1)], 1) if padding else obs
 
 
