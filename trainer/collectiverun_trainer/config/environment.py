@@ -50,7 +50,7 @@ def _suggestion(name: str) -> str:
 
 
 class EnvironmentSettings(Model):
-    """How every phase steps Meta-World, so that its results can be compared."""
+    """How every phase steps Meta-World, so that results are comparable."""
 
     horizon_env_steps: int = Field(
         500,
@@ -63,7 +63,7 @@ class EnvironmentSettings(Model):
         2,
         ge=1,
         le=10,
-        description="Length of one decision, in env steps: the action is repeated, its reward is the mean.",
+        description="Length of one decision, in env steps: its action is repeated, its reward is averaged.",
     )
     goals: int = Field(
         50, ge=1, le=500, description="Number of different goals (starting layouts) each task has."
