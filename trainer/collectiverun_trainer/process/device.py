@@ -1,4 +1,4 @@
-"""Where tensors live and how many threads work on them."""
+"""The device of tensors, and how torch computes on it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The progress bar a person at a terminal sees on stderr."""
+"""The progress bar on a terminal, on stderr."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class TerminalBar:
         )
 
     def close(self) -> None:
-        """Leave the last state on the screen."""
+        """Stop, leaving the last state on the screen."""
         self._progress.stop()
 
 
