@@ -7,19 +7,16 @@ its phase would report. Plain requests, many at a time, as a client that is not 
 from __future__ import annotations
 
 import asyncio
-import base64
 import hashlib
 import json
 import random
-import ssl
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-import aiohttp
-import yaml
+from testbed.kubernetes.api_client import ApiClient
 
 JSONObject = dict[str, Any]
 Item = TypeVar("Item")
@@ -36,12 +33,10 @@ TASKS = (
     "door-lock-v3",
     "door-open-v3",
 )
-CONNECTIONS = 32
-PAGE = 500
+AT_ONCE = 32
 RUNS = "/apis/collectiverl.io/v1alpha1/namespaces/{}/collectiveruns"
 PODS = "/api/v1/namespaces/{}/pods"
 RUN_LABEL = "collectiverl.io/run"
-MERGE_PATCH = {"Content-Type": "application/merge-patch+json"}
 
 
 def run_name(number: int) -> str:
@@ -75,7 +70,7 @@ def run_body(name: str, tasks: Iterable[str]) -> JSONObject:
 class Crowd:
     """Runs of one namespace and their Pods. `running`: names of Pods that run, in the order they began to."""
 
-    session: aiohttp.ClientSession
+    api: ApiClient
     namespace: str
     orders: dict[str, JSONObject] = field(default_factory=dict)
     running: dict[str, None] = field(default_factory=dict)
@@ -85,12 +80,12 @@ class Crowd:
         """So many runs of so many experts."""
         bodies = [run_body(run_name(number), TASKS[:members]) for number in range(count)]
         path = RUNS.format(self.namespace)
-        await _at_once(lambda body: self._send("POST", path, body), bodies)
+        await _at_once(lambda body: self.api.request("POST", path, body), bodies)
 
     async def states(self) -> dict[str, int]:
         """How many runs are in which state."""
         found: dict[str, int] = {}
-        for run in await self._list(RUNS.format(self.namespace)):
+        for run in (await self.api.request("GET", RUNS.format(self.namespace)))["items"]:
             state = (run.get("status") or {}).get("state", "")
             found[state] = found.get(state, 0) + 1
         return found
@@ -102,19 +97,15 @@ class Crowd:
 
     async def follow(self) -> None:
         """Learn of Pods that run, for ever."""
-        version = "0"
-        while True:
-            async for event in self._watch(version):
-                if event["type"] == "ERROR":
-                    version = "0"
-                    break
-                version = event["object"]["metadata"]["resourceVersion"]
-                if event["type"] != "BOOKMARK":
-                    await self._note(event)
+        path = PODS.format(self.namespace)
+        async for kind, pod in self.api.watch(path, f"labelSelector={RUN_LABEL}"):
+            if kind != "SYNCED":
+                await self._note(pod, is_gone=kind == "DELETED")
 
     async def finish(self, pod: str) -> None:
         """Let a Pod end with what its phase would report."""
-        await self._send("PATCH", f"{PODS.format(self.namespace)}/{pod}/status", _ended(self.orders.pop(pod)))
+        status = _ended(self.orders.pop(pod))
+        await self.api.patch_status(f"{PODS.format(self.namespace)}/{pod}", status)
 
     async def finish_at(self, per_second: float, seconds: float, among: int) -> None:
         """Let Pods of the first `among` runs end, picked by chance, evenly in time."""
@@ -135,10 +126,9 @@ class Crowd:
         del self.running[pod]
         return pod
 
-    async def _note(self, event: JSONObject) -> None:
-        pod = event["object"]
+    async def _note(self, pod: JSONObject, is_gone: bool) -> None:
         name = pod["metadata"]["name"]
-        if event["type"] == "DELETED" or pod["status"].get("phase") != "Running":
+        if is_gone or pod["status"].get("phase") != "Running":
             self.running.pop(name, None)
             return
         if name not in self.orders:
@@ -147,54 +137,25 @@ class Crowd:
                 self.running[name] = None
                 self._running.notify_all()
 
-    async def _watch(self, version: str) -> AsyncIterator[JSONObject]:
-        query = {"watch": "1", "allowWatchBookmarks": "1", "resourceVersion": version}
-        query["labelSelector"] = RUN_LABEL
-        async with self.session.get(PODS.format(self.namespace), params=query) as response:
-            async for line in response.content:
-                yield json.loads(line)
-
-    async def _list(self, path: str) -> list[JSONObject]:
-        found: list[JSONObject] = []
-        token = ""
-        while True:
-            async with self.session.get(path, params={"limit": PAGE, "continue": token}) as response:
-                page = await response.json()
-            found += page["items"]
-            token = page["metadata"].get("continue", "")
-            if not token:
-                return found
-
-    async def _send(self, method: str, path: str, body: JSONObject) -> None:
-        headers = MERGE_PATCH if method == "PATCH" else {}
-        async with self.session.request(method, path, json=body, headers=headers) as response:
-            if response.status >= 300:
-                raise RuntimeError(f"{method} {path}: {await response.text()}")
-
 
 @asynccontextmanager
 async def crowd(kubeconfig: Path, namespace: str) -> AsyncIterator[Crowd]:
     """A crowd on the cluster a kubeconfig leads to, by whose rights it acts."""
-    document = yaml.safe_load(kubeconfig.read_text())
-    cluster, user = document["clusters"][0]["cluster"], document["users"][0]["user"]
-    authority = base64.b64decode(cluster["certificate-authority-data"]).decode()
-    connector = aiohttp.TCPConnector(ssl=ssl.create_default_context(cadata=authority), limit=CONNECTIONS)
-    headers = {"Authorization": f"Bearer {user['token']}"}
-    async with aiohttp.ClientSession(
-        cluster["server"],
-        connector=connector,
-        headers=headers,
-        timeout=aiohttp.ClientTimeout(total=None),
-        read_bufsize=2**22,
-    ) as session:
-        yield Crowd(session, namespace)
+    async with ApiClient.open(kubeconfig) as api:
+        yield Crowd(api, namespace)
 
 
-async def _at_once(work: Callable[[Item], Coroutine[Any, Any, None]], items: Iterable[Item]) -> None:
-    """All of it, as many at a time as there are connections."""
+async def _at_once(work: Callable[[Item], Coroutine[Any, Any, Any]], items: Iterable[Item]) -> None:
+    """All of it, so many at a time."""
+    slots = asyncio.Semaphore(AT_ONCE)
+
+    async def do(item: Item) -> None:
+        async with slots:
+            await work(item)
+
     async with asyncio.TaskGroup() as group:
         for item in items:
-            group.create_task(work(item))
+            group.create_task(do(item))
 
 
 def _order(pod: JSONObject) -> JSONObject:
@@ -221,4 +182,4 @@ def _ended(order: JSONObject) -> JSONObject:
         "restartCount": 0,
         "state": {"terminated": terminated},
     }
-    return {"status": {"phase": "Succeeded", "containerStatuses": [container]}}
+    return {"phase": "Succeeded", "containerStatuses": [container]}

@@ -22,12 +22,13 @@ from metaworld.env_dict import ALL_V3_ENVIRONMENTS
 from rich.console import Console
 from rich.table import Table
 
-from collectiverun_trainer.collective.network import CollectiveNetwork, CollectivePolicy
+from collectiverun_trainer.collective.network import CollectiveNetwork
+from collectiverun_trainer.collective.policy import CollectivePolicy
 from collectiverun_trainer.config import EnvironmentSettings, Task, TrajectoryTransformerParams
 from collectiverun_trainer.environments.factory import begin_episode, make_environment, scripted_action
 from collectiverun_trainer.environments.goals import goal_vectors
 from collectiverun_trainer.rollouts.evaluation import evaluate
-from collectiverun_trainer.rollouts.policy import ExpertPolicy, Policy
+from collectiverun_trainer.rollouts.policy import ActorPolicy, Policy
 from collectiverun_trainer.sac.networks import StackedMLP
 from collectiverun_trainer.transformer.encoder import TrajectoryEncoder
 from collectiverun_trainer.transformer.normaliser import Normaliser
@@ -104,7 +105,7 @@ def untrained_policies() -> dict[str, Policy]:
     actor = StackedMLP(1, 39, (256, 256), 8, generators=[generator])
     network = CollectiveNetwork(params.embedding_size, (256, 256), generator)
     return {
-        "expert 2x256": ExpertPolicy(actor, torch.device("cpu")),
+        "expert 2x256": ActorPolicy(actor, torch.device("cpu")),
         "collective with its encoder": CollectivePolicy(TrajectoryEncoder(params, Normaliser()), network),
     }
 

@@ -21,7 +21,7 @@ from typing import Any
 
 import yaml
 
-from collectiverun_trainer.rollouts.evaluation import wilson_interval
+from collectiverun_trainer.rollouts.outcomes import wilson_interval
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "01-quickstart.yaml"
 NETWORKS = ("experts", "collective", "students")

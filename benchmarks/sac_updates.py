@@ -22,7 +22,7 @@ from rich.console import Console
 from rich.table import Table
 
 from collectiverun_trainer.config import EnvironmentSettings, ExpertsParams, SACParams, Task
-from collectiverun_trainer.learning.off_policy import ExpertTraining
+from collectiverun_trainer.experts.training import expert_learning
 from collectiverun_trainer.replay.buffer import ReplayBuffer
 from collectiverun_trainer.sac.agent import StackedSAC
 
@@ -88,7 +88,8 @@ def updates_table() -> Table:
 def phase_table() -> Table:
     """Milliseconds an expert's decision costs with everything: two env steps, acting, one gradient step."""
     settings, params = EnvironmentSettings(horizon_env_steps=200), ExpertsParams(random_env_steps=0)
-    trainings = {n: ExpertTraining(TASKS[:n], settings, params, seed=1) for n in range(1, len(TASKS) + 1)}
+    sizes, device = range(1, len(TASKS) + 1), torch.device("cpu")
+    trainings = {n: expert_learning(TASKS[:n], settings, params, 1, device) for n in sizes}
     spent: dict[int, list[float]] = {n: [] for n in trainings}
     for block in range(4):
         for n, training in trainings.items():

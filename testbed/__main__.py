@@ -116,7 +116,7 @@ def _demo(options: argparse.Namespace) -> int:
 
 
 def _shown(cluster: SmallCluster, options: argparse.Namespace) -> int:
-    return 0 if Demo(cluster).show(options.run, options.smoke) else 1
+    return 0 if Demo(cluster, options.run, options.smoke).show() else 1
 
 
 if __name__ == "__main__":

@@ -14,7 +14,6 @@ import secrets
 import shlex
 import shutil
 import sys
-from dataclasses import asdict
 from pathlib import Path
 from typing import Self
 
@@ -25,8 +24,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from testbed.kubernetes.certificates import Certificates
 from testbed.processes.daemon import Daemon
+from testbed.processes.left_running import servers_in, stop_all
 from testbed.processes.ports import free_ports
-from testbed.processes.process_record import ProcessRecord, stop_all
 
 BUCKET = "collectiverun"
 REGION = "us-east-1"
@@ -50,18 +49,17 @@ class ObjectStore(Daemon):
     ) -> None:
         self._folder = folder
         self._address = address
-        self._certificates = certificates
+        self.certificates = certificates
         saved = json.loads(self._state.read_text()) if self._state.exists() else {}
         self.access_key: str = saved.get("accessKey") or secrets.token_hex(10)
         self.secret_key: str = saved.get("secretKey") or secrets.token_hex(20)
         self._ports: dict[str, int] = saved.get("ports") or _free_ports()
-        self._saved_process = ProcessRecord(**saved["process"]) if saved else None
         super().__init__("object-store", self._command(), folder, os.environ | self.environment, outlive)
 
     @property
     def endpoint(self) -> str:
         """URL of the S3 interface."""
-        scheme = "https" if self._certificates else "http"
+        scheme = "https" if self.certificates else "http"
         return f"{scheme}://{self._address}:{self._ports['s3.port']}"
 
     @property
@@ -97,16 +95,16 @@ class ObjectStore(Daemon):
         self._remove_sockets()
 
     def save(self) -> None:
-        """Record keys, ports and process in the folder."""
-        keys = {"accessKey": self.access_key, "secretKey": self.secret_key}
+        """Leave keys and ports in the folder."""
         self._state.touch(mode=0o600)
-        self._state.write_text(json.dumps({**keys, "ports": self._ports, "process": asdict(self.record)}))
+        keys = {"accessKey": self.access_key, "secretKey": self.secret_key}
+        self._state.write_text(json.dumps({**keys, "ports": self._ports}))
 
     def stop_saved(self) -> bool:
-        """End the server that `save` recorded. Returns whether there was one."""
-        if self._saved_process is None:
+        """End the server whose keys `save` left. Returns whether there was one."""
+        if not self._state.exists():
             return False
-        stop_all([self._saved_process], _STOP_LIMIT_SECONDS)
+        stop_all(servers_in(self._folder), _STOP_LIMIT_SECONDS)
         self._remove_sockets()
         self._state.unlink()
         return True
@@ -139,10 +137,10 @@ class ObjectStore(Daemon):
             "s3.port.lance": 0,
             "s3.autoCreateBucket": "false",
         }
-        if self._certificates:
+        if self.certificates:
             options |= {
-                "s3.cert.file": self._certificates.serving,
-                "s3.key.file": self._certificates.serving_key,
+                "s3.cert.file": self.certificates.serving,
+                "s3.key.file": self.certificates.serving_key,
             }
         weed = Path(sys.executable).with_name("weed")
         return [str(weed), "mini", *(f"-{name}={value}" for name, value in options.items())]
@@ -154,7 +152,7 @@ class ObjectStore(Daemon):
             region_name=REGION,
             aws_access_key_id=self.access_key,
             aws_secret_access_key=self.secret_key,
-            verify=str(self._certificates.authority) if self._certificates else None,
+            verify=str(self.certificates.authority) if self.certificates else None,
             config=Config(retries={"total_max_attempts": 1}, connect_timeout=2, read_timeout=5),
         )
         try:

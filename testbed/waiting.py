@@ -1,4 +1,4 @@
-"""Waiting for something to become true, in every suite that runs what takes its time."""
+"""Waiting for something to become true."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ def eventually(
     what: str | Callable[[], str] = "what is waited for",
     seconds: float = LIMIT_SECONDS,
 ) -> T:
-    """What `look` returns as soon as that is true; AssertionError that says `what` was missing."""
+    """What `look` returns as soon as that is true; AssertionError with `what` if it never is."""
     deadline = time.monotonic() + seconds
-    while not (found := look()):
+    while not (result := look()):
         if time.monotonic() >= deadline:
-            said = what if isinstance(what, str) else what()
-            raise AssertionError(f"not within {seconds:.0f} s: {said}; still {found!r}")
+            missing = what if isinstance(what, str) else what()
+            raise AssertionError(f"not within {seconds:.0f} s: {missing}; still {result!r}")
         time.sleep(_POLL_SECONDS)
-    return found
+    return result

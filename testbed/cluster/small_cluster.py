@@ -34,7 +34,6 @@ from testbed.kubernetes.crd import install_crd
 from testbed.kubernetes.kubeconfig import write_kubeconfig
 from testbed.object_store import ObjectStore
 from testbed.processes.daemon import Daemon, Service
-from testbed.processes.process_record import ProcessRecord
 from testbed.waiting import LIMIT_SECONDS, eventually
 
 T = TypeVar("T")
@@ -53,6 +52,7 @@ class SmallCluster(ClusterCommands, Service):
     ) -> None:
         self.folder = folder.absolute()
         self.control_plane = ControlPlane(self.folder / "control-plane", outlive=outlive)
+        self.kubeconfig, self.audit_log = self.control_plane.kubeconfig, self.control_plane.audit_log
         self.object_store = ObjectStore(self.folder / "object-store", outlive=outlive)
         self.nodes: dict[str, Daemon] = {}
         self._outlive = outlive
@@ -60,22 +60,6 @@ class SmallCluster(ClusterCommands, Service):
         self._pods = pods
         self._operators: list[OperatorProcess] = []
         super().__init__(self.kubeconfig, self.folder / "clients")
-
-    @property
-    def kubeconfig(self) -> Path:
-        """Of an administrator."""
-        return self.control_plane.kubeconfig
-
-    @property
-    def audit_log(self) -> Path:
-        """The API server's record of requests, as JSON lines."""
-        return self.control_plane.audit_log
-
-    @property
-    def records(self) -> list[ProcessRecord]:
-        """What finds all its processes again."""
-        nodes = [node.record for node in self.nodes.values() if node.is_running]
-        return [*self.control_plane.records, self.object_store.record, *nodes]
 
     def start(self) -> None:
         """Start everything; afterwards a Pod can run."""
@@ -92,7 +76,7 @@ class SmallCluster(ClusterCommands, Service):
             service.kill()
 
     def wait_for(self, what: str, look: Callable[[], T], seconds: float = LIMIT_SECONDS) -> T:
-        """What `look` returns as soon as that is true; AssertionError that says what was missing."""
+        """What `look` returns as soon as that is true; AssertionError with `what` if it never is."""
         return eventually(look, what, seconds)
 
     def namespace(self, prefix: str = "test") -> str:

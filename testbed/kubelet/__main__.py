@@ -20,7 +20,7 @@ from testbed.kubelet import PROCESSES, SIMULATED
 from testbed.kubelet.log_server import LogServer
 from testbed.kubelet.node import NodeSpec, keep_alive, register
 from testbed.kubelet.pod_agent import PodAgent
-from testbed.kubelet.pod_worker import NodeResources, PodWorker
+from testbed.kubelet.process_pod import NodeResources, ProcessPod
 from testbed.kubelet.simulated_pod import SimulatedPod
 from testbed.kubernetes.api_client import ApiClient
 from testbed.processes.ports import free_ports
@@ -33,7 +33,7 @@ async def run(options: argparse.Namespace) -> None:
     async with ApiClient.open(options.kubeconfig) as api:
         agent = _agent(api, options)
         (port,) = free_ports(1)
-        node = NodeSpec(options.name, pods=_CAPACITY_PODS[options.kind], log_port=port, taint=options.taint)
+        node = NodeSpec(options.name, _CAPACITY_PODS[options.kind], port, options.taint)
         pki = options.certificates
         await LogServer(agent.container).start(port, pki / "serving.crt", pki / "serving.key")
         await register(api, node)
@@ -49,7 +49,7 @@ def _agent(api: ApiClient, options: argparse.Namespace) -> PodAgent:
         options.certificates / "ca.crt",
         options.token_seconds,
     )
-    return PodAgent(api, options.name, lambda pod: PodWorker(api, resources, pod))
+    return PodAgent(api, options.name, lambda pod: ProcessPod(api, resources, pod))
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:

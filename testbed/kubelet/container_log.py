@@ -1,4 +1,4 @@
-"""What a container said: every line with its time, in a file, and read as `kubectl logs` asks."""
+"""The output of a container: every line with its time in a file, read with the options of `kubectl logs`."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class ContainerLog:
         ):
             yield line
         while options.follow:
-            over = has_ended()  # asked before the file is read, so that nothing is missed
+            over = has_ended()  # before the file is read, so that nothing is missed
             for line in self._lines(offset):
                 offset += len(line)
                 yield line

@@ -41,7 +41,7 @@ class ContainerProcess:
         log: ContainerLog,
         result: Path,
     ) -> ContainerProcess:
-        """Start it; StartError says why it can't be."""
+        """Start it. Raises StartError."""
         if not command:
             raise StartError("no command specified: this node can't take one from an image")
         program = shutil.which(command[0], path=environment["PATH"])
@@ -77,7 +77,7 @@ class ContainerProcess:
             return
 
     def message(self, code: int, policy: str) -> str:
-        """The termination message: what it left as its result, else as the policy says the end of its log."""
+        """The termination message: the result it wrote, else, if the policy says so, the end of its log."""
         if self._result_path.exists() and (left := self._result_path.read_bytes()):
             return left[:MESSAGE_LIMIT_BYTES].decode(errors="replace")
         wants_log = code != 0 and policy == "FallbackToLogsOnError"

@@ -11,9 +11,8 @@ from pathlib import Path
 from testbed import JSONObject
 from testbed.kubelet.container_log import ContainerLog
 from testbed.kubelet.container_process import ContainerProcess, StartError
-from testbed.kubelet.environment import RESULT_PATH_VARIABLE, ConfigError, container_environment
-from testbed.kubelet.node import now
-from testbed.kubelet.pod_status import ContainerState, running, terminated, waiting
+from testbed.kubelet.environment import RESULT_PATH_VARIABLE, NotReadyError, container_environment
+from testbed.kubelet.pod_status import ContainerState, now, running, terminated, waiting
 from testbed.kubelet.probes import Probes
 from testbed.kubernetes.api_client import ApiClient
 
@@ -37,7 +36,7 @@ class PodContext:
 
 
 class ContainerRunner:
-    """One container. `state` says how it stands."""
+    """One container; `state` is what to report of it."""
 
     def __init__(self, context: PodContext, spec: JSONObject, on_start: Callable[[], None]) -> None:
         self.state = ContainerState(spec["name"], spec["image"])
@@ -56,7 +55,7 @@ class ContainerRunner:
         return self._is_starting or self._process is not None
 
     def log_of(self, restart: int) -> ContainerLog:
-        """What it said after one of its starts."""
+        """Its output since one of its starts."""
         return ContainerLog(self._context.folder / f"{self.state.name}.{restart}.log")
 
     async def run(self) -> None:
@@ -84,7 +83,7 @@ class ContainerRunner:
             self._process.signal(signal.SIGKILL, to_group=True)
 
     def pause(self, is_paused: bool) -> None:
-        """Make it hang, so that no request to end it is heard, or let it go on."""
+        """Stop it, so that it does not react to SIGTERM either, or let it continue."""
         if self._process:
             self._process.signal(signal.SIGSTOP if is_paused else signal.SIGCONT, to_group=True)
 
@@ -118,10 +117,8 @@ class ContainerRunner:
                 context = self._context
                 own = await container_environment(context.api, context.pod, self._spec, context.ports)
                 return {**context.environment, **own}
-            except _NotReadyError as error:
+            except NotReadyError as error:
                 await self._show(waiting(error.reason, str(error)))
-            except ConfigError as error:
-                await self._show(waiting("CreateContainerConfigError", str(error)))
             tries += 1
             await asyncio.sleep(_RETRY_SECONDS)
 
@@ -130,8 +127,8 @@ class ContainerRunner:
         if image in self._context.images:
             return
         if tries % 4 == 0:
-            raise _NotReadyError("ErrImagePull", f'failed to pull image "{image}": not found')
-        raise _NotReadyError("ImagePullBackOff", f'Back-off pulling image "{image}"')
+            raise NotReadyError(f'failed to pull image "{image}": not found', "ErrImagePull")
+        raise NotReadyError(f'Back-off pulling image "{image}"', "ImagePullBackOff")
 
     async def _start(self, environment: Mapping[str, str]) -> ContainerProcess:
         command = [*self._spec.get("command", []), *self._spec.get("args", [])]
@@ -146,8 +143,7 @@ class ContainerRunner:
 
     def _is_restarted(self) -> bool:
         policy = self._context.pod["spec"].get("restartPolicy", "Always")
-        ended = self.state.terminated or {}
-        return policy == "Always" or (policy == "OnFailure" and ended.get("exitCode") != 0)
+        return policy == "Always" or (policy == "OnFailure" and self.state.exit_code != 0)
 
     async def _back_off(self) -> None:
         self.state.last_state = self.state.state
@@ -169,11 +165,3 @@ class ContainerRunner:
     async def _show(self, state: JSONObject, ready: bool = False) -> None:
         self.state.state, self.state.is_ready = state, ready
         await self._context.publish()
-
-
-class _NotReadyError(RuntimeError):
-    """The container can't start yet."""
-
-    def __init__(self, reason: str, message: str) -> None:
-        super().__init__(message)
-        self.reason = reason

@@ -19,8 +19,12 @@ RESULT_PATH_VARIABLE = "COLLECTIVERUN_RESULT_PATH"
 _REFERENCE = re.compile(r"\$(\$|\(([-._a-zA-Z0-9]+)\))")
 
 
-class ConfigError(RuntimeError):
-    """A variable refers to something that is not there (yet); the message is a kubelet's."""
+class NotReadyError(RuntimeError):
+    """Something that the container needs is not there (yet); reason and message are a kubelet's."""
+
+    def __init__(self, message: str, reason: str = "CreateContainerConfigError") -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 def machine_environment(pod: JSONObject, folder: Path, cache: Path) -> dict[str, str]:
@@ -48,33 +52,33 @@ def listening_ports(pod: JSONObject) -> dict[int, int]:
 async def container_environment(
     api: ApiClient, pod: JSONObject, container: JSONObject, ports: Mapping[int, int]
 ) -> dict[str, str]:
-    """The container's `env`. A variable *_PORT that names a declared port gets the one it was given here.
+    """The container's `env`. A variable *_PORT that names a declared port gets the one assigned here.
 
-    Raises ConfigError for a Secret or ConfigMap, or a key in it, that is not there.
+    Raises NotReadyError for a Secret or ConfigMap, or a key in it, that is not there.
     """
-    found: dict[str, str] = {}
+    values: dict[str, str] = {}
     for variable in container.get("env", []):
-        value = await _value(api, pod, variable, found)
+        value = await _value(api, pod, variable, values)
         if value is not None:
-            found[variable["name"]] = value
-    moved = {str(declared): str(given) for declared, given in ports.items()}
+            values[variable["name"]] = value
+    moved = {str(declared): str(assigned) for declared, assigned in ports.items()}
     return {
-        name: moved.get(value, value) if name.endswith("_PORT") else value for name, value in found.items()
+        name: moved.get(value, value) if name.endswith("_PORT") else value for name, value in values.items()
     }
 
 
 async def _value(
-    api: ApiClient, pod: JSONObject, variable: JSONObject, found: Mapping[str, str]
+    api: ApiClient, pod: JSONObject, variable: JSONObject, earlier: Mapping[str, str]
 ) -> str | None:
     source = variable.get("valueFrom")
     if not source:
-        return _expanded(variable.get("value", ""), found)
+        return _expanded(variable.get("value", ""), earlier)
     if "fieldRef" in source:
         return _field(pod, source["fieldRef"]["fieldPath"])
     for kind, reference in (("secret", "secretKeyRef"), ("configmap", "configMapKeyRef")):
         if reference in source:
             return await _key(api, pod["metadata"]["namespace"], kind, source[reference])
-    raise ConfigError(f"this node knows no {'/'.join(source)} for the variable {variable['name']}")
+    raise NotReadyError(f"this node knows no {'/'.join(source)} for the variable {variable['name']}")
 
 
 async def _key(api: ApiClient, namespace: str, kind: str, reference: JSONObject) -> str | None:
@@ -86,8 +90,8 @@ async def _key(api: ApiClient, namespace: str, kind: str, reference: JSONObject)
     if reference.get("optional"):
         return None
     if body is None:
-        raise ConfigError(f'{kind} "{name}" not found')
-    raise ConfigError(f"couldn't find key {key} in {kind} {namespace}/{name}")
+        raise NotReadyError(f'{kind} "{name}" not found')
+    raise NotReadyError(f"couldn't find key {key} in {kind} {namespace}/{name}")
 
 
 def _field(pod: JSONObject, path: str) -> str:
@@ -104,10 +108,10 @@ def _field(pod: JSONObject, path: str) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _expanded(value: str, found: Mapping[str, str]) -> str:
+def _expanded(value: str, earlier: Mapping[str, str]) -> str:
     """With `$(NAME)` replaced by an earlier variable; `$$` is a plain `$`."""
 
     def replaced(match: re.Match[str]) -> str:
-        return "$" if match[1] == "$" else found.get(match[2], match[0])
+        return "$" if match[1] == "$" else earlier.get(match[2], match[0])
 
     return _REFERENCE.sub(replaced, value)

@@ -10,7 +10,7 @@ from pathlib import Path
 from aiohttp import web
 
 from testbed.kubelet.container_log import LogOptions
-from testbed.kubelet.pod_agent import Container
+from testbed.kubelet.pod_worker import Container
 
 
 class LogServer:
@@ -45,7 +45,7 @@ class LogServer:
 
 
 def _restart(request: web.Request, container: Container) -> int:
-    """Which of the container's starts is asked for."""
+    """Number of the container's start whose output is requested."""
     name, state, restart = container.state.name, container.state.state, container.state.restarts
     if request.query.get("previous") == "true":
         if not restart:

@@ -1,4 +1,4 @@
-"""The node itself: it registers, says what it has, and renews its Lease as a sign of life."""
+"""The node itself: it registers, reports its capacity, and renews its Lease as a heartbeat."""
 
 from __future__ import annotations
 
@@ -7,65 +7,56 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from testbed import JSONObject
+from testbed.kubelet.pod_status import ADDRESS, is_true, now
 from testbed.kubernetes.api_client import RETRY_SECONDS, STRATEGIC_MERGE, ApiClient, ApiError
 
 HEARTBEAT_SECONDS = 2.0
 _LEASES = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases"
+# Plenty, for the scheduler. No GPU: what asks for one is Unschedulable.
+_CPU, _MEMORY = "64", "256Gi"
 
 
 @dataclass(frozen=True)
 class NodeSpec:
-    """Name and size of a node. No GPU: what asks for one is Unschedulable.
+    """Name of a node, how many Pods it takes, and the port of its logs.
 
     `taint`: a key that Pods must tolerate to come here; empty: all are welcome.
     """
 
     name: str
-    cpu: str = "64"
-    memory: str = "256Gi"
-    pods: int = 110
-    log_port: int = 0
+    pods: int
+    log_port: int
     taint: str = ""
-
-
-def now() -> str:
-    """This moment as Kubernetes writes it."""
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 async def register(api: ApiClient, node: NodeSpec) -> None:
     """Make the Node, or take over the one that is there."""
-    metadata = {
-        "name": node.name,
-        "labels": {"kubernetes.io/hostname": node.name, "kubernetes.io/os": "linux"},
-    }
+    labels = {"kubernetes.io/hostname": node.name, "kubernetes.io/os": "linux"}
     taints = [{"key": node.taint, "effect": "NoSchedule"}] if node.taint else []
-    body = {"apiVersion": "v1", "kind": "Node", "metadata": metadata, "spec": {"taints": taints}}
-    await _create(api, "/api/v1/nodes", body)
-    lease = {
-        "metadata": {"name": node.name},
-        "spec": {"holderIdentity": node.name, "leaseDurationSeconds": 40},
-    }
-    await _create(api, _LEASES, {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", **lease})
+    await _create(api, "/api/v1/nodes", _object("v1", "Node", node, {"taints": taints}, labels))
+    lease = {"holderIdentity": node.name, "leaseDurationSeconds": 40}
+    await _create(api, _LEASES, _object("coordination.k8s.io/v1", "Lease", node, lease))
     await _renew(api, node)
     server = await api.request("GET", "/version")
     await api.patch_status(f"/api/v1/nodes/{node.name}", _status(node, server["gitVersion"]))
 
 
 async def keep_alive(api: ApiClient, node: NodeSpec) -> None:
-    """Renew the Lease for ever, and say Ready again where the controllers had given the node up."""
+    """Renew the Lease for ever, and report Ready again where the controllers had given the node up."""
     while True:
         await asyncio.sleep(HEARTBEAT_SECONDS)
-        found = await api.find(f"/api/v1/nodes/{node.name}")
-        if found is None or not _is_ready(found):
+        current = await api.find(f"/api/v1/nodes/{node.name}")
+        if current is None or not is_true("Ready", current.get("status", {})):
             await register(api, node)
         else:
             await _renew(api, node)
 
 
-def _is_ready(node: JSONObject) -> bool:
-    conditions = node.get("status", {}).get("conditions", [])
-    return any(c["type"] == "Ready" and c["status"] == "True" for c in conditions)
+def _object(
+    version: str, kind: str, node: NodeSpec, spec: JSONObject, labels: JSONObject | None = None
+) -> JSONObject:
+    metadata = {"name": node.name, "labels": labels or {}}
+    return {"apiVersion": version, "kind": kind, "metadata": metadata, "spec": spec}
 
 
 async def _create(api: ApiClient, path: str, body: JSONObject) -> None:
@@ -88,29 +79,25 @@ async def _renew(api: ApiClient, node: NodeSpec) -> None:
 
 
 def _status(node: NodeSpec, version: str) -> JSONObject:
-    room = {"cpu": node.cpu, "memory": node.memory, "pods": str(node.pods)}
+    capacity = {"cpu": _CPU, "memory": _MEMORY, "pods": str(node.pods)}
     ready = {"type": "Ready", "status": "True", "reason": "KubeletReady", "message": "ready for Pods"}
-    times = {"lastHeartbeatTime": now(), "lastTransitionTime": now()}
+    addresses = {"InternalIP": ADDRESS, "Hostname": node.name}
     return {
-        "capacity": room,
-        "allocatable": room,
-        "conditions": [ready | times],
-        "addresses": [
-            {"type": "InternalIP", "address": "127.0.0.1"},
-            {"type": "Hostname", "address": node.name},
-        ],
+        "capacity": capacity,
+        "allocatable": capacity,
+        "conditions": [ready | {"lastHeartbeatTime": now(), "lastTransitionTime": now()}],
+        "addresses": [{"type": type_, "address": address} for type_, address in addresses.items()],
         "daemonEndpoints": {"kubeletEndpoint": {"Port": node.log_port}},
-        "nodeInfo": _machine(node, version),
+        "nodeInfo": _node_info(node, version),
     }
 
 
-def _machine(node: NodeSpec, version: str) -> dict[str, str]:
-    unknown = dict.fromkeys(("machineID", "systemUUID", "bootID", "kernelVersion"), node.name)
-    return unknown | {
+def _node_info(node: NodeSpec, version: str) -> dict[str, str]:
+    """The API server demands each of these fields."""
+    unknown = ("machineID", "systemUUID", "bootID", "kernelVersion", "osImage", "kubeProxyVersion")
+    return dict.fromkeys(unknown, node.name) | {
         "kubeletVersion": version,
-        "kubeProxyVersion": version,
         "operatingSystem": "linux",
         "architecture": "amd64",
-        "osImage": "this machine",
         "containerRuntimeVersion": "process://1",
     }

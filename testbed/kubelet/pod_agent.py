@@ -4,54 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
-from typing import Protocol
+from collections.abc import Callable
 
 from testbed import JSONObject
-from testbed.kubelet.container_log import LogOptions
-from testbed.kubelet.pod_status import ContainerState
+from testbed.kubelet.pod_worker import Container, PodWorker
 from testbed.kubernetes.api_client import ApiClient
 
 log = logging.getLogger(__name__)
 
 
-class Log(Protocol):
-    """The output of a container."""
-
-    def read(self, options: LogOptions, has_ended: Callable[[], bool]) -> AsyncIterator[bytes]:
-        """The lines asked for; with `follow` also those to come."""
-
-
-class Container(Protocol):
-    """One container of a Pod."""
-
-    state: ContainerState
-
-    def log_of(self, restart: int) -> Log:
-        """Its output since one of its starts."""
-
-
-class Worker(Protocol):
-    """The life of one Pod on this node."""
-
-    def container(self, name: str) -> Container | None:
-        """One of its containers."""
-
-    def update(self, pod: JSONObject) -> None:
-        """Take note of the Pod as the API server has it now."""
-
-    async def run(self) -> None:
-        """Its whole life. Cancelled when the Pod is removed from the API server."""
-
-
 class PodAgent:
     """One worker a Pod, from the moment the Pod is seen until it is gone."""
 
-    def __init__(self, api: ApiClient, node: str, make_worker: Callable[[JSONObject], Worker]) -> None:
+    def __init__(self, api: ApiClient, node: str, make_worker: Callable[[JSONObject], PodWorker]) -> None:
         self._api = api
         self._selector = f"fieldSelector=spec.nodeName%3D{node}"
         self._make_worker = make_worker
-        self._workers: dict[str, tuple[Worker, asyncio.Task[None]]] = {}
+        self._workers: dict[str, tuple[PodWorker, asyncio.Task[None]]] = {}
         self._uids: dict[tuple[str, str], str] = {}
 
     def container(self, namespace: str, pod: str, name: str) -> Container | None:
@@ -86,7 +55,7 @@ class PodAgent:
         if uid in self._workers:
             _, task = self._workers.pop(uid)
             task.cancel()
-            self._uids = {name: known for name, known in self._uids.items() if known != uid}
+            self._uids = {name: other for name, other in self._uids.items() if other != uid}
 
 
 def _report(task: asyncio.Task[None]) -> None:

@@ -1,14 +1,17 @@
-"""What a kubelet says of a Pod, in Kubernetes' JSON shape. Pure."""
+"""What a kubelet reports of a Pod, in Kubernetes' JSON shape."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from datetime import UTC, datetime
 
 from testbed import JSONObject
 
 ADDRESS = "127.0.0.1"
+EVICTED = {"phase": "Failed", "reason": "Evicted", "message": "The node was low on resource: memory."}
+"""What an eviction adds to the status."""
+_KILLED_CODE = 137
 
 
 @dataclass
@@ -23,22 +26,33 @@ class ContainerState:
     is_ready: bool = False
 
     @property
-    def terminated(self) -> JSONObject | None:
+    def exit_code(self) -> int | None:
         """How it ended, if it has."""
-        return self.state.get("terminated")
+        code: int | None = self.state.get("terminated", {}).get("exitCode")
+        return code
+
+    @property
+    def has_started(self) -> bool:
+        """Whether it ever has."""
+        return "waiting" not in self.state or self.restarts > 0
 
     def document(self) -> JSONObject:
         """As an entry of containerStatuses."""
         return {
             "name": self.name,
             "image": self.image,
-            "imageID": "" if "waiting" in self.state and not self.restarts else f"process://{self.image}",
+            "imageID": f"process://{self.image}" if self.has_started else "",
             "ready": self.is_ready,
             "started": "running" in self.state,
             "restartCount": self.restarts,
             "state": self.state,
             "lastState": self.last_state,
         }
+
+
+def now() -> str:
+    """This moment as Kubernetes writes it."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def waiting(reason: str, message: str = "") -> JSONObject:
@@ -62,57 +76,45 @@ def terminated(code: int, since: str, until: str, reason: str = "", message: str
     return {"terminated": ended | ({"message": message} if message else {})}
 
 
-def phase(restart_policy: str, containers: Sequence[ContainerState]) -> str:
-    """Pending, Running, Succeeded or Failed."""
-    ends = [container.terminated for container in containers]
-    codes = [end["exitCode"] for end in ends if end is not None]
-    if len(codes) == len(containers) and restart_policy != "Always":
-        if not any(codes):
-            return "Succeeded"
-        if restart_policy == "Never":
-            return "Failed"
-    has_started = any("waiting" not in c.state or c.restarts for c in containers)
-    return "Running" if has_started else "Pending"
-
-
 def pod_status(pod: JSONObject, containers: Sequence[ContainerState], start_time: str) -> JSONObject:
     """The status to merge into the Pod's."""
-    found = phase(pod["spec"].get("restartPolicy", "Always"), containers)
+    phase = _phase(pod["spec"].get("restartPolicy", "Always"), containers)
     return {
-        "phase": found,
+        "phase": phase,
         "hostIP": ADDRESS,
         "podIP": ADDRESS,
         "podIPs": [{"ip": ADDRESS}],
         "startTime": start_time,
-        "conditions": _conditions(found, containers, start_time),
+        "conditions": _conditions(phase, containers, start_time),
         "containerStatuses": [container.document() for container in containers],
     }
 
 
-def says_ready(status: JSONObject) -> bool:
-    """Whether a status has the Pod ready."""
+def is_true(condition: str, status: JSONObject) -> bool:
+    """Whether a status, of a Pod or a node, has this condition."""
     conditions = status.get("conditions") or []
-    return any(found["type"] == "Ready" and found["status"] == "True" for found in conditions)
+    return any(entry["type"] == condition and entry["status"] == "True" for entry in conditions)
 
 
-def lost_containers(pod: JSONObject, time: str) -> JSONObject:
+def lost_containers(pod: JSONObject) -> JSONObject:
     """Status of a Pod that ran on this node before the node was lost: nothing is known of its containers."""
     message = "The container could not be located when the node came back"
-    entries = [
-        {**entry, "ready": False, "started": False, "state": _unknown(entry, time, message)}
-        for entry in pod.get("status", {}).get("containerStatuses", [])
-    ]
+    entries = []
+    for entry in pod.get("status", {}).get("containerStatuses", []):
+        since = entry.get("state", {}).get("running", {}).get("startedAt", now())
+        state = terminated(_KILLED_CODE, since, now(), "ContainerStatusUnknown", message)
+        entries.append({**entry, "ready": False, "started": False, "state": state})
     return {"phase": "Failed", "containerStatuses": entries}
 
 
-def evicted(message: str) -> JSONObject:
-    """What an eviction adds to the status."""
-    return {"phase": "Failed", "reason": "Evicted", "message": message}
-
-
-def _unknown(entry: Mapping[str, Any], time: str, message: str) -> JSONObject:
-    since = entry.get("state", {}).get("running", {}).get("startedAt", time)
-    return terminated(137, since, time, "ContainerStatusUnknown", message)
+def _phase(restart_policy: str, containers: Sequence[ContainerState]) -> str:
+    codes = [container.exit_code for container in containers]
+    if None not in codes and restart_policy != "Always":
+        if not any(codes):
+            return "Succeeded"
+        if restart_policy == "Never":
+            return "Failed"
+    return "Running" if any(container.has_started for container in containers) else "Pending"
 
 
 def _conditions(phase: str, containers: Sequence[ContainerState], time: str) -> list[JSONObject]:

@@ -29,7 +29,7 @@ class Probes:
             if not await self._has_started(session, startup):
                 tell_alive(False)
                 return
-            # Readiness is asked often at first: somebody waits for it.
+            # Readiness is probed often at first: somebody waits for it.
             await asyncio.gather(
                 self._repeat(session, readiness, tell_ready, first_period=_QUICK_SECONDS),
                 self._repeat(session, liveness, tell_alive),
@@ -48,7 +48,7 @@ class Probes:
     async def _repeat(
         self, session: aiohttp.ClientSession, probe: JSONObject, tell: Tell, first_period: float | None = None
     ) -> None:
-        """Tell when an answer has held for as often as the probe demands."""
+        """Report a result that was repeated as often as the thresholds demand."""
         url = self._url(probe)
         if url is None:
             tell(True)

@@ -122,7 +122,7 @@ class ApiClient:
             timeout=aiohttp.ClientTimeout(total=30),
         ) as answer:
             text = await answer.text()
-            if answer.status >= 400:  # what it says then is not always JSON
+            if answer.status >= 400:  # the text is not always JSON
                 raise ApiError(answer.status, text)
             document: JSONObject = json.loads(text)
             return document

@@ -1,4 +1,4 @@
-"""What the API server wrote down about requests: who asked for what, when, and what it answered.
+"""The API server's audit log: who requested what, when, and the answer.
 
 An audit log at the level Metadata is the witness of these tests: it was there however often the operator
 died, and it does not belong to the operator.
@@ -90,7 +90,7 @@ def _creations(requests: Iterable[Request], resource: str) -> Iterator[Request]:
 
 
 def _is_answered(event: dict[str, Any]) -> bool:
-    """A request is written down at its end, one that was not let in (401) at the beginning of its answer."""
+    """A request is logged at its end, an unauthenticated one (401) at the beginning of its answer."""
     code = (event.get("responseStatus") or {}).get("code")
     return event["stage"] == "ResponseComplete" or (event["stage"] == "ResponseStarted" and code == 401)
 
@@ -101,7 +101,7 @@ def _request(event: dict[str, Any]) -> Request:
     return Request(
         received=_seconds(event["requestReceivedTimestamp"]),
         answered=_seconds(event["stageTimestamp"]),
-        user=event["user"].get("username", ""),  # none if it was not let in
+        user=event["user"].get("username", ""),  # none if it was not authenticated
         agent=event.get("userAgent", ""),
         verb=event["verb"],
         group=target.get("apiGroup", ""),

@@ -3,43 +3,22 @@
 from __future__ import annotations
 
 import subprocess
-from dataclasses import dataclass
 from pathlib import Path
 
 _EC_KEY = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes")
 _DAYS = "3650"
+_SERVICE_NAMES = ("localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc")
 
 
-@dataclass(frozen=True)
 class Certificates:
-    """Where the files lie: an authority, a serving certificate, and the key that signs service accounts."""
+    """Files in `folder`: an authority, a serving certificate, the key that signs service account tokens."""
 
-    folder: Path
-
-    @property
-    def authority(self) -> Path:
-        """Certificate that clients trust."""
-        return self.folder / "ca.crt"
-
-    @property
-    def serving(self) -> Path:
-        """Certificate of every server on this machine."""
-        return self.folder / "serving.crt"
-
-    @property
-    def serving_key(self) -> Path:
-        """Its key."""
-        return self.folder / "serving.key"
-
-    @property
-    def service_account_key(self) -> Path:
-        """Signs the tokens of service accounts."""
-        return self.folder / "service-account.key"
-
-    @property
-    def service_account_public_key(self) -> Path:
-        """Verifies them."""
-        return self.folder / "service-account.pub"
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.authority = folder / "ca.crt"
+        self.serving, self.serving_key = folder / "serving.crt", folder / "serving.key"
+        self.service_account_key = folder / "service-account.key"
+        self.service_account_public_key = folder / "service-account.pub"
 
     def make(self, addresses: tuple[str, ...] = ("127.0.0.1",)) -> None:
         """Write all of them; `addresses` are the IPs the serving certificate is good for."""
@@ -53,15 +32,14 @@ class Certificates:
     def _make_authority(self) -> None:
         extensions = ("basicConstraints=critical,CA:TRUE", "keyUsage=critical,keyCertSign,cRLSign")
         added = [word for extension in extensions for word in ("-addext", extension)]
-        key = self.folder / "ca.key"
         subject = ("-subj", "/CN=collectiverun-testbed", "-days", _DAYS)
-        _openssl("req", "-x509", *_EC_KEY, *subject, *added, "-keyout", key, "-out", self.authority)
+        files = ("-keyout", self.folder / "ca.key", "-out", self.authority)
+        _openssl("req", "-x509", *_EC_KEY, *subject, *added, *files)
 
     def _make_serving(self, addresses: tuple[str, ...]) -> None:
         request, extensions = self.folder / "serving.csr", self.folder / "serving.ext"
         _openssl("req", *_EC_KEY, "-subj", "/CN=server", "-keyout", self.serving_key, "-out", request)
-        names = [f"IP:{address}" for address in addresses]
-        names += ["DNS:localhost", "DNS:kubernetes", "DNS:kubernetes.default", "DNS:kubernetes.default.svc"]
+        names = [f"IP:{address}" for address in addresses] + [f"DNS:{name}" for name in _SERVICE_NAMES]
         extensions.write_text(
             f"subjectAltName={','.join(names)}\n"
             "extendedKeyUsage=serverAuth\nkeyUsage=digitalSignature\n"

@@ -1,7 +1,7 @@
 """A Kubernetes control plane as processes of this machine: etcd, API server, controllers, scheduler.
 
 Real, but without nodes (`testbed.kubelet` is one) and without DNS and service addresses.
-Everything ends with the process that started it, unless it is told to outlive it.
+Everything ends with the process that started it, unless it is to outlive it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from testbed.kubernetes.kubeconfig import write_kubeconfig
 from testbed.processes.daemon import Daemon, Service
 from testbed.processes.http import http_get
 from testbed.processes.ports import free_ports
-from testbed.processes.process_record import ProcessRecord
 from testbed.programs.binaries import control_plane_binaries
 from testbed.waiting import eventually
 
@@ -41,7 +40,7 @@ _UNAUDITED = [USERS[name][0] for name in (SCHEDULER, NODE)] + ["system:apiserver
 
 
 class ControlPlane(Service):
-    """One control plane, with its files in `folder`."""
+    """One control plane, with its files in `folder`. `kubeconfig` is that of an administrator."""
 
     def __init__(
         self, folder: Path, address: str = "127.0.0.1", outlive: bool = False, port: int | None = None
@@ -49,42 +48,24 @@ class ControlPlane(Service):
         self.folder = folder.absolute()
         self.certificates = Certificates(self.folder / "pki")
         self.audit_log = self.folder / "audit.log"
+        self.kubeconfig = self.kubeconfig_of(ADMIN)
         self._address = address
         self._outlive = outlive
         free, etcd, peer, controllers, scheduler = free_ports(5)
-        self._port = port or free
+        self.url = f"https://{address}:{port or free}"
         self._etcd_url, self._peer_url = f"http://127.0.0.1:{etcd}", f"http://127.0.0.1:{peer}"
         self._tokens = {name: secrets.token_hex(16) for name in USERS}
+        self.admin_token = self._tokens[ADMIN]
         binaries, pki = control_plane_binaries(), self.certificates
         etcd_flags = server_flags.etcd_flags(self.folder / "etcd", self._etcd_url, self._peer_url)
         self._etcd = self._daemon(binaries.etcd, etcd_flags)
-        api_flags = server_flags.api_server_flags(self.folder, pki, self._etcd_url, self._port, address)
+        api_flags = server_flags.api_server_flags(self.folder, pki, self._etcd_url, self.url)
         self.api_server = self._daemon(binaries.servers / "kube-apiserver", api_flags)
         kubeconfig = self.kubeconfig_of(CONTROLLER_MANAGER)
         controller_flags = server_flags.controller_manager_flags(kubeconfig, pki, controllers)
         self._controllers = self._daemon(binaries.servers / "kube-controller-manager", controller_flags)
         scheduler_flags = server_flags.scheduler_flags(self.kubeconfig_of(SCHEDULER), scheduler)
         self._scheduler = self._daemon(binaries.servers / "kube-scheduler", scheduler_flags)
-
-    @property
-    def url(self) -> str:
-        """Where the API server answers."""
-        return f"https://{self._address}:{self._port}"
-
-    @property
-    def kubeconfig(self) -> Path:
-        """Of an administrator who may do everything."""
-        return self.kubeconfig_of(ADMIN)
-
-    @property
-    def admin_token(self) -> str:
-        """The administrator's token."""
-        return self._tokens[ADMIN]
-
-    @property
-    def records(self) -> list[ProcessRecord]:
-        """What finds its processes again."""
-        return [daemon.record for daemon in self._daemons if daemon.is_running]
 
     def kubeconfig_of(self, user: str) -> Path:
         """Of one of USERS; `nobody` has no rights at all."""
@@ -110,11 +91,11 @@ class ControlPlane(Service):
         self.api_server.start().wait_until(self.is_ready)
 
     def is_ready(self) -> bool:
-        """Whether the API server says it is, and serves every definition it has been given before."""
+        """Whether the API server reports that it is, and serves every CRD it had before."""
         return self._read("/readyz") is not None and self._serves_definitions()
 
     def _serves_definitions(self) -> bool:
-        """One that was started again does so, and says so, a moment after it is ready."""
+        """One that was started again does so a moment after it reports that it is ready."""
         definitions, served = self._read(_DEFINITIONS), self._read("/apis")
         if definitions is None or served is None:
             return False

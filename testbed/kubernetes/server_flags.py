@@ -53,11 +53,9 @@ def etcd_flags(data: Path, client_url: str, peer_url: str) -> list[str]:
     )
 
 
-def api_server_flags(
-    folder: Path, certificates: Certificates, etcd_url: str, port: int, address: str
-) -> list[str]:
+def api_server_flags(folder: Path, certificates: Certificates, etcd_url: str, url: str) -> list[str]:
     """The API server: static tokens, RBAC, an audit log."""
-    url = f"https://{address}:{port}"
+    address, port = url.removeprefix("https://").split(":")
     return _flags(
         {
             "etcd-servers": etcd_url,

@@ -3,10 +3,10 @@
     with SmallCluster(folder) as cluster, Kueue(cluster.control_plane, folder / "kueue"):
         cluster.apply(*queues.shared("lab", jobs=3), queues.local("robots", "lab"))
 
-The manager is a process, and has from here what it would have of a cluster: its Service is a name of this
-machine, and the certificate that it makes for itself becomes files. A certificate from elsewhere it would
-read in `/etc/kueue` and `/visibility`, which no setting moves. So all of it lies in its folder, and several
-on one machine do not meet. The server that tells places in a queue is off: it needs `/visibility` anyway.
+The manager is a process, and gets from here what a cluster would give it: its Service is a name of this
+machine, and the certificate that it makes for itself becomes files. Visibility on demand is off: its server
+reads its certificate in `/visibility`, which no setting changes. So all files are in one folder, and several
+managers can run on one machine.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ class Kueue(Daemon):
         return dict(secret.get("data") or {})
 
     def _holds_jobs(self) -> bool:
-        """The API server knows the webhooks a moment after it was given them, so a dry run is tried."""
+        """Whether a dry run is held: the API server calls new webhooks only after a moment."""
         words = ("create", "--dry-run=server", "--filename", "-", "--output", "jsonpath={.spec.suspend}")
         try:
             return self._commands.kubectl(*words, stdin=json.dumps(objects.queued_job())) == "true"

@@ -37,19 +37,19 @@ def prerequisites() -> list[JSONObject]:
 
 def definitions(programs: Path, port: int) -> list[JSONObject]:
     """Its CRDs, converted by the manager where that is needed."""
-    found = [_read(path) for path in sorted((programs / "bases").iterdir())]
-    for definition in found:
+    crds = [_read(path) for path in sorted((programs / "bases").iterdir())]
+    for definition in crds:
         if definition["spec"]["names"]["plural"] in _CONVERTED:
             client = {"service": _service("/convert", port)}
             webhook = {"clientConfig": client, "conversionReviewVersions": ["v1"]}
             definition["spec"]["conversion"] = {"strategy": "Webhook", "webhook": webhook}
-    return found
+    return crds
 
 
 def webhooks(programs: Path, port: int, authority: str) -> list[JSONObject]:
     """Those that the manager answers, by the names it knows them by; `authority` in base64."""
     text = (programs / "manifests.yaml").read_text()
-    return [_webhooks(found, port, authority) for found in yaml.load_all(text, yaml.CSafeLoader)]
+    return [_webhooks(document, port, authority) for document in yaml.load_all(text, yaml.CSafeLoader)]
 
 
 def queued_job() -> JSONObject:

@@ -1,7 +1,7 @@
 """A server as a process of this machine: start, pause, kill, stop.
 
 It ends with the process that started it, even when that one is killed: the kernel sees to it
-(PR_SET_PDEATHSIG). Only one that is told to outlive its parent stays, to be found again by its record.
+(PR_SET_PDEATHSIG). Only one that is to outlive its parent stays (`left_running` finds it).
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
-from testbed.processes.process_record import ProcessRecord
 from testbed.waiting import LIMIT_SECONDS
 
 STOP_LIMIT_SECONDS = 15.0
@@ -89,11 +88,6 @@ class Daemon(Service):
     def log(self) -> str:
         """Its whole output so far."""
         return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""
-
-    @property
-    def record(self) -> ProcessRecord:
-        """What finds the process again."""
-        return ProcessRecord.of(self.name, self.pid)
 
     def start(self) -> Self:
         """Start it; DaemonError if it runs already."""

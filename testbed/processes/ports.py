@@ -1,4 +1,4 @@
-"""Ports that nobody else is using, and that nobody else who asks here gets."""
+"""Free ports, each given out once."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from collections import deque
 _FIRST, _BEHIND_LAST = 10_000, 32_768
 # Between finding a port and listening on it lies the start of a server, and others look for ports meanwhile.
 # So each is held: bound, which keeps the others off, but in a way that lets a server listen there that sets
-# SO_REUSEADDR, as all of ours do. The oldest are let go: their servers have long been listening.
+# SO_REUSEADDR, as all of ours do. The oldest are released: their servers have long been listening.
 _HELD: deque[socket.socket] = deque(maxlen=200)
 
 
 def free_ports(count: int, twin_offset: int = 0) -> list[int]:
     """Ports that are free now, all different, as are those `twin_offset` above them. They stay ours."""
-    found: list[int] = []
-    while len(found) < count:
+    ports: list[int] = []
+    while len(ports) < count:
         port = _FIRST + secrets.randbelow(_BEHIND_LAST - twin_offset - _FIRST)
         if _hold({port, port + twin_offset}):
-            found.append(port)
-    return found
+            ports.append(port)
+    return ports
 
 
 def _hold(ports: set[int]) -> bool:

@@ -86,7 +86,7 @@ def built(*names: str) -> list[Path]:
             for name in names:
                 if not folder(name).exists():
                     _build_into_cache(name)
-        clean_up()
+            clean_up()
     return [folder(name) for name in names]
 
 

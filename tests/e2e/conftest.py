@@ -47,22 +47,22 @@ def container_cluster(
 
 
 def account(cluster: ContainerCluster) -> str:
-    """What the node and the operator said last."""
+    """The last output of the node and the operator."""
     looks = (
         ("get", "pods", "--all-namespaces", "--output", "wide"),
         ("--namespace", SYSTEM, "logs", f"deployment/{RELEASE}-operator", "--tail=50"),
     )
-    said = [cluster.container_node.logs()]
+    texts = [cluster.container_node.logs()]
     for look in looks:
         try:
-            said.append(cluster.kubectl("--request-timeout=20s", *look))
+            texts.append(cluster.kubectl("--request-timeout=20s", *look))
         except CommandError as error:
-            said.append(str(error))
-    return "\n".join(said)
+            texts.append(str(error))
+    return "\n".join(texts)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Where something failed, the cluster's own words are what tells why."""
+    """Where something failed, the cluster's logs show why."""
     failed = terminalreporter.stats.get("failed", []) + terminalreporter.stats.get("error", [])
     if failed and ACCOUNT in config.stash:
         terminalreporter.write_line(config.stash[ACCOUNT])

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from e2e.container_images import ALL, OPERATOR, TRAINER
 from e2e.node import Node
 from e2e.own_network import API_SERVER_ADDRESS, NODE_ADDRESS
+from testbed import JSONObject
 from testbed.cluster.operator_process import CHART
 from testbed.cluster.small_cluster import SmallCluster
 from testbed.kubernetes.control_plane import NODE, ControlPlane
@@ -27,7 +27,7 @@ class ContainerCluster(SmallCluster):
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder, with_crd=False)
-        self.control_plane = ControlPlane(folder / "control-plane", API_SERVER_ADDRESS, port=443)
+        self.control_plane = ControlPlane(self.folder / "control-plane", API_SERVER_ADDRESS, port=443)
         self.object_store = ObjectStore(folder / "object-store", address=NODE_ADDRESS)
         self.container_node = Node(NODE_NAME, folder / "node", self.control_plane.kubeconfig_of(NODE))
 
@@ -51,12 +51,9 @@ class ContainerCluster(SmallCluster):
         release = (verb, RELEASE, str(CHART), "--namespace", SYSTEM, "--create-namespace")
         return self.helm(*release, *images, *cpu, "--wait", "--timeout", "300s", *options)
 
-    def pods(self, namespace: str, selector: str) -> list[dict[str, Any]]:
+    def pods(self, namespace: str, selector: str) -> list[JSONObject]:
         """Pods by label."""
-        found: list[dict[str, Any]] = self.get("pods", "--namespace", namespace, "--selector", selector)[
-            "items"
-        ]
-        return found
+        return list(self.get("pods", "--namespace", namespace, "--selector", selector)["items"])
 
     def execute(self, namespace: str, pod: str, *command: str) -> str:
         """What a command prints inside a Pod's container."""

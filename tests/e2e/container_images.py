@@ -10,12 +10,13 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from e2e import own_processes, pip_configuration
-from e2e.progress import step
-from e2e.scratch import scratch_folder
 from e2e.stored_image import StoredImage
 from filelock import FileLock
 from testbed.programs import BuildError
@@ -70,7 +71,7 @@ class ImageStore:
         return StoredImage(self.folder / "storage", image_id)
 
     def build(self, name: str, dockerfile: Path, context: Path, *options: str) -> None:
-        """Build an image from a Dockerfile. Raises BuildError with all that was said."""
+        """Build an image from a Dockerfile. Raises BuildError with buildah's output."""
         isolated = ("--isolation", "chroot", "--network", "host", "--pull-never", "--layers")
         command = ("build", *isolated, *options, "--file", str(dockerfile), "--tag", name, str(context))
         done = self._run(*command)
@@ -94,7 +95,10 @@ class ImageStore:
 def build_all(store: ImageStore) -> None:
     """Build what is missing or has changed."""
     store.folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(store.folder / "images.lock"), scratch_folder(store.scratch) as folder:
+    with FileLock(store.folder / "images.lock"):
+        folder = store.scratch
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
         store.drop_unfinished()
         _check_room(store)
         _build_base(store, folder)
@@ -103,6 +107,16 @@ def build_all(store: ImageStore) -> None:
         _build_half(store, OPERATOR, "operator", volumes)
         _build_half(store, TRAINER, "trainer", volumes)
         store.drop_unnamed()
+        shutil.rmtree(folder)
+
+
+@contextmanager
+def step(what: str, outlook: str = "") -> Iterator[None]:
+    """Print what is done now, and afterwards how long it took."""
+    print(f"{what}{outlook and f' ({outlook})'} …", flush=True)
+    began = time.monotonic()
+    yield
+    print(f"{what}: {time.monotonic() - began:.0f} s", flush=True)
 
 
 def _check_room(store: ImageStore) -> None:

@@ -16,8 +16,9 @@ from e2e import cgroups, image_import, node_files
 from e2e.container_images import CACHE, ImageStore
 from e2e.containerd import Containerd
 from e2e.own_network import NODE_ADDRESS
-from e2e.own_processes import NAMESPACES, family_of, has_ended, with_ours
+from e2e.own_processes import NAMESPACES, family_of, with_ours
 from testbed.processes.daemon import Daemon
+from testbed.processes.left_running import has_ended
 from testbed.programs.binaries import containerd_folder, kubelet_binary
 from testbed.waiting import eventually
 

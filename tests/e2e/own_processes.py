@@ -26,14 +26,6 @@ def run(command: Sequence[str], **environment: str) -> subprocess.CompletedProce
     )
 
 
-def has_ended(process: psutil.Process) -> bool:
-    """As a zombie it has: whoever inherited it may never ask how it ended."""
-    try:
-        return not process.is_running() or bool(process.status() == psutil.STATUS_ZOMBIE)
-    except psutil.NoSuchProcess:
-        return True
-
-
 def family_of(pid: int) -> list[psutil.Process]:
     """All that a process has started, directly or not, and that runs."""
     return psutil.Process(pid).children(recursive=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from configparser import RawConfigParser
 from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
@@ -19,35 +20,27 @@ _FROM_ENVIRONMENT = ":env:"
 
 def volumes(folder: Path) -> list[str]:
     """`source:target:ro` of what a build needs mounted; writes a pip.conf into `folder`."""
-    settings = _settings()
-    configuration = folder / "pip.conf"
-    configuration.write_text(_as_file(settings))
-    configuration.chmod(0o600)  # an index's address may carry a password
-    local = {path for value in settings.values() for path in _local_paths(value)}
-    own = f"{configuration}:{CONFIGURATION_IN_BUILDS}:ro"
-    return [own, *(f"{path}:{path}:ro" for path in sorted(local))]
+    settings, path = _settings(), folder / "pip.conf"
+    path.touch(mode=0o600)  # an index's address may carry a password
+    with path.open("w") as file:
+        settings.write(file)
+    values = [value for section in settings.sections() for value in settings[section].values()]
+    local = {local_path for value in values for local_path in _local_paths(value)}
+    return [f"{path}:{CONFIGURATION_IN_BUILDS}:ro", *(f"{path}:{path}:ro" for path in sorted(local))]
 
 
-def _settings() -> dict[tuple[str, str], str]:
-    """(section, name) → value, as pip itself reads them; variables win over files."""
+def _settings() -> RawConfigParser:
+    """As pip itself reads them; variables win over files."""
     command = [sys.executable, "-m", "pip", "config", "list"]
     lines = subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
-    pairs = [line.split("=", 1) for line in lines]
+    settings = RawConfigParser()
     # From files first, so that what variables say replaces it.
-    pairs.sort(key=lambda pair: pair[0].startswith(_FROM_ENVIRONMENT))
-    return {_name(key): str(ast.literal_eval(value)) for key, value in pairs}
-
-
-def _name(key: str) -> tuple[str, str]:
-    section, name = key.split(".", 1)
-    return ("global" if section == _FROM_ENVIRONMENT else section), name
-
-
-def _as_file(settings: dict[tuple[str, str], str]) -> str:
-    sections: dict[str, list[str]] = {}
-    for (section, name), value in settings.items():
-        sections.setdefault(section, []).append(f"{name} = " + "\n  ".join(value.split("\n")))
-    return "".join(f"[{section}]\n" + "\n".join(lines) + "\n" for section, lines in sections.items())
+    for line in sorted(lines, key=lambda line: line.startswith(_FROM_ENVIRONMENT)):
+        key, value = line.split("=", 1)
+        section, name = key.split(".", 1)
+        section = "global" if section == _FROM_ENVIRONMENT else section
+        settings.read_dict({section: {name: ast.literal_eval(value)}})
+    return settings
 
 
 def _local_paths(value: str) -> list[str]:

@@ -83,15 +83,15 @@ class StoredImage:
     def _stored_layers(self) -> list[tuple[str, str]]:
         """(id, digest) of each, from the lowest to the highest."""
         records = json.loads((self._storage / "overlay-layers" / "layers.json").read_text())
-        known = {record["id"]: record for record in records}
+        by_id = {record["id"]: record for record in records}
         images = json.loads((self._folder.parent / "images.json").read_text())
         identity = next(image["layer"] for image in images if image["id"] == self._folder.name)
-        found = []
+        layers = []
         while identity:
-            record = known[identity]
-            found.append((identity, record["diff-digest"]))
+            record = by_id[identity]
+            layers.append((identity, record["diff-digest"]))
             identity = record.get("parent")
-        return found[::-1]
+        return layers[::-1]
 
 
 def _digest(content: bytes) -> str:

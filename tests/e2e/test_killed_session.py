@@ -14,9 +14,10 @@ from e2e import cgroups
 from e2e.container_images import CACHE, PAUSE
 from e2e.containerd import Containerd
 from e2e.node import clear
-from e2e.own_processes import family_of, has_ended, with_ours
+from e2e.own_processes import family_of, with_ours
 from testbed import ROOT
 from testbed.processes.daemon import Daemon
+from testbed.processes.left_running import has_ended
 from testbed.waiting import eventually
 
 A_POD = {

@@ -4,7 +4,6 @@ import pytest
 from e2e.own_network import NODE_ADDRESS
 from support.namespace import Namespace
 from support.run_bodies import s3_storage, scripted_run_body
-from testbed.cluster.small_cluster import SECRET
 from testbed.kubernetes.certificates import Certificates
 from testbed.object_store import ObjectStore
 
@@ -15,30 +14,16 @@ def private_store(container_cluster, tmp_path_factory):
     folder = tmp_path_factory.mktemp("private-store")
     certificates = Certificates(folder / "pki")
     certificates.make((NODE_ADDRESS,))
-    tls = {
-        "certificate": str(certificates.serving),
-        "key": str(certificates.serving_key),
-        "authority": str(certificates.authority),
-    }
-    store = ObjectStore(str(folder), address=NODE_ADDRESS, tls=tls)
-    store.start()
-    yield store
-    store.kill()
+    with ObjectStore(folder, NODE_ADDRESS, certificates) as store:
+        yield store
 
 
 @pytest.fixture
 def namespace(container_cluster, private_store):
     """A namespace with the store's keys, and the authority's certificate in the ConfigMap `trust`."""
     namespace = Namespace.create_in(container_cluster, "authority")
-    keys = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
-    secret = {
-        "apiVersion": "v1",
-        "kind": "Secret",
-        "metadata": {"name": SECRET},
-        "stringData": {key: private_store.environment[key] for key in keys},
-    }
-    namespace.apply(secret)
-    authority = private_store.tls["authority"]
+    container_cluster.add_storage_keys(namespace.name, private_store)
+    authority = private_store.certificates.authority
     namespace.kubectl("create", "configmap", "trust", f"--from-file=company.crt={authority}")
     return namespace
 

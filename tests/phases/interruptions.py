@@ -14,8 +14,9 @@ from phases.small_run import SmallRun, StopAfter
 
 from collectiverun_trainer import phases
 from collectiverun_trainer.artifacts.artifact import Artifact
+from collectiverun_trainer.config import Phase
 from collectiverun_trainer.errors import Stopped
-from collectiverun_trainer.order import Phase, PhaseOrder, PhaseResult
+from collectiverun_trainer.order import PhaseOrder, PhaseResult
 
 # The trainer's command, killed as soon as it has committed so many checkpoints. It kills itself:
 # a test that looks on from outside may be too late for a phase of a second.

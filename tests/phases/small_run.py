@@ -7,8 +7,8 @@ from typing import Any
 from uuid import uuid4
 
 from collectiverun_trainer import phases
-from collectiverun_trainer.config import EnvironmentSettings, Task
-from collectiverun_trainer.order import ArtifactReference, Phase, PhaseOrder, PhaseResult, RunIdentity
+from collectiverun_trainer.config import EnvironmentSettings, Phase, Task
+from collectiverun_trainer.order import ArtifactReference, PhaseOrder, PhaseResult, RunIdentity
 from collectiverun_trainer.phases.context import PhaseContext, prepare
 from collectiverun_trainer.process.reporter import Reporter
 

@@ -90,27 +90,27 @@ def test_the_summary_covers_the_run(run: SmallRun, artifact: Artifact) -> None:
     }
 
 
-def test_page_films_and_event_files_are_there(run: SmallRun, artifact: Artifact) -> None:
+def test_page_videos_and_event_files_are_there(run: SmallRun, artifact: Artifact) -> None:
     page = artifact.read("report.html").decode()
-    assert page.count("data:image/webp") == 2 * 3  # a film and its last frame, for each task
+    assert page.count("data:image/webp") == 2 * 3  # a video and its last frame, for each task
     for task in (*run.tasks, HOLDOUT):
-        film = Image.open(BytesIO(artifact.read(f"videos/{task.name}.webp")))
-        assert (film.size, getattr(film, "n_frames", 1)) == ((64, 64), 11)
+        video = Image.open(BytesIO(artifact.read(f"videos/{task.name}.webp")))
+        assert (video.size, getattr(video, "n_frames", 1)) == ((64, 64), 11)
     recorded = {name.split("/")[1] for name in artifact.names if name.startswith("tensorboard/")}
     assert recorded == set(run.artifacts)
 
 
-def test_a_stop_after_every_piece_repeats_nothing_and_changes_nothing(
+def test_a_stop_after_every_measurement_repeats_nothing_and_changes_nothing(
     run: SmallRun, artifact: Artifact
 ) -> None:
     interrupted = SmallRun(holdout=run.holdout, artifacts=dict(run.artifacts))
-    pieces = len(NETWORKS) + 1 + 3  # networks, unseen tasks, films
-    for attempt in range(1, pieces + 1):
+    count = len(NETWORKS) + 1 + 3  # networks, unseen tasks, videos
+    for attempt in range(1, count + 1):
         context = interrupted.context("evaluation", attempt, StopAfter(looks=1))
         with pytest.raises(Stopped):
             phases.load("evaluation")(context)
         assert context.checkpoints.last_step == attempt
-    final = opened(interrupted, phases.load("evaluation")(interrupted.context("evaluation", pieces + 1)))
+    final = opened(interrupted, phases.load("evaluation")(interrupted.context("evaluation", count + 1)))
     same = [name for name in artifact.names if name not in ("summary.json", "report.html")]
     assert [final.read(name) for name in same] == [artifact.read(name) for name in same]
     assert without_times(final) == without_times(artifact)

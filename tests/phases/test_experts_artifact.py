@@ -14,10 +14,11 @@ from collectiverun_trainer.artifacts.artifact import Artifact
 from collectiverun_trainer.config import Task
 from collectiverun_trainer.environments.factory import scripted_action
 from collectiverun_trainer.order import PhaseResult
+from collectiverun_trainer.policy_files import load_experts
 from collectiverun_trainer.replay.episodes import SOURCES, Episodes
 from collectiverun_trainer.replay.shards import read_episodes
-from collectiverun_trainer.rollouts.evaluation import Outcomes, evaluate
-from collectiverun_trainer.rollouts.policy import load_experts
+from collectiverun_trainer.rollouts.evaluation import evaluate
+from collectiverun_trainer.rollouts.outcomes import Outcomes
 
 TRAINING, POLICY = SOURCES.index("training"), SOURCES.index("policy")
 

@@ -9,9 +9,11 @@ import torch
 from unit_trainer.exact_states import assert_equal
 
 from collectiverun_trainer.config import EnvironmentSettings, ExpertsParams, Task
-from collectiverun_trainer.learning.off_policy import ExpertTraining
+from collectiverun_trainer.experts.training import expert_learning
+from collectiverun_trainer.learning.off_policy import OffPolicyLearning
 from collectiverun_trainer.order import Success
 
+CPU = torch.device("cpu")
 TASKS = (Task(env="reach-v3"), Task(env="drawer-close-v3"), Task(env="push-v3"))
 SETTINGS = EnvironmentSettings(horizon_env_steps=20, action_repeat=2, goals=4)
 PARAMS = ExpertsParams(
@@ -26,27 +28,27 @@ PARAMS = ExpertsParams(
 )
 
 
-def begun(episodes: int = 2) -> ExpertTraining:
-    """A training with some episodes behind it."""
-    training = ExpertTraining(TASKS, SETTINGS, PARAMS, seed=1)
+def begun(episodes: int = 2) -> OffPolicyLearning:
+    """A learning with some episodes behind it."""
+    learning = expert_learning(TASKS, SETTINGS, PARAMS, 1, CPU)
     for _ in range(episodes):
-        training.run_episode()
-    return training
+        learning.run_episode()
+    return learning
 
 
-def succeed(training: ExpertTraining, expert: int, times: int) -> None:
+def succeed(learning: OffPolicyLearning, expert: int, times: int) -> None:
     """Let an expert be found perfect so many times in a row."""
-    slot = training.active.index(training.experts[expert])
+    slot = learning.active.index(learning.learners[expert])
     for _ in range(times):
-        training.experts[expert].selection.offer(
-            training.env_steps, Success(any_step=1.0, at_end=1.0), training.networks_of(slot)
+        learning.learners[expert].selection.offer(
+            learning.env_steps, Success(any_step=1.0, at_end=1.0), learning.networks_of(slot)
         )
-    training.retire()
+    learning.stop_finished()
 
 
-def go_on(training: ExpertTraining, episodes: int = 2) -> None:
+def go_on(learning: OffPolicyLearning, episodes: int = 2) -> None:
     for _ in range(episodes):
-        training.run_episode()
+        learning.run_episode()
 
 
 def test_the_others_bits_are_those_of_a_run_in_which_nobody_stops() -> None:
@@ -62,41 +64,41 @@ def test_the_others_bits_are_those_of_a_run_in_which_nobody_stops() -> None:
 
 
 def test_a_stopped_expert_keeps_its_networks_and_its_episodes() -> None:
-    training = begun()
-    succeed(training, expert=1, times=2)
-    expert = training.experts[1]
+    learning = begun()
+    succeed(learning, expert=1, times=2)
+    expert = learning.learners[1]
     actor = {name: value.clone() for name, value in expert.best("actor").items()}
-    go_on(training)
+    go_on(learning)
     assert_equal(expert.best("actor"), actor)
     assert expert.env_steps == 40
-    assert training.experts[0].env_steps == 80
-    assert expert.training is not None
-    assert len(expert.training) == 2
-    assert expert.training.goal.tolist() == expert.episode_goals
+    assert learning.learners[0].env_steps == 80
+    assert expert.episodes is not None
+    assert len(expert.episodes) == 2
+    assert expert.episodes.goal.tolist() == expert.goals
 
 
 @pytest.mark.parametrize("times", [0, 1])
 def test_too_few_good_evaluations_stop_nobody(times: int) -> None:
-    training = begun()
-    succeed(training, expert=1, times=times)
-    assert training.active == training.experts
+    learning = begun()
+    succeed(learning, expert=1, times=times)
+    assert learning.active == learning.learners
 
 
 def test_a_training_with_a_stopped_expert_resumes_exactly() -> None:
     original = begun()
     succeed(original, expert=0, times=2)
-    restored = ExpertTraining(TASKS, SETTINGS, PARAMS, seed=1)
+    restored = expert_learning(TASKS, SETTINGS, PARAMS, 1, CPU)
     restored.load_state_dict(original.state_dict())
     outcomes: list[dict[str, Any]] = []
-    for training in (original, restored):
-        while training.active:
-            training.run_episode()
-            if training.evaluation_due:
-                training.evaluate()
-                training.retire()
-        outcomes.append({str(k): v for k, v in enumerate(e.selection.state for e in training.experts)})
+    for learning in (original, restored):
+        while learning.active:
+            learning.run_episode()
+            if learning.evaluation_due:
+                learning.evaluate()
+                learning.stop_finished()
+        outcomes.append({str(k): v for k, v in enumerate(e.selection.state for e in learning.learners)})
     assert_equal(outcomes[0], outcomes[1])
-    samples = [[e.training.to_tensors()[0] for e in t.experts if e.training] for t in (original, restored)]
+    samples = [[e.episodes.to_tensors()[0] for e in t.learners if e.episodes] for t in (original, restored)]
     assert len(samples[0]) == 3
     assert_equal(samples[0], samples[1])
 
@@ -104,11 +106,11 @@ def test_a_training_with_a_stopped_expert_resumes_exactly() -> None:
 def test_an_experts_episodes_do_not_depend_on_its_group() -> None:
     """Goals, exploration and demonstrations of reach are the same alone as with two others."""
     params = PARAMS.model_copy(update={"demonstrations": 1})
-    together, alone = (ExpertTraining(tasks, SETTINGS, params, seed=1) for tasks in (TASKS, TASKS[:1]))
-    for training in (together, alone):
-        training.demonstrate()
-        training.run_episode()
-    assert together.experts[0].episode_goals == alone.experts[0].episode_goals
+    together, alone = (expert_learning(tasks, SETTINGS, params, 1, CPU) for tasks in (TASKS, TASKS[:1]))
+    for learning in (together, alone):
+        learning.demonstrate()
+        learning.run_episode()
+    assert together.learners[0].goals == alone.learners[0].goals
     batch, own = together.replay.sample(16), alone.replay.sample(16)
     torch.testing.assert_close(batch.obs[0], own.obs[0], rtol=1e-4, atol=1e-6)
     torch.testing.assert_close(batch.action[0], own.action[0], rtol=1e-4, atol=1e-6)

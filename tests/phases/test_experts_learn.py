@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import torch
 from phases.small_run import Quiet, SmallRun, StopAfter
 
 from collectiverun_trainer import phases
 from collectiverun_trainer.artifacts.artifact import Artifact
 from collectiverun_trainer.config import EnvironmentSettings, ExpertsParams, Task
-from collectiverun_trainer.learning.off_policy import ExpertTraining
+from collectiverun_trainer.experts.training import expert_learning
 from collectiverun_trainer.phases.context import prepare
 from collectiverun_trainer.process.reporter import Reporter
-from collectiverun_trainer.rollouts.evaluation import Outcomes
+from collectiverun_trainer.rollouts.outcomes import Outcomes
 
 TASK = Task(env="drawer-close-v3")
 PARAMS = {
@@ -29,8 +30,9 @@ def test_an_expert_learns_to_close_the_drawer() -> None:
     settings = EnvironmentSettings(horizon_env_steps=200, action_repeat=2, goals=20)
     order = run.order("experts").model_copy(update={"environment": settings})
 
-    untrained = ExpertTraining(order.tasks, settings, ExpertsParams.model_validate(PARAMS), order.seed)
-    assert untrained.evaluate()[TASK].success.any_step <= 0.3
+    params = ExpertsParams.model_validate(PARAMS)
+    untrained = expert_learning(order.tasks, settings, params, order.seed, torch.device("cpu"))
+    assert untrained.evaluate()["expert"][TASK].success.any_step <= 0.3
 
     work = prepare(order, Reporter(stream=Quiet()), StopAfter())  # type: ignore[arg-type]
     result = phases.load("experts")(work)

@@ -11,11 +11,9 @@ import torch
 from phases.small_run import SmallRun
 
 from collectiverun_trainer.artifacts.artifact import Artifact
-from collectiverun_trainer.collective.network import load_collective
+from collectiverun_trainer.policy_files import load_collective, load_encoder, load_experts
 from collectiverun_trainer.replay.episodes import SOURCES, Episodes
 from collectiverun_trainer.replay.shards import read_episodes
-from collectiverun_trainer.rollouts.policy import load_experts
-from collectiverun_trainer.transformer.encoder import load_encoder
 from collectiverun_trainer.transformer.windows import windows
 
 CPU = torch.device("cpu")
@@ -83,7 +81,7 @@ def test_z_is_that_of_the_true_history(run: SmallRun, artifact: Artifact) -> Non
     """Of the same episode, the completed decisions only: recomputed from the recorded rows."""
     episodes = read_episodes(artifact, "online_buffer")
     assert episodes.z is not None
-    encoder = load_encoder(artifact, "encoder", CPU)
+    encoder = load_encoder(artifact, CPU)
     expected = encoder.embed(windows(episodes, torch.arange(episodes.rows), encoder.params.window))
     torch.testing.assert_close(episodes.z, expected, rtol=1e-4, atol=1e-5)
     starts = episodes.z[episodes.episode_start]

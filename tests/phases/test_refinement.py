@@ -12,9 +12,9 @@ from phases.small_run import SmallRun
 
 from collectiverun_trainer import phases
 from collectiverun_trainer.artifacts.artifact import Artifact
-from collectiverun_trainer.collective.network import FILES
 from collectiverun_trainer.errors import InputInvalid
 from collectiverun_trainer.order import PhaseResult
+from collectiverun_trainer.policy_files import COLLECTIVE_FILES
 
 PARAMS = {
     "gradientSteps": 60,
@@ -84,7 +84,7 @@ def test_refinement_that_does_not_help_passes_its_input_on_and_says_so(run: Smal
     assert not published.manifest["extra"]["helped"]
     assert result.note == published.manifest["result"]["note"]
     assert "did not help" in result.note
-    for name in (*FILES, "evaluation.json"):
+    for name in (*COLLECTIVE_FILES, "evaluation.json"):
         assert published.read(name) == given.read(name)
     assert result.success is not None
     assert result.success.model_dump(by_alias=True) == given.manifest["success"]

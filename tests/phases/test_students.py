@@ -14,12 +14,13 @@ from phases.small_run import PARAMS, SmallRun
 
 from collectiverun_trainer import phases
 from collectiverun_trainer.artifacts.artifact import Artifact
-from collectiverun_trainer.collective.network import load_collective
 from collectiverun_trainer.config import StudentsParams
 from collectiverun_trainer.errors import InvalidConfiguration
+from collectiverun_trainer.learning.off_policy import OffPolicyLearning
 from collectiverun_trainer.order import PhaseResult
-from collectiverun_trainer.students.files import load_students
-from collectiverun_trainer.students.training import StudentTraining
+from collectiverun_trainer.policy_files import load_collective, load_students
+from collectiverun_trainer.students.guidance import Guidance
+from collectiverun_trainer.students.training import student_learning
 
 CPU = torch.device("cpu")
 STUDENTS = {"totalEnvSteps": 160, "decayEnvSteps": 400, "checkpointEveryEnvSteps": 40}
@@ -47,17 +48,22 @@ def published(run: SmallRun, name: str, **changes: Any) -> tuple[PhaseResult, Ar
     return result, Artifact.open(context.storage, result.uri)
 
 
-def training(run: SmallRun, **changes: Any) -> StudentTraining:
+def begun(run: SmallRun, **changes: Any) -> OffPolicyLearning:
     """Students about to begin."""
     context = run.context("students")
     (_, artifact), *_ = context.inputs("onlineDistillation")
     params = StudentsParams.model_validate(PARAMS["students"] | STUDENTS | changes)
     order = context.order
     collective = load_collective(artifact, CPU)
-    return StudentTraining(order.tasks, order.environment, params, collective, order.seed, CPU)
+    return student_learning(order.tasks, order.environment, params, collective, order.seed, CPU)
 
 
-def slices(students: StudentTraining, of: int) -> list[torch.Tensor]:
+def guidance_of(students: OffPolicyLearning) -> Guidance:
+    assert isinstance(students.guide, Guidance)
+    return students.guide
+
+
+def slices(students: OffPolicyLearning, of: int) -> list[torch.Tensor]:
     """All weights of the students (0) or the controls (1)."""
     actor = [value[of::2] for value in students.agent.actor.state_dict().values()]
     critics = [
@@ -66,21 +72,21 @@ def slices(students: StudentTraining, of: int) -> list[torch.Tensor]:
     return actor + critics
 
 
-def equal(students: StudentTraining) -> bool:
+def equal(students: OffPolicyLearning) -> bool:
     pairs = zip(slices(students, 0), slices(students, 1), strict=True)
     return all(torch.equal(one, other) for one, other in pairs)
 
 
 def test_without_weight_student_and_control_are_equal_bit_by_bit(run: SmallRun) -> None:
-    students = training(run, startWeight=0.0)
+    students = begun(run, startWeight=0.0)
     for _ in range(4):
         students.run_episode()
     assert equal(students)
 
 
 def test_the_bonus_moves_the_student_and_is_kept_apart_from_the_reward(run: SmallRun) -> None:
-    students = training(run)
-    assert students.timetable.decisions_before_learning == 20  # two episodes
+    students = begun(run)
+    assert students.schedule.decisions_before_learning == 20  # two episodes
     for _ in range(2):
         students.run_episode()
         assert equal(students)
@@ -90,12 +96,12 @@ def test_the_bonus_moves_the_student_and_is_kept_apart_from_the_reward(run: Smal
     bonuses = [columns["bonus"] for columns in rows]
     assert bool(((bonuses[0] > 0) & (bonuses[0] <= 1)).all())
     assert not bool(bonuses[1].any())
-    first = students.timetable.random_decisions  # the same actions so far
+    first = students.schedule.random_decisions  # the same actions so far
     assert torch.equal(rows[0]["reward"][:first], rows[1]["reward"][:first])
 
 
 def test_demonstrations_are_the_same_for_both_and_earn_the_student_its_bonus(run: SmallRun) -> None:
-    students = training(run, demonstrations=2)
+    students = begun(run, demonstrations=2)
     students.demonstrate()
     students.run_episode()
     batch = students.replay.sample(64)
@@ -107,29 +113,29 @@ def test_demonstrations_are_the_same_for_both_and_earn_the_student_its_bonus(run
 
 
 def test_a_student_that_succeeds_loses_its_bonus(run: SmallRun) -> None:
-    students = training(run)
+    students = begun(run)
     students.run_episode()
-    before = students.guidance.weights(students.env_steps)
+    before = guidance_of(students).student_weights(students.env_steps)
     for _ in range(3):
-        students.guidance.schedules[0].record_success(1.0)
-    after = students.guidance.weights(students.env_steps)
+        guidance_of(students).schedules[0].record_success(1.0)
+    after = guidance_of(students).student_weights(students.env_steps)
     assert before[0] > 0
     assert after.tolist() == [0.0, before[1].item()]
 
 
 def test_fine_tuning_starts_from_the_collective(run: SmallRun) -> None:
     """At the first gradient step the student acts as the collective does at its mean embedding."""
-    students = training(run, mode="finetune", gradientStepsPerDecision=1, learningRate=1e-9)
-    while students.decisions < students.timetable.decisions_before_learning:
+    students = begun(run, mode="finetune", gradientStepsPerDecision=1, learningRate=1e-9)
+    while students.decisions < students.schedule.decisions_before_learning:
         students.run_episode()
-    collective, obs = students.guidance.collective, torch.randn(2, 9, 39)
+    collective, obs = guidance_of(students).collective, torch.randn(2, 9, 39)
     mu, log_std = students.agent.gaussian(obs.repeat_interleave(2, 0))
-    for task, z in enumerate(students.guidance.mean_embedding):
+    for task, z in enumerate(guidance_of(students).mean_embedding):
         wanted = collective.network.gaussian(z.expand(9, -1), obs[task])
         for found, of_collective in zip((mu, log_std), wanted, strict=True):
             torch.testing.assert_close(found[2 * task], of_collective, rtol=1e-3, atol=1e-4)
             assert not torch.allclose(found[2 * task + 1], of_collective, atol=1e-2)
-    assert students.guidance.weights(0).tolist() == [0.0, 0.0]
+    assert guidance_of(students).student_weights(0).tolist() == [0.0, 0.0]
 
 
 def test_fine_tuning_with_other_sizes_is_refused(run: SmallRun) -> None:

@@ -11,9 +11,9 @@ from phases.encoder_orders import TASKS, contents, encoder_order, opened, run, s
 
 from collectiverun_trainer.errors import InputInvalid
 from collectiverun_trainer.order import ArtifactReference, PhaseOrder, PhaseResult
+from collectiverun_trainer.policy_files import load_encoder
 from collectiverun_trainer.replay.episodes import concatenate
 from collectiverun_trainer.replay.shards import read_episodes
-from collectiverun_trainer.transformer.encoder import load_encoder
 from collectiverun_trainer.transformer.windows import windows
 
 CPU = torch.device("cpu")
@@ -78,7 +78,7 @@ def test_the_published_encoder_gives_the_published_embeddings(
     published: Published, experts: ArtifactReference
 ) -> None:
     order, result = published
-    encoder = load_encoder(opened(order, result), "encoder", CPU)
+    encoder = load_encoder(opened(order, result), CPU)
     source = opened(order, PhaseResult(exit_code=0, reason="Succeeded", uri=experts.uri))
     episodes = concatenate([read_episodes(source, f"{task.name}/buffer_distill") for task in TASKS])
     held_out = episodes.validation_part()

@@ -1,19 +1,19 @@
-"""What the tests of the node of processes share."""
+"""What the tests of the kubelet share."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from testbed.cluster.small_cluster import SmallCluster
-from unit_testbed.pods import PodPlace
+from unit_testbed.pods import PodNamespace
 
 
 @pytest.fixture(scope="module")
-def place(small_cluster: SmallCluster) -> Iterator[PodPlace]:
+def pods(small_cluster: SmallCluster) -> Iterator[PodNamespace]:
     """A namespace for a module's Pods."""
-    place = PodPlace(small_cluster)
-    yield place
-    place.cluster.kubectl("delete", "namespace", place.namespace, "--wait=false")
+    pods = PodNamespace(small_cluster)
+    yield pods
+    pods.kubectl("delete", "namespace", pods.namespace, "--wait=false")
 
 
 @pytest.fixture

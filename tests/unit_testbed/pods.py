@@ -1,14 +1,14 @@
-"""Pods and Jobs of the testbed's own tests."""
+"""Pods of the testbed's own tests."""
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
+from testbed import JSONObject
 from testbed.cluster.small_cluster import TRAINER_IMAGE, SmallCluster
 from testbed.kubelet.faults import ANNOTATION
-
-JSONObject = dict[str, Any]
+from testbed.kubernetes.client_tools import ClusterCommands
+from testbed.waiting import eventually
 
 SCRIPT_START = "import os, signal, sys, time\n"
 
@@ -37,53 +37,38 @@ def a_pod(name: str, script: str = "time.sleep(600)", fault: str = "", **spec: A
     }
 
 
-class PodPlace:
-    """A namespace to start Pods in."""
+class PodNamespace(ClusterCommands):
+    """A namespace of the cluster with Pods of one container each."""
 
     def __init__(self, cluster: SmallCluster) -> None:
         self.cluster = cluster
         self.namespace = cluster.namespace("pods")
-
-    def start(self, *pods: JSONObject) -> None:
-        """`kubectl apply`."""
-        self.cluster.apply(*pods, namespace=self.namespace)
-
-    def wait_for_log(self, name: str, *lines: str) -> None:
-        """Until the container, which must not end before, has said these lines and no others."""
-        self.wait_for_state(name, "running")
-        self.cluster.wait_for(
-            f"{name} says {lines}", lambda: self.kubectl("logs", name).splitlines() == list(lines)
-        )
-
-    def kubectl(self, *arguments: str) -> str:
-        """`kubectl` in the namespace."""
-        return self.cluster.kubectl("--namespace", self.namespace, *arguments)
+        super().__init__(cluster.kubeconfig, cluster.folder / "clients", self.namespace)
 
     def status(self, name: str) -> JSONObject:
         """The Pod's status; empty once it is gone."""
-        text = self.kubectl("get", "pod", name, "--ignore-not-found", "--output", "json")
-        status: JSONObject = json.loads(text)["status"] if text else {}
-        return status
+        pods = self.get("pods", "--field-selector", f"metadata.name={name}")["items"]
+        return dict(pods[0]["status"]) if pods else {}
 
     def state(self, name: str) -> JSONObject:
-        """State of its only container."""
+        """State of its container."""
         containers = self.status(name).get("containerStatuses", [])
         return dict(containers[0]["state"]) if containers else {}
 
     def wait_for_state(self, name: str, state: str) -> JSONObject:
         """Details of the container's state once it is `waiting`, `running` or `terminated`."""
+        details = eventually(lambda: self.state(name).get(state), f"{name} {state}")
+        return dict(details or {})
 
-        def details() -> JSONObject | None:
-            return self.state(name).get(state)
-
-        return dict(self.cluster.wait_for(f"{name} {state}", details) or {})
+    def wait_for_log(self, name: str, *lines: str) -> None:
+        """Until the container, which must not end before, has printed these lines and no others."""
+        self.wait_for_state(name, "running")
+        eventually(lambda: self.kubectl("logs", name).splitlines() == list(lines), f"{name} says {lines}")
 
     def wait_for_reason(self, name: str, reason: str) -> None:
         """Until the container waits for a reason."""
-        self.cluster.wait_for(
-            f"{name}: {reason}", lambda: self.state(name).get("waiting", {}).get("reason") == reason
-        )
+        eventually(lambda: self.state(name).get("waiting", {}).get("reason") == reason, f"{name}: {reason}")
 
     def wait_until_gone(self, name: str) -> None:
         """Until the API server does not know the Pod any more."""
-        self.cluster.wait_for(f"{name} gone", lambda: not self.status(name))
+        eventually(lambda: not self.status(name), f"{name} gone")

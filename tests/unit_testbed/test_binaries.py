@@ -1,4 +1,4 @@
-"""Where the programs of a cluster are looked for, how they are built, and what is said where they are not."""
+"""Where the programs of a cluster are looked for, how they are built, and the errors where they can't be."""
 
 import shutil
 import subprocess

@@ -1,4 +1,4 @@
-"""The node of processes keeps its word to the API server: the other tests believe what it says."""
+"""The kubelet with processes reports the truth to the API server: the other tests rely on it."""
 
 import json
 import subprocess
@@ -20,7 +20,7 @@ def variable(variable_name, kind, **reference):
     return {"name": variable_name, "valueFrom": {kind: reference}}
 
 
-def test_a_container_gets_its_variables_and_leaves_exit_code_and_message(place):
+def test_a_container_gets_its_variables_and_leaves_exit_code_and_message(pods):
     env = [
         variable("KEY", "secretKeyRef", name=SECRET, key="AWS_ACCESS_KEY_ID"),
         variable("NONE", "secretKeyRef", name=SECRET, key="AWS_SESSION_TOKEN", optional=True),
@@ -29,134 +29,134 @@ def test_a_container_gets_its_variables_and_leaves_exit_code_and_message(place):
     ]
     script = "open(os.environ['COLLECTIVERUN_RESULT_PATH'], 'w').write(str(list(map(os.environ.get, names))))"
     names = ["KEY", "NONE", "UID", "BOTH", "AWS_SECRET_ACCESS_KEY"]
-    place.start(a_pod("variables", f"names = {names}; {script}", container={"env": env}))
-    ended = place.wait_for_state("variables", "terminated")
-    key = place.cluster.object_store.access_key
-    uid = place.kubectl("get", "pod", "variables", "--output", "jsonpath={.metadata.uid}")
+    pods.apply(a_pod("variables", f"names = {names}; {script}", container={"env": env}))
+    ended = pods.wait_for_state("variables", "terminated")
+    key = pods.cluster.object_store.access_key
+    uid = pods.kubectl("get", "pod", "variables", "--output", "jsonpath={.metadata.uid}")
     assert ended["message"] == str([key, None, uid, f"{key}/$(KEY)", None])
-    assert (ended["exitCode"], place.status("variables")["phase"]) == (0, "Succeeded")
+    assert (ended["exitCode"], pods.status("variables")["phase"]) == (0, "Succeeded")
 
 
-def test_a_failure_without_a_message_tells_the_end_of_its_log(place):
-    place.start(a_pod("failing", "print('first'); print('the reason'); sys.exit(4)"))
-    ended = place.wait_for_state("failing", "terminated")
+def test_a_failure_without_a_message_tells_the_end_of_its_log(pods):
+    pods.apply(a_pod("failing", "print('first'); print('the reason'); sys.exit(4)"))
+    ended = pods.wait_for_state("failing", "terminated")
     assert (ended["exitCode"], ended["reason"]) == (4, "Error")
     assert ended["message"].endswith("the reason")
-    assert place.status("failing")["phase"] == "Failed"
+    assert pods.status("failing")["phase"] == "Failed"
 
 
-def follow(place, name):
+def follow(pods, name):
     """`kubectl logs --follow`, to be read line by line."""
-    command = [str(kubectl()), "--namespace", place.namespace, "logs", name, "--follow"]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=place.cluster.environment)
+    command = [str(kubectl()), "--namespace", pods.namespace, "logs", name, "--follow"]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=pods.cluster.environment)
 
 
-def test_kubectl_logs_tells_all_or_the_end_or_a_part_and_follows(place, go):
+def test_kubectl_logs_tells_all_or_the_end_or_a_part_and_follows(pods, go):
     # The times of the second line and the third are in different seconds, whoever is paused in between.
     rest = f"{UNTIL_THERE.format(str(go))}time.sleep(1.5); print('three')"
-    place.start(a_pod("talking", f"print('one'); print('two'){rest}"))
-    place.wait_for_log("talking", "one", "two")
-    with follow(place, "talking") as following:
+    pods.apply(a_pod("talking", f"print('one'); print('two'){rest}"))
+    pods.wait_for_log("talking", "one", "two")
+    with follow(pods, "talking") as following:
         assert [following.stdout.readline() for _ in range(2)] == ["one\n", "two\n"]
         go.touch()
         assert following.stdout.read() == "three\n"
-    assert place.kubectl("logs", "talking", "--tail=1").split() == ["three"]
-    assert place.kubectl("logs", "talking", "--limit-bytes=5") == "one\nt"
-    assert "three" in place.kubectl("logs", "talking", "--since=1h", "--timestamps")
-    last = place.kubectl("logs", "talking", "--timestamps", "--tail=1").split()[0]
-    assert place.kubectl("logs", "talking", f"--since-time={last}").split() == ["three"]
+    assert pods.kubectl("logs", "talking", "--tail=1").split() == ["three"]
+    assert pods.kubectl("logs", "talking", "--limit-bytes=5") == "one\nt"
+    assert "three" in pods.kubectl("logs", "talking", "--since=1h", "--timestamps")
+    last = pods.kubectl("logs", "talking", "--timestamps", "--tail=1").split()[0]
+    assert pods.kubectl("logs", "talking", f"--since-time={last}").split() == ["three"]
 
 
-def test_a_container_that_can_not_start_waits_and_says_why(place):
+def test_a_container_that_can_not_start_waits_and_says_why(pods):
     env = [variable("KEY", "secretKeyRef", name="nowhere", key="key")]
-    place.start(
+    pods.apply(
         a_pod("no-image", container={"image": "registry.example/none:1"}),
         a_pod("no-secret", "print('found')", container={"env": env}),
     )
-    place.wait_for_reason("no-image", "ImagePullBackOff")
-    place.wait_for_reason("no-secret", "CreateContainerConfigError")
-    assert place.state("no-secret")["waiting"]["message"] == 'secret "nowhere" not found'
-    place.kubectl("create", "secret", "generic", "nowhere", "--from-literal=key=value")
-    assert place.wait_for_state("no-secret", "terminated")["exitCode"] == 0
-    place.kubectl("delete", "pod", "no-image")
-    place.wait_until_gone("no-image")
+    pods.wait_for_reason("no-image", "ImagePullBackOff")
+    pods.wait_for_reason("no-secret", "CreateContainerConfigError")
+    assert pods.state("no-secret")["waiting"]["message"] == 'secret "nowhere" not found'
+    pods.kubectl("create", "secret", "generic", "nowhere", "--from-literal=key=value")
+    assert pods.wait_for_state("no-secret", "terminated")["exitCode"] == 0
+    pods.kubectl("delete", "pod", "no-image")
+    pods.wait_until_gone("no-image")
 
 
-def test_a_command_that_is_not_there_is_a_start_error(place):
-    place.start(a_pod("no-command", container={"command": ["no-such-program"]}))
-    assert place.wait_for_state("no-command", "terminated")["reason"] == "StartError"
+def test_a_command_that_is_not_there_is_a_start_error(pods):
+    pods.apply(a_pod("no-command", container={"command": ["no-such-program"]}))
+    assert pods.wait_for_state("no-command", "terminated")["reason"] == "StartError"
 
 
-def test_what_fits_on_no_node_is_unschedulable(place):
+def test_what_fits_on_no_node_is_unschedulable(pods):
     limits = {"limits": {"nvidia.com/gpu": 1}}
-    place.start(a_pod("greedy", container={"resources": limits}))
+    pods.apply(a_pod("greedy", container={"resources": limits}))
 
     def reason():
-        conditions = place.status("greedy").get("conditions", [])
+        conditions = pods.status("greedy").get("conditions", [])
         return [c for c in conditions if c.get("reason") == "Unschedulable"]
 
-    (condition,) = place.cluster.wait_for("the scheduler's verdict", reason)
+    (condition,) = pods.cluster.wait_for("the scheduler's verdict", reason)
     assert "Insufficient nvidia.com/gpu" in condition["message"]
-    place.kubectl("delete", "pod", "greedy")
+    pods.kubectl("delete", "pod", "greedy")
 
 
 @pytest.mark.parametrize(
     ("fault", "code", "reason"),
     [("oom", 137, "OOMKilled"), ("exit-3", 3, "Error"), ("evict", 137, "Error")],
 )
-def test_a_fault_meets_a_pod_at_its_start_or_while_it_runs(place, fault, code, reason):
+def test_a_fault_meets_a_pod_at_its_start_or_while_it_runs(pods, fault, code, reason):
     early, late = f"early-{fault}", f"late-{fault}"
-    place.start(a_pod(early, fault=fault), a_pod(late))
-    place.wait_for_state(late, "running")
-    place.kubectl("annotate", "pod", late, f"{ANNOTATION}={fault}")
+    pods.apply(a_pod(early, fault=fault), a_pod(late))
+    pods.wait_for_state(late, "running")
+    pods.kubectl("annotate", "pod", late, f"{ANNOTATION}={fault}")
     for name in (early, late):
-        ended = place.wait_for_state(name, "terminated")
+        ended = pods.wait_for_state(name, "terminated")
         assert (ended["exitCode"], ended["reason"]) == (code, reason)
-        status = place.status(name)
+        status = pods.status(name)
         assert (status["phase"], status.get("reason")) == ("Failed", "Evicted" if fault == "evict" else None)
 
 
-def test_deletion_asks_first_and_kills_after_the_grace_period(place, tmp_path):
+def test_deletion_asks_first_and_kills_after_the_grace_period(pods, tmp_path):
     asked, done = tmp_path / "asked", tmp_path / "done"
     polite = (
         f"signal.signal(signal.SIGTERM, lambda *_: open({str(asked)!r}, 'w')); print('ready')"
         f"{UNTIL_THERE.format(str(asked))}time.sleep(2); open({str(done)!r}, 'w')"
     )
     deaf = "signal.signal(signal.SIGTERM, signal.SIG_IGN); print('ready'); time.sleep(3600)"
-    place.start(a_pod("polite", polite), a_pod("deaf", deaf), a_pod("hanging", fault="hang"))
-    place.wait_for_log("polite", "ready")
-    place.wait_for_log("deaf", "ready")
-    place.wait_for_state("hanging", "running")
-    place.kubectl("delete", "pod", "deaf", "hanging", "--grace-period=3", "--wait=false")
-    place.kubectl("delete", "pod", "polite", "--grace-period=600", "--wait=false")
+    pods.apply(a_pod("polite", polite), a_pod("deaf", deaf), a_pod("hanging", fault="hang"))
+    pods.wait_for_log("polite", "ready")
+    pods.wait_for_log("deaf", "ready")
+    pods.wait_for_state("hanging", "running")
+    pods.kubectl("delete", "pod", "deaf", "hanging", "--grace-period=3", "--wait=false")
+    pods.kubectl("delete", "pod", "polite", "--grace-period=600", "--wait=false")
     for name in ("polite", "deaf", "hanging"):
-        place.wait_until_gone(name)
+        pods.wait_until_gone(name)
     assert asked.exists()
     assert done.exists(), "it was given its time"
 
 
-def test_what_hangs_goes_on_when_the_fault_is_taken_away(place):
-    place.start(a_pod("thawing", "print('done')", fault="hang"))
-    place.wait_for_state("thawing", "running")
-    place.kubectl("annotate", "pod", "thawing", f"{ANNOTATION}-")
-    assert place.wait_for_state("thawing", "terminated")["exitCode"] == 0
+def test_what_hangs_goes_on_when_the_fault_is_taken_away(pods):
+    pods.apply(a_pod("thawing", "print('done')", fault="hang"))
+    pods.wait_for_state("thawing", "running")
+    pods.kubectl("annotate", "pod", "thawing", f"{ANNOTATION}-")
+    assert pods.wait_for_state("thawing", "terminated")["exitCode"] == 0
 
 
-def test_a_pod_says_again_that_it_is_ready_where_somebody_else_said_it_is_not(place):
+def test_a_pod_says_again_that_it_is_ready_where_somebody_else_said_it_is_not(pods):
     """As the controllers do with the Pods of a node that was silent for a while."""
-    place.start(a_pod("steady"))
-    place.kubectl("wait", "--for=condition=Ready", "--timeout=240s", "pod/steady")
+    pods.apply(a_pod("steady"))
+    pods.kubectl("wait", "--for=condition=Ready", "--timeout=240s", "pod/steady")
     patch = {"status": {"conditions": [{"type": "Ready", "status": "False"}]}}
-    place.kubectl("patch", "pod", "steady", "--subresource=status", "--patch", json.dumps(patch))
-    place.kubectl("wait", "--for=condition=Ready", "--timeout=240s", "pod/steady")
-    place.kubectl("delete", "pod", "steady", "--grace-period=1")
+    pods.kubectl("patch", "pod", "steady", "--subresource=status", "--patch", json.dumps(patch))
+    pods.kubectl("wait", "--for=condition=Ready", "--timeout=240s", "pod/steady")
+    pods.kubectl("delete", "pod", "steady", "--grace-period=1")
 
 
-def test_a_pod_with_an_identity_reaches_the_api_server_as_its_service_account(place):
-    place.kubectl("create", "serviceaccount", "reader")
-    place.kubectl("create", "role", "reader", "--verb=list", "--resource=pods")
-    bound = ("--role=reader", f"--serviceaccount={place.namespace}:reader")
-    place.kubectl("create", "rolebinding", "reader", *bound)
+def test_a_pod_with_an_identity_reaches_the_api_server_as_its_service_account(pods):
+    pods.kubectl("create", "serviceaccount", "reader")
+    pods.kubectl("create", "role", "reader", "--verb=list", "--resource=pods")
+    bound = ("--role=reader", f"--serviceaccount={pods.namespace}:reader")
+    pods.kubectl("create", "rolebinding", "reader", *bound)
     script = (
         "import subprocess\n"
         "for kind in ('pods', 'secrets'):\n"
@@ -164,64 +164,64 @@ def test_a_pod_with_an_identity_reaches_the_api_server_as_its_service_account(pl
     )
     identity = {"serviceAccountName": "reader", "automountServiceAccountToken": True}
     command = [sys.executable, "-u", "-c", script.replace("'kubectl'", repr(str(kubectl())))]
-    cluster, namespace = place.cluster, place.namespace
+    cluster, namespace = pods.cluster, pods.namespace
     cluster.wait_for("its Pods are admitted", lambda: cluster.admits_pods_in(namespace, "reader"))
-    place.start(a_pod("reader", container={"command": command}, **identity))
-    place.wait_for_state("reader", "terminated")
-    log = place.kubectl("logs", "reader")
+    pods.apply(a_pod("reader", container={"command": command}, **identity))
+    pods.wait_for_state("reader", "terminated")
+    log = pods.kubectl("logs", "reader")
     assert "pods 0" in log
     assert "secrets 1" in log
-    assert f"system:serviceaccount:{place.namespace}:reader" in log
+    assert f"system:serviceaccount:{pods.namespace}:reader" in log
 
 
-def test_a_container_is_restarted_where_the_policy_says_so(place):
-    place.start(a_pod("again", "print('once more'); sys.exit(1)", restartPolicy="OnFailure"))
+def test_a_container_is_restarted_where_the_policy_says_so(pods):
+    pods.apply(a_pod("again", "print('once more'); sys.exit(1)", restartPolicy="OnFailure"))
 
     def restarts():
-        return place.status("again").get("containerStatuses", [{}])[0].get("restartCount", 0)
+        return pods.status("again").get("containerStatuses", [{}])[0].get("restartCount", 0)
 
-    place.cluster.wait_for("two restarts", lambda: restarts() >= 2)
-    assert place.kubectl("logs", "again", "--previous").strip() == "once more"
-    place.kubectl("delete", "pod", "again")
+    pods.cluster.wait_for("two restarts", lambda: restarts() >= 2)
+    assert pods.kubectl("logs", "again", "--previous").strip() == "once more"
+    pods.kubectl("delete", "pod", "again")
 
 
-def test_pods_that_listen_at_one_port_do_not_meet_and_their_probes_find_them(place):
+def test_pods_that_listen_at_one_port_do_not_meet_and_their_probes_find_them(pods):
     container = {
         "command": ["sh", "-c", "exec python -m http.server $WEB_PORT"],
         "ports": [{"name": "web", "containerPort": 8080}],
         "env": [{"name": "WEB_PORT", "value": "8080"}],
         "readinessProbe": {"httpGet": {"path": "/", "port": "web"}},
     }
-    place.start(a_pod("web-1", container=container), a_pod("web-2", container=container))
-    place.kubectl("wait", "--for=condition=Ready", "--timeout=240s", "pod/web-1", "pod/web-2")
-    place.kubectl("delete", "pod", "web-1", "web-2", "--grace-period=1")
+    pods.apply(a_pod("web-1", container=container), a_pod("web-2", container=container))
+    pods.kubectl("wait", "--for=condition=Ready", "--timeout=240s", "pod/web-1", "pod/web-2")
+    pods.kubectl("delete", "pod", "web-1", "web-2", "--grace-period=1")
 
 
-def test_a_lost_node_loses_its_pods_and_they_are_evicted(place):
-    cluster = place.cluster
+def test_a_lost_node_loses_its_pods_and_they_are_evicted(pods):
+    cluster = pods.cluster
     node = cluster.node("node-lost")
     where = {"nodeSelector": {"kubernetes.io/hostname": "node-lost"}, "terminationGracePeriodSeconds": 1}
-    place.start(a_pod("stranded", "print(os.getpid()); time.sleep(600)", **where))
-    place.wait_for_state("stranded", "running")
+    pods.apply(a_pod("stranded", "print(os.getpid()); time.sleep(600)", **where))
+    pods.wait_for_state("stranded", "running")
     node.kill()
     metadata = "jsonpath={.metadata.deletionTimestamp}"
-    cluster.wait_for("the eviction", lambda: place.kubectl("get", "pod", "stranded", "--output", metadata))
+    cluster.wait_for("the eviction", lambda: pods.kubectl("get", "pod", "stranded", "--output", metadata))
     node.start()
-    place.wait_until_gone("stranded")
+    pods.wait_until_gone("stranded")
     cluster.remove_node("node-lost")
 
 
-def test_pods_outlive_the_api_server(place, go):
-    place.start(a_pod("patient", UNTIL_THERE.format(str(go))))
-    place.wait_for_state("patient", "running")
-    place.cluster.control_plane.api_server.kill()
+def test_pods_outlive_the_api_server(pods, go):
+    pods.apply(a_pod("patient", UNTIL_THERE.format(str(go))))
+    pods.wait_for_state("patient", "running")
+    pods.cluster.control_plane.api_server.kill()
     go.touch()
-    place.cluster.control_plane.start_api_server()
-    assert place.wait_for_state("patient", "terminated")["exitCode"] == 0
+    pods.cluster.control_plane.start_api_server()
+    assert pods.wait_for_state("patient", "terminated")["exitCode"] == 0
 
 
-def test_a_short_token_ends_and_a_new_one_takes_its_place(place):
-    cluster = place.cluster
+def test_a_short_token_ends_and_a_new_one_takes_its_place(pods):
+    cluster = pods.cluster
     cluster.node("node-short-tokens", "--token-seconds", "5")
     script = (
         "import json\nseen = []\n"
@@ -231,9 +231,9 @@ def test_a_short_token_ends_and_a_new_one_takes_its_place(place):
         "    time.sleep(0.1)\n"
     )
     where = {"kubernetes.io/hostname": "node-short-tokens"}
-    place.start(a_pod("renewing", script, nodeSelector=where, automountServiceAccountToken=True))
-    place.wait_for_state("renewing", "terminated")
-    first, *_ = place.kubectl("logs", "renewing").split()
+    pods.apply(a_pod("renewing", script, nodeSelector=where, automountServiceAccountToken=True))
+    pods.wait_for_state("renewing", "terminated")
+    first, *_ = pods.kubectl("logs", "renewing").split()
     cluster.wait_for("the first token's end", lambda: not _is_valid(cluster, first))
     cluster.remove_node("node-short-tokens")
 

@@ -24,16 +24,17 @@ pytestmark = pytest.mark.timeout(900)
 SCRIPT = """
 import json, sys, time
 from pathlib import Path
-from unit_testbed.pods import PodPlace, a_pod
+from unit_testbed.pods import PodNamespace, a_pod
 from testbed.cluster.small_cluster import SmallCluster
+from testbed.processes.left_running import servers_in
 
 with SmallCluster(Path(sys.argv[1])) as cluster:
-    place = PodPlace(cluster)
-    place.start(a_pod("busy", "print(os.getpid()); time.sleep(3600)"))
-    place.wait_for_state("busy", "running")
-    pids = [record.pid for record in cluster.records]
-    pids.append(cluster.operator(place.namespace).pid)
-    pids.append(int(cluster.wait_for("its number", lambda: place.kubectl("logs", "busy").strip())))
+    pods = PodNamespace(cluster)
+    pods.apply(a_pod("busy", "print(os.getpid()); time.sleep(3600)"))
+    pods.wait_for_state("busy", "running")
+    pids = [server.pid for server in servers_in(cluster.folder)]
+    pids.append(cluster.operator(pods.namespace).pid)
+    pids.append(int(cluster.wait_for("its number", lambda: pods.kubectl("logs", "busy").strip())))
     print(json.dumps(pids), flush=True)
     time.sleep(3600)
 """

@@ -10,7 +10,7 @@ from collectiverun_trainer.config import EnvironmentSettings, Task
 from collectiverun_trainer.order import RunIdentity
 from collectiverun_trainer.report.curves import Curve
 from collectiverun_trainer.report.headline import findings, headline
-from collectiverun_trainer.report.page import Report, Video
+from collectiverun_trainer.report.page import Report, VideoPanel
 from collectiverun_trainer.report.panels import EmbeddingMap
 from collectiverun_trainer.report.summary import (
     HistoryAccuracy,
@@ -23,8 +23,8 @@ from collectiverun_trainer.report.summary import (
     student_gain,
     task_table,
 )
-from collectiverun_trainer.report.video import animation
-from collectiverun_trainer.rollouts.evaluation import Outcomes
+from collectiverun_trainer.report.video import animate
+from collectiverun_trainer.rollouts.outcomes import Outcomes
 
 STUDENTS = ("students", "controls")
 UNSEEN = Task(env="door-close-v3")
@@ -139,14 +139,12 @@ def _curve(series: str, task: Task, middle: float) -> Curve:
     )
 
 
-def _video(task: Task, shade: int) -> Video:
+def _video(task: Task, shade: int) -> VideoPanel:
     frames = np.full((6, 64, 64, 3), 60 * (shade % 4), dtype=np.uint8)
     frames[np.arange(6), 30:40, np.arange(6) * 10] = 255
-    content, poster = animation(frames, frames_per_second=10)
-    return Video(
+    return VideoPanel(
         task=task,
-        content=content,
-        poster=poster,
+        video=animate(frames, frames_per_second=10),
         goal=0,
         succeeded_at_any_step=True,
         succeeded_at_end=shade != 1,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from collectiverun_trainer.collective.network import Collective, CollectiveNetwork
+from collectiverun_trainer.collective.network import CollectiveNetwork
+from collectiverun_trainer.collective.policy import Collective
 from collectiverun_trainer.collective.q_scale import QScale
 from collectiverun_trainer.config import Task, TrajectoryTransformerParams
 from collectiverun_trainer.transformer.encoder import TrajectoryEncoder

@@ -13,16 +13,15 @@ from unit_trainer.storage_places import new_storage
 
 from collectiverun_trainer.artifacts.artifact import Artifact, ArtifactWriter
 from collectiverun_trainer.artifacts.storage import join
-from collectiverun_trainer.collective.network import (
-    FILES,
-    Collective,
-    CollectivePolicy,
+from collectiverun_trainer.collective.policy import Collective, CollectivePolicy
+from collectiverun_trainer.environments.observation import Array
+from collectiverun_trainer.errors import InputInvalid
+from collectiverun_trainer.policy_files import (
+    COLLECTIVE_FILES,
     copy_collective,
     load_collective,
     save_collective,
 )
-from collectiverun_trainer.environments.observation import Array
-from collectiverun_trainer.errors import InputInvalid
 
 ROWS = 6
 CPU = torch.device("cpu")
@@ -113,8 +112,8 @@ def test_a_copy_is_the_collective_byte_for_byte() -> None:
     copy_collective(source, writer)
     writer.commit({})
     copied = Artifact.open(storage, uri)
-    assert set(copied.names) == set(FILES)
-    assert all(copied.read(name) == source.read(name) for name in FILES)
+    assert set(copied.names) == set(COLLECTIVE_FILES)
+    assert all(copied.read(name) == source.read(name) for name in COLLECTIVE_FILES)
 
 
 def test_a_damaged_collective_is_refused(tmp_path: Path) -> None:
@@ -132,7 +131,7 @@ def test_weights_of_other_sizes_are_refused() -> None:
     storage, uri = new_storage(), f"memory://{secrets.token_hex(8)}/other"
     writer, source = ArtifactWriter(storage, uri), published(small_collective())
     document = source.read_json("collective.json") | {"hiddenSizes": [32]}
-    for name in FILES:
+    for name in COLLECTIVE_FILES:
         if name == "collective.json":
             writer.add_json(name, document)
         else:

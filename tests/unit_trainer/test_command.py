@@ -177,7 +177,7 @@ def test_a_mistake_of_the_program_is_exit_code_1_with_its_trace(tmp_path):
     # The registry names a module that is not there: a mistake as a programmer makes it.
     program = (
         "import sys; from collectiverun_trainer import __main__, phases;"
-        "phases.MODULES['experts'] = 'forgotten'; sys.exit(__main__.main(sys.argv[1:]))"
+        "phases.page_name = lambda phase: 'forgotten'; sys.exit(__main__.main(sys.argv[1:]))"
     )
     ended = subprocess.run(
         [sys.executable, "-c", program, "experts", "--order", "-"],

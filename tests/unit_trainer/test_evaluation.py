@@ -13,13 +13,11 @@ from collectiverun_trainer.config import EnvironmentSettings, Task
 from collectiverun_trainer.environments.goals import goal_vectors
 from collectiverun_trainer.environments.observation import Array
 from collectiverun_trainer.environments.vector import VectorEnvironment
-from collectiverun_trainer.rollouts.evaluation import Outcomes, evaluate, record_video, wilson_interval
-from collectiverun_trainer.rollouts.policy import (
-    MemorylessPolicy,
-    PolicyPerTask,
-    RandomPolicy,
-    ScriptedPolicy,
-)
+from collectiverun_trainer.rollouts.evaluation import evaluate
+from collectiverun_trainer.rollouts.outcomes import Outcomes, wilson_interval
+from collectiverun_trainer.rollouts.policy import MemorylessPolicy, PolicyPerTask, RandomPolicy
+from collectiverun_trainer.rollouts.recording import record_video
+from collectiverun_trainer.rollouts.scripted import ScriptedPolicy
 
 REACH, DRAWER, HANDLE = (Task(env=f"{name}-v3") for name in ("reach", "drawer-close", "handle-press-side"))
 SETTINGS = EnvironmentSettings(horizon_env_steps=200, action_repeat=2, goals=50)

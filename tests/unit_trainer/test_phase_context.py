@@ -2,7 +2,9 @@
 
 import io
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -112,34 +114,67 @@ def test_an_input_that_was_not_ordered_or_is_missing_is_invalid(member_uri: str)
         work.inputs("refinement")
 
 
+class Steps:
+    """Work that counts its steps."""
+
+    def __init__(self) -> None:
+        self.step = 0
+
+    def state_dict(self) -> dict[str, int]:
+        return {"step": self.step}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        self.step = state["step"]
+
+
+def go_to(work: PhaseContext, steps: Steps, step: int, every: int | None = None) -> None:
+    steps.step = step
+    work.checkpoint_or_stop(step, every)
+
+
+def saved_steps(work: PhaseContext) -> tuple[int, int]:
+    """Step of the newest checkpoint, as its name and its content say."""
+    saved = work.checkpoints.latest()
+    assert saved is not None
+    return saved[0], saved[1]["work"]["step"]
+
+
 def test_a_checkpoint_is_taken_where_one_is_due(member_uri: str):
-    work = context(new_order(member_uri))
+    work, steps = context(new_order(member_uri)), Steps()
+    assert not work.resume(steps)
     for step in (0, 4, 8, 12, 16, 30, 31):
-        work.checkpoint_or_stop(step, lambda step=step: {"step": step}, every=10)
-    assert work.checkpoints.latest() == (30, {"step": 30})
+        go_to(work, steps, step, every=10)
+    assert saved_steps(work) == (30, 30)
     assert STORAGE.list(join(member_uri, "checkpoints")) == ["attempt-1-step-12", "attempt-1-step-30"]
 
 
 def test_the_schedule_goes_on_after_a_resume(member_uri: str):
-    context(new_order(member_uri)).checkpoints.save(12, {"step": 12})
-    work = context(new_order(member_uri, attempt=2))
-    assert work.checkpoints.latest() == (12, {"step": 12})
-    work.checkpoint_or_stop(16, lambda: {"step": 16}, every=10)
-    assert work.checkpoints.latest() == (12, {"step": 12})
-    work.checkpoint_or_stop(20, lambda: {"step": 20}, every=10)
-    assert work.checkpoints.latest() == (20, {"step": 20})
+    first, steps = context(new_order(member_uri)), Steps()
+    first.resume(steps)
+    first.reporter.metrics(12, 0, {"losses/critic": 1.0})
+    go_to(first, steps, 12, every=12)
+    work, resumed = context(new_order(member_uri, attempt=2)), Steps()
+    assert work.resume(resumed)
+    assert resumed.step == 12
+    assert work.reporter.records == first.reporter.records
+    go_to(work, resumed, 16, every=10)
+    assert saved_steps(work) == (12, 12)
+    go_to(work, resumed, 20, every=10)
+    assert saved_steps(work) == (20, 20)
 
 
-def test_a_stop_saves_first_and_only_what_is_not_saved(member_uri: str):
-    flag = Flag()
+def test_a_stop_saves_first_and_only_what_is_not_saved(member_uri: str, monkeypatch):
+    flag, steps = Flag(), Steps()
     work = context(new_order(member_uri), flag)
-    work.checkpoint_or_stop(10, lambda: {"step": 10}, every=10)
+    work.resume(steps)
+    go_to(work, steps, 10, every=10)
     flag.requested = True
-    with pytest.raises(Stopped):
-        work.checkpoint_or_stop(10, lambda: pytest.fail("already saved"))
+    with monkeypatch.context() as patch, pytest.raises(Stopped):
+        patch.setattr(steps, "state_dict", lambda: pytest.fail("already saved"))
+        go_to(work, steps, 10)
     with pytest.raises(Stopped, match="step 13 is saved"):
-        work.checkpoint_or_stop(13, lambda: {"step": 13}, every=10)
-    assert work.checkpoints.latest() == (13, {"step": 13})
+        go_to(work, steps, 13, every=10)
+    assert saved_steps(work) == (13, 13)
 
 
 def earlier(order: PhaseOrder):

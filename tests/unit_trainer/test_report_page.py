@@ -13,7 +13,7 @@ from unit_trainer.example_report import TASKS, UNSEEN, example_report, example_s
 
 from collectiverun_trainer.config import Task
 from collectiverun_trainer.report.page import Report, render
-from collectiverun_trainer.report.video import animation
+from collectiverun_trainer.report.video import animate
 
 VOID = {"meta", "img", "br", "source", "use"}
 
@@ -163,7 +163,7 @@ def test_the_still_picture_is_the_last_frame() -> None:
 
     frames = np.zeros((3, 32, 32, 3), dtype=np.uint8)
     frames[-1] = 200
-    _, still = animation(frames, frames_per_second=10)
+    still = animate(frames, frames_per_second=10).poster
     assert abs(int(np.asarray(Image.open(BytesIO(still)))[16, 16, 0]) - 200) < 5
 
 

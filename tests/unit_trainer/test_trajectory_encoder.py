@@ -14,7 +14,8 @@ from collectiverun_trainer.artifacts.storage import Storage
 from collectiverun_trainer.config import TrajectoryTransformerParams
 from collectiverun_trainer.errors import InputInvalid
 from collectiverun_trainer.order import StorageOptions
-from collectiverun_trainer.transformer.encoder import Block, TrajectoryEncoder, load_encoder, save_encoder
+from collectiverun_trainer.policy_files import load_encoder, save_encoder
+from collectiverun_trainer.transformer.encoder import Block, TrajectoryEncoder
 from collectiverun_trainer.transformer.normaliser import LARGEST_VALUE, SMALLEST_SPREAD, Normaliser
 from collectiverun_trainer.transformer.windows import Windows, windows
 
@@ -150,7 +151,7 @@ def test_fixed_features_and_outliers_stay_small() -> None:
 
 def test_a_saved_encoder_comes_back_bit_for_bit(encoder: TrajectoryEncoder) -> None:
     artifact = _saved(encoder, "memory://encoder-round-trip")
-    loaded = load_encoder(artifact, "encoder", torch.device("cpu"))
+    loaded = load_encoder(artifact, torch.device("cpu"))
     assert loaded.params == PARAMS
     assert torch.equal(loaded.embed(all_windows()), encoder.embed(all_windows()))
     assert not any(weight.requires_grad for weight in loaded.parameters())
@@ -161,12 +162,12 @@ def test_weights_of_another_size_are_refused_with_the_address(encoder: Trajector
     encoder.params = PARAMS.model_copy(update={"window": 9})
     artifact = _saved(encoder, "memory://encoder-of-another-size")
     with pytest.raises(InputInvalid, match="encoder-of-another-size"):
-        load_encoder(artifact, "encoder", torch.device("cpu"))
+        load_encoder(artifact, torch.device("cpu"))
 
 
 def _saved(encoder: TrajectoryEncoder, uri: str) -> Artifact:
     storage = Storage(StorageOptions())
     writer = ArtifactWriter(storage, uri)
-    save_encoder(writer, "encoder", encoder)
+    save_encoder(writer, encoder)
     writer.commit({})
     return Artifact.open(storage, uri)

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from collectiverun_trainer.config import EnvironmentSettings, Model, Task
+from collectiverun_trainer.config import EnvironmentSettings, Model, Phase, Task
 
 ORDER_VARIABLE = "COLLECTIVERUN_PHASE_ORDER"
 POD_UID_VARIABLE = "COLLECTIVERUN_POD_UID"
@@ -16,9 +16,6 @@ RESULT_PATH_VARIABLE = "COLLECTIVERUN_RESULT_PATH"
 DEFAULT_RESULT_PATH = "/dev/termination-log"
 RESULT_LIMIT_BYTES = 4096
 
-Phase = Literal[
-    "experts", "trajectoryTransformer", "onlineDistillation", "refinement", "students", "evaluation"
-]
 Uri = Annotated[str, Field(min_length=1, max_length=1024)]
 
 

@@ -1,32 +1,252 @@
-"""A finished expert's files: `policy.json`, and for a trained one the weights of its actor and critics."""
+"""The files of every policy: experts, students and their controls, the collective with its encoder.
+
+Weights are safetensors; the JSON beside them says how to build the networks and what their numbers mean.
+Every name and key of these files is written and read here and nowhere else.
+"""
 
 from __future__ import annotations
 
-from collectiverun_trainer.artifacts.artifact import ArtifactWriter
-from collectiverun_trainer.config import ExpertsParams, Task
-from collectiverun_trainer.learning.learner import Expert
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final, TypeAlias
+
+import torch
+
+from collectiverun_trainer.artifacts.artifact import Artifact, ArtifactWriter
+from collectiverun_trainer.collective.network import CollectiveNetwork
+from collectiverun_trainer.collective.policy import Collective
+from collectiverun_trainer.collective.q_scale import QScale
+from collectiverun_trainer.config import (
+    ExpertsParams,
+    SACParams,
+    StudentsParams,
+    Task,
+    TrajectoryTransformerParams,
+)
+from collectiverun_trainer.errors import InputInvalid
+from collectiverun_trainer.experts.stacked import ScriptedExperts, StackedExperts, TrainedExperts
+from collectiverun_trainer.learning.learner import Learner, Role
+from collectiverun_trainer.order import ArtifactReference
+from collectiverun_trainer.rollouts.outcomes import Outcomes
+from collectiverun_trainer.rollouts.policy import ActorPolicy, Policy
+from collectiverun_trainer.students.guidance import ROLES
+from collectiverun_trainer.transformer.encoder import TrajectoryEncoder
+from collectiverun_trainer.transformer.normaliser import Normaliser
+
+Inputs: TypeAlias = Sequence[tuple[ArtifactReference, Artifact]]
+
+EVALUATION: Final = "evaluation.json"
+CPU: Final = torch.device("cpu")
+_COLLECTIVE: Final = "collective"
+_ENCODER: Final = "encoder"
+COLLECTIVE_FILES: Final = tuple(
+    f"{n}.{end}" for n in (_COLLECTIVE, _ENCODER) for end in ("safetensors", "json")
+)
+"""The files that together are a collective."""
+_PREFIX: Final[dict[Role, str]] = {"expert": "", "student": "", "control": "control_"}
+"""What the names of a learner's files begin with, in its task's folder."""
 
 
-def write_trained(writer: ArtifactWriter, expert: Expert, params: ExpertsParams) -> None:
-    """policy.safetensors, critic.safetensors, and how to build the networks and what their figures mean."""
-    folder, best = expert.task.name, expert.selection.best
-    writer.add_tensors(f"{folder}/policy.safetensors", expert.best("actor"))
-    writer.add_tensors(f"{folder}/critic.safetensors", expert.best("critics"))
+def write_expert(writer: ArtifactWriter, expert: Learner, params: ExpertsParams) -> None:
+    """A trained expert: policy.safetensors, critic.safetensors, policy.json."""
+    _write_learner(writer, expert, params, {}, {"trainedEnvSteps": expert.env_steps})
+
+
+def write_scripted_expert(writer: ArtifactWriter, task: Task) -> None:
+    """policy.json alone: the policy is code."""
+    writer.add_json(f"{task.name}/policy.json", {"kind": "scripted", "task": _task_document(task)})
+
+
+def write_student(writer: ArtifactWriter, learner: Learner, params: StudentsParams) -> None:
+    """A student or a control: policy.safetensors, critic.safetensors, policy.json."""
+    _write_learner(writer, learner, params, {"role": learner.role, "mode": params.mode}, {})
+
+
+def write_outcomes(writer: ArtifactWriter, outcomes: Outcomes, role: Role) -> None:
+    """evaluation.json: how a learner's episodes on the reported goals ended."""
+    writer.add_json(f"{outcomes.task.name}/{_PREFIX[role]}{EVALUATION}", outcomes.to_document())
+
+
+def write_curves(writer: ArtifactWriter, student: Learner, control: Learner) -> None:
+    """`curves.json`: [{envSteps, student {anyStep, atEnd}, control {anyStep, atEnd}}, …]."""
+    scores = zip(student.selection.scores, control.selection.scores, strict=True)
+    points = [
+        {
+            "envSteps": env_steps,
+            "student": of_student.model_dump(by_alias=True),
+            "control": of_control.model_dump(by_alias=True),
+        }
+        for (env_steps, of_student), (_, of_control) in scores
+    ]
+    writer.add_json(f"{student.task.name}/curves.json", points)
+
+
+def _write_learner(
+    writer: ArtifactWriter,
+    learner: Learner,
+    params: SACParams,
+    kind: Mapping[str, Any],
+    training: Mapping[str, Any],
+) -> None:
+    """Weights at the best evaluation, and the document with `kind` and `training` in their places."""
+    start, best = f"{learner.task.name}/{_PREFIX[learner.role]}", learner.selection.best
+    writer.add_tensors(f"{start}policy.safetensors", learner.best("actor"))
+    writer.add_tensors(f"{start}critic.safetensors", learner.best("critics"))
     document = {
         "kind": "sac",
-        "task": expert.task.model_dump(by_alias=True, mode="json"),
+        **kind,
+        "task": _task_document(learner.task),
         "hiddenSizes": list(params.hidden_sizes),
         "criticLayerNorm": params.critic_layer_norm,
         "rewardScale": params.reward_scale,
         "discount": params.discount,
-        "trainedEnvSteps": expert.env_steps,
-        "bestEnvSteps": expert.selection.best_step,
+        **training,
+        "bestEnvSteps": learner.selection.best_step,
         "selectionSuccess": best.model_dump(by_alias=True) if best else None,
     }
-    writer.add_json(f"{folder}/policy.json", document)
+    writer.add_json(f"{start}policy.json", document)
 
 
-def write_scripted(writer: ArtifactWriter, task: Task) -> None:
-    """policy.json alone: the policy is code."""
-    document = {"kind": "scripted", "task": task.model_dump(by_alias=True, mode="json")}
-    writer.add_json(f"{task.name}/policy.json", document)
+def _task_document(task: Task) -> dict[str, Any]:
+    return task.model_dump(by_alias=True, mode="json")
+
+
+def expert_kind(artifact: Artifact, task: Task) -> str:
+    """`sac` for a trained expert, `scripted` for a scripted one."""
+    kind: str = artifact.read_json(f"{task.name}/policy.json")["kind"]
+    return kind
+
+
+def load_experts(inputs: Inputs, device: torch.device = CPU) -> tuple[StackedExperts, tuple[Task, ...]]:
+    """All experts of the artifacts of phase `experts`, and their tasks in the order of the inputs.
+
+    Raises:
+        InputInvalid: a file is missing or damaged, or the experts are not of one kind and one size.
+    """
+    pairs = _tasks(inputs)
+    tasks = tuple(task for task, _ in pairs)
+    documents = [artifact.read_json(f"{task.name}/policy.json") for task, artifact in pairs]
+    builds = [
+        {k: document.get(k) for k in ("kind", "hiddenSizes", "criticLayerNorm")} for document in documents
+    ]
+    if any(build != builds[0] for build in builds):
+        raise InputInvalid(f"the experts cannot be stacked, they differ in kind or size: {builds}")
+    if builds[0]["kind"] == "scripted":
+        return ScriptedExperts(tasks), tasks
+    return _load_trained(pairs, builds[0], device), tasks
+
+
+def _load_trained(
+    pairs: Sequence[tuple[Task, Artifact]], build: dict[str, Any], device: torch.device
+) -> TrainedExperts:
+    tasks, sizes, layer_norm = [task for task, _ in pairs], build["hiddenSizes"], build["criticLayerNorm"]
+    actors = [artifact.read_tensors(f"{task.name}/policy.safetensors") for task, artifact in pairs]
+    critics = [artifact.read_tensors(f"{task.name}/critic.safetensors") for task, artifact in pairs]
+    try:
+        return TrainedExperts(tasks, sizes, layer_norm, actors, critics, device)
+    except (RuntimeError, TypeError, KeyError) as error:
+        raise InputInvalid(f"the experts' networks do not fit their policy.json {build}: {error}") from error
+
+
+def load_students(inputs: Inputs, device: torch.device) -> dict[Role, dict[Task, Policy]]:
+    """The policies of all students and controls in artifacts of phase `students`, by role and task.
+
+    Raises:
+        InputInvalid: a file is missing or damaged, or weights do not fit the sizes beside them.
+    """
+    pairs = _tasks(inputs)
+    return {role: {task: _load_actor(a, task, role, device) for task, a in pairs} for role in ROLES}
+
+
+def _load_actor(artifact: Artifact, task: Task, role: Role, device: torch.device) -> Policy:
+    name = f"{task.name}/{_PREFIX[role]}policy"
+    document = artifact.read_json(f"{name}.json")
+    weights = artifact.read_tensors(f"{name}.safetensors")
+    try:
+        return ActorPolicy.of(weights, document["hiddenSizes"], device)
+    except (KeyError, TypeError, RuntimeError) as error:
+        raise _mismatch(artifact, name, "a policy", "students", error) from error
+
+
+def _tasks(inputs: Inputs) -> list[tuple[Task, Artifact]]:
+    return [(task, artifact) for reference, artifact in inputs for task in reference.tasks]
+
+
+def save_collective(writer: ArtifactWriter, collective: Collective) -> None:
+    """Add collective.safetensors, collective.json, encoder.safetensors and encoder.json."""
+    network, scale = collective.network, collective.q_scale
+    writer.add_tensors(f"{_COLLECTIVE}.safetensors", network.state_dict())
+    document = {
+        "kind": "collective",
+        "embeddingSize": network.embedding_size,
+        "hiddenSizes": list(network.hidden_sizes),
+        "tasks": [_task_document(task) for task in collective.tasks],
+        "qScale": scale and {"mean": scale.mean.tolist(), "std": scale.std.tolist()},
+    }
+    writer.add_json(f"{_COLLECTIVE}.json", document)
+    save_encoder(writer, collective.encoder)
+
+
+def load_collective(artifact: Artifact, device: torch.device) -> Collective:
+    """The collective that `save_collective` wrote, on a device.
+
+    Raises:
+        InputInvalid: a file is missing or corrupt, or the weights do not fit the sizes beside them.
+    """
+    document = artifact.read_json(f"{_COLLECTIVE}.json")
+    encoder = load_encoder(artifact, device)
+    weights = artifact.read_tensors(f"{_COLLECTIVE}.safetensors")
+    try:
+        network = CollectiveNetwork(document["embeddingSize"], document["hiddenSizes"])
+        network.load_state_dict(weights)
+        tasks = tuple(Task.model_validate(task) for task in document["tasks"])
+        scale = document["qScale"]
+        q_scale = scale and QScale(torch.tensor(scale["mean"]), torch.tensor(scale["std"]))
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise _mismatch(artifact, _COLLECTIVE, "a collective", "onlineDistillation", error) from error
+    return Collective(network.to(device), encoder, tasks, q_scale)
+
+
+def copy_collective(source: Artifact, writer: ArtifactWriter) -> None:
+    """Copy a published collective, encoder included, byte for byte."""
+    for name in COLLECTIVE_FILES:
+        writer.add(name, source.read(name))
+
+
+def write_collective_outcomes(writer: ArtifactWriter, outcomes: Iterable[Outcomes]) -> None:
+    """evaluation.json: how a collective's episodes on the reported goals ended, by task."""
+    writer.add_json(EVALUATION, {outcome.task.name: outcome.to_document() for outcome in outcomes})
+
+
+def read_collective_outcomes(artifact: Artifact) -> list[Outcomes]:
+    """What `write_collective_outcomes` wrote."""
+    return [Outcomes.from_document(document) for document in artifact.read_json(EVALUATION).values()]
+
+
+def save_encoder(writer: ArtifactWriter, encoder: TrajectoryEncoder) -> None:
+    """Add encoder.safetensors (weights, statistics) and encoder.json (what rebuilds the network)."""
+    writer.add_tensors(f"{_ENCODER}.safetensors", encoder.state_dict())
+    params = encoder.params.model_dump(by_alias=True, mode="json")
+    writer.add_json(f"{_ENCODER}.json", {"kind": "trajectoryTransformer", "params": params})
+
+
+def load_encoder(artifact: Artifact, device: torch.device) -> TrajectoryEncoder:
+    """The encoder that `save_encoder` wrote, frozen and without dropout.
+
+    Raises:
+        InputInvalid: a file is missing or corrupt, or the weights do not fit the parameters beside them.
+    """
+    document = artifact.read_json(f"{_ENCODER}.json")
+    try:
+        params = TrajectoryTransformerParams.model_validate(document["params"])
+        encoder = TrajectoryEncoder(params, Normaliser())
+        encoder.load_state_dict(artifact.read_tensors(f"{_ENCODER}.safetensors"))
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise _mismatch(artifact, _ENCODER, "an encoder", "trajectoryTransformer", error) from error
+    return encoder.to(device).eval().requires_grad_(False)
+
+
+def _mismatch(artifact: Artifact, name: str, what: str, phase: str, error: Exception) -> InputInvalid:
+    return InputInvalid(
+        f"{name}.json and {name}.safetensors of {artifact.uri} do not make {what}: {error}; "
+        f"run the phase {phase} again"
+    )

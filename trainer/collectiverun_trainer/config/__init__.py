@@ -17,12 +17,14 @@ from collectiverun_trainer.config.collective import (
 )
 from collectiverun_trainer.config.environment import EnvironmentSettings, Task
 from collectiverun_trainer.config.model import Model
-from collectiverun_trainer.config.names import PHASE_NAMES, ROBOTS, TASK_NAMES
+from collectiverun_trainer.config.names import ROBOTS, TASK_NAMES
+from collectiverun_trainer.config.phases import PARAMS, PHASE_NAMES, PHASES, Phase
 from collectiverun_trainer.config.sac import ExpertsParams, SACParams, StudentsParams
 from collectiverun_trainer.config.transformer import TrajectoryTransformerParams
 
 __all__ = [
     "PARAMS",
+    "PHASES",
     "PHASE_NAMES",
     "ROBOTS",
     "TASK_NAMES",
@@ -32,18 +34,10 @@ __all__ = [
     "ExpertsParams",
     "Model",
     "OnlineDistillationParams",
+    "Phase",
     "RefinementParams",
     "SACParams",
     "StudentsParams",
     "Task",
     "TrajectoryTransformerParams",
 ]
-
-PARAMS: dict[str, type[Model]] = {
-    "experts": ExpertsParams,
-    "trajectoryTransformer": TrajectoryTransformerParams,
-    "onlineDistillation": OnlineDistillationParams,
-    "refinement": RefinementParams,
-    "students": StudentsParams,
-    "evaluation": EvaluationParams,
-}

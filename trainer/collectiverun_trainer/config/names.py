@@ -1,4 +1,4 @@
-"""Names a run file may use: tasks, robots, phases. Plain data, so that nobody has to import Meta-World."""
+"""Names of tasks and robots that a run file may use: plain data, so that nobody has to import Meta-World."""
 
 from __future__ import annotations
 
@@ -59,13 +59,4 @@ TASK_NAMES: tuple[str, ...] = tuple(
         "window-open",
         "window-close",
     ]
-)
-
-PHASE_NAMES: tuple[str, ...] = (
-    "experts",
-    "trajectoryTransformer",
-    "onlineDistillation",
-    "refinement",
-    "students",
-    "evaluation",
 )

@@ -99,21 +99,21 @@ class Distiller:
         self._sums, self._summed = {}, 0
         return means
 
-    def taught(self) -> dict[str, Any]:
-        """What has been taught: the network's weights, and the scale its critics speak in."""
+    def weights_state(self) -> dict[str, Any]:
+        """A copy of the network's weights, and the scale its critics' values are in."""
         return {
             "network": {name: value.clone() for name, value in self.network.state_dict().items()},
             "q_scale": [self.q_scale.mean, self.q_scale.std] if self.q_scale else None,
         }
 
-    def load_taught(self, state: Mapping[str, Any]) -> None:
-        """Restore `taught`."""
+    def load_weights_state(self, state: Mapping[str, Any]) -> None:
+        """Restore `weights_state`."""
         self.network.load_state_dict(state["network"])
         self.q_scale = QScale(*state["q_scale"]).to(self.device) if state["q_scale"] else None
 
     def state_dict(self) -> dict[str, Any]:
         """Everything the next gradient step depends on, and the losses not read yet."""
-        return self.taught() | {
+        return self.weights_state() | {
             "optimiser": optimiser_state(self._optimiser),
             "gradient_steps": self.gradient_steps,
             "sums": dict(self._sums),
@@ -122,7 +122,7 @@ class Distiller:
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restore `state_dict`."""
-        self.load_taught(state)
+        self.load_weights_state(state)
         load_optimiser_state(self._optimiser, state["optimiser"])
         self.gradient_steps = state["gradient_steps"]
         self._sums = {name: value.to(self.device) for name, value in state["sums"].items()}

@@ -10,14 +10,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from collectiverun_trainer.collective.network import Collective, CollectivePolicy
+from collectiverun_trainer.collective.policy import Collective, CollectivePolicy
 from collectiverun_trainer.config import EnvironmentSettings, RefinementParams, Task
 from collectiverun_trainer.distillation.distiller import ACTOR, CRITIC, Distiller, Losses
 from collectiverun_trainer.distillation.rows import BalancedRows, pack_episodes
-from collectiverun_trainer.learning.selection import Selection, mean_success, rank
+from collectiverun_trainer.learning.selection import Selection, rank
 from collectiverun_trainer.order import Success
 from collectiverun_trainer.replay.episodes import Episodes
-from collectiverun_trainer.rollouts.evaluation import Outcomes, evaluate
+from collectiverun_trainer.rollouts.evaluation import evaluate_for_selection
+from collectiverun_trainer.rollouts.outcomes import Outcomes, mean_success
 from collectiverun_trainer.seeding import torch_generator
 
 PHASE = "refinement"
@@ -78,8 +79,7 @@ class Refining:
     def evaluate(self) -> tuple[dict[Task, Outcomes], Losses]:
         """Success on selection goals and losses (tasks,) on the held-out episodes; both are taken note of."""
         policy = CollectivePolicy(self.collective.encoder, self.distiller.network)
-        seed, episodes = self.settings.goal_seed + 1, self.params.selection_episodes
-        outcomes = evaluate(policy, self.tasks, self.settings, seed, episodes)
+        outcomes = evaluate_for_selection(policy, self.tasks, self.settings, self.params.selection_episodes)
         losses = self.distiller.losses_on(self._packed, self._held_out)
         self._note(mean_success(outcomes.values()), self._total(losses))
         return outcomes, losses
@@ -99,7 +99,7 @@ class Refining:
         gain = loss < self.best_loss or rank(success) > bar
         self._without_gain = 0 if gain else self._without_gain + 1
         self.best_loss = min(self.best_loss, loss)
-        state = self.distiller.taught() | {"validation_loss": loss}
+        state = self.distiller.weights_state() | {"validation_loss": loss}
         self.selection.offer(self.distiller.gradient_steps, success, state)
 
     @property
@@ -113,7 +113,7 @@ class Refining:
 
     def refined(self) -> Collective:
         """The collective with the best refined weights."""
-        self.distiller.load_taught(self.selection.state)
+        self.distiller.load_weights_state(self.selection.state)
         collective = self.collective
         return Collective(
             self.distiller.network, collective.encoder, collective.tasks, self.distiller.q_scale

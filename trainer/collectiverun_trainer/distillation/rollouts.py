@@ -8,16 +8,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from collectiverun_trainer.collective.network import CollectivePolicy
+from collectiverun_trainer.collective.policy import CollectivePolicy
+from collectiverun_trainer.config import Phase
 from collectiverun_trainer.distillation.online_buffer import OnlineBuffer
 from collectiverun_trainer.distillation.rows import Labelled
 from collectiverun_trainer.distillation.schedule import COLLECTIVE, RANDOM, Schedule
 from collectiverun_trainer.environments.observation import ACTION_SIZE, Array
 from collectiverun_trainer.environments.vector import Integers, VectorEnvironment
-from collectiverun_trainer.rollouts.policy import StackedExperts
+from collectiverun_trainer.experts.stacked import StackedExperts
+from collectiverun_trainer.rollouts.play import play
 from collectiverun_trainer.seeding import numpy_generator, torch_generator
 
-PHASE = "onlineDistillation"
+PHASE: Phase = "onlineDistillation"
 
 
 class Rollouts:
@@ -38,40 +40,77 @@ class Rollouts:
         self.buffer, self.seed = buffer, seed
         self.goals = round_goals(environment, buffer.schedule, seed)
 
-    def play(self) -> Iterator[int]:
+    def play_round(self) -> Iterator[int]:
         """The next round, one decision at a time; the caller may learn in between. Yields its index."""
         index, schedule = self.buffer.rounds, self.buffer.schedule
-        source = schedule.source(index)
         generator = torch_generator(self.seed, PHASE, None, f"acting in round {index}")
-        noise_scale = torch.from_numpy(schedule.noise(index)).repeat(len(self.environment.tasks))[:, None]
+        noise = torch.from_numpy(schedule.noise(index)).repeat(len(self.environment.tasks))[:, None]
+        task_index = self.environment.task_index
+        policy = LabellingPolicy(
+            schedule.source(index), self.experts, self.collective, task_index, noise, generator
+        )
         goals = self.goals[index]
-        obs = self.environment.reset(goals)
-        self.collective.begin(len(self.environment))
-        for decision in range(self.environment.settings.horizon):
-            z = self.collective.embed()
-            noise = torch.randn(len(obs), ACTION_SIZE, generator=generator) * noise_scale
-            action = self._act(source, obs, z, noise, generator)
-            labelled = self._label(obs, action, z)
-            step = self.environment.step(action)
-            self.collective.observe(obs, action, step.reward)
-            success = torch.from_numpy(step.success_end.astype(np.float32))
-            self.buffer.put(decision, labelled, torch.from_numpy(step.reward), success)
-            obs = step.obs
-            yield decision
-        self.buffer.end_round(torch.from_numpy(obs), torch.from_numpy(goals))
+        for number, decision in enumerate(play(self.environment, policy, goals)):
+            success = torch.from_numpy(decision.success_end.astype(np.float32))
+            self.buffer.put(number, policy.labelled, torch.from_numpy(decision.reward), success)
+            last_obs = decision.next_obs
+            yield number
+        self.buffer.end_round(torch.from_numpy(last_obs), torch.from_numpy(goals))
 
-    def _act(self, source: str, obs: Array, z: Tensor, noise: Tensor, generator: torch.Generator) -> Array:
+
+class LabellingPolicy:
+    """Whoever acts in a round; the experts label each decision before it is taken.
+
+    Args:
+        source: who acts, as in `schedule`.
+        task_index: task of each row (n,).
+        noise: factor (n, 1) on the σ of whoever acts.
+        generator: of the round's random numbers.
+    """
+
+    labelled: Labelled
+    """The decision taken last."""
+
+    def __init__(
+        self,
+        source: str,
+        experts: StackedExperts,
+        collective: CollectivePolicy,
+        task_index: Integers,
+        noise: Tensor,
+        generator: torch.Generator,
+    ) -> None:
+        self.source, self.experts, self.collective = source, experts, collective
+        self.task_index, self.noise, self.generator = task_index, noise, generator
+
+    def begin(self, n: int) -> None:
+        """n new episodes start."""
+        self.collective.begin(n)
+
+    def act(self, obs: Array) -> Array:
+        """Actions (n, 4), labelled."""
+        z = self.collective.embed()
+        noise = torch.randn(len(obs), ACTION_SIZE, generator=self.generator) * self.noise
+        action = self._choose(obs, z, noise)
+        self.labelled = self._label(obs, action, z)
+        return action
+
+    def observe(self, obs: Array, action: Array, reward: Array) -> None:
+        """A decision is completed."""
+        self.collective.observe(obs, action, reward)
+
+    def _choose(self, obs: Array, z: Tensor, noise: Tensor) -> Array:
         """Actions (n, 4): uniform, or a Gaussian's mean with the given noise in units of its σ, squashed."""
-        if source == RANDOM:
-            return (2 * torch.rand(noise.shape, generator=generator) - 1).numpy()
-        if source == COLLECTIVE:
+        if self.source == RANDOM:
+            return (2 * torch.rand(noise.shape, generator=self.generator) - 1).numpy()
+        if self.source == COLLECTIVE:
             mu, log_std = self.collective.gaussian(obs, z)
         else:
-            mu, log_std = self.experts.gaussian(self.environment.task_index, obs)
+            mu, log_std = self.experts.gaussian(self.task_index, obs)
         return torch.tanh(mu.cpu() + log_std.cpu().exp() * noise).numpy()
 
     def _label(self, obs: Array, action: Array, z: Tensor) -> Labelled:
-        mu, log_std, q = self.experts.label(self.environment.task_index, obs, action)
+        mu, log_std, q = self.experts.label(self.task_index, obs, action)
         device = z.device
         return Labelled(
             torch.from_numpy(obs).to(device),

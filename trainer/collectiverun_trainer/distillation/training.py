@@ -7,7 +7,8 @@ from typing import Any
 
 import torch
 
-from collectiverun_trainer.collective.network import Collective, CollectiveNetwork, CollectivePolicy
+from collectiverun_trainer.collective.network import CollectiveNetwork
+from collectiverun_trainer.collective.policy import Collective, CollectivePolicy
 from collectiverun_trainer.collective.q_scale import QScale
 from collectiverun_trainer.config import EnvironmentSettings, OnlineDistillationParams, Task
 from collectiverun_trainer.distillation.distiller import Distiller, Losses
@@ -16,9 +17,10 @@ from collectiverun_trainer.distillation.rollouts import PHASE, Rollouts
 from collectiverun_trainer.distillation.rows import Q_COLUMN, BalancedRows, row_width
 from collectiverun_trainer.distillation.schedule import Schedule
 from collectiverun_trainer.environments.vector import VectorEnvironment
-from collectiverun_trainer.learning.selection import Selection, mean_success
-from collectiverun_trainer.rollouts.evaluation import Outcomes, evaluate
-from collectiverun_trainer.rollouts.policy import StackedExperts
+from collectiverun_trainer.experts.stacked import StackedExperts
+from collectiverun_trainer.learning.selection import Selection
+from collectiverun_trainer.rollouts.evaluation import evaluate_for_selection
+from collectiverun_trainer.rollouts.outcomes import Outcomes, mean_success
 from collectiverun_trainer.seeding import torch_generator
 from collectiverun_trainer.transformer.encoder import TrajectoryEncoder
 
@@ -77,7 +79,7 @@ class OnlineTraining:
     def play_round(self) -> Losses:
         """Play one round and learn from the rounds before it, decision by decision; mean losses (tasks,)."""
         generator = torch_generator(self.seed, PHASE, None, f"batches in round {self.buffer.rounds}")
-        for _ in self.rollouts.play():
+        for _ in self.rollouts.play_round():
             if self._batches is None:
                 continue
             for _ in range(self.params.gradient_steps_per_decision):
@@ -106,10 +108,11 @@ class OnlineTraining:
 
     def evaluate(self) -> dict[Task, Outcomes]:
         """Play selection goals and keep the network if it is the best so far."""
-        seed, episodes = self.settings.goal_seed + 1, self.params.selection_episodes
-        outcomes = evaluate(self.policy(), self.tasks, self.settings, seed, episodes)
+        outcomes = evaluate_for_selection(
+            self.policy(), self.tasks, self.settings, self.params.selection_episodes
+        )
         self.selection.offer(
-            self.env_steps_per_task, mean_success(outcomes.values()), self.distiller.taught()
+            self.env_steps_per_task, mean_success(outcomes.values()), self.distiller.weights_state()
         )
         return outcomes
 
@@ -120,7 +123,7 @@ class OnlineTraining:
 
     def best(self) -> Collective:
         """The collective to publish; the network takes its best weights."""
-        self.distiller.load_taught(self.selection.state)
+        self.distiller.load_weights_state(self.selection.state)
         return Collective(self.network, self.encoder, self.tasks, self.distiller.q_scale)
 
     def state_dict(self) -> dict[str, Any]:

@@ -1,246 +1,259 @@
-"""How a group of experts is trained: episodes in lockstep, evaluation, the best so far, early stop."""
+"""Off-policy learning: episodes in lockstep, gradient steps, evaluation, the best so far, early stop."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from statistics import fmean
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from collectiverun_trainer.config import EnvironmentSettings, ExpertsParams, Task
+from collectiverun_trainer.config import EnvironmentSettings, Phase, SACParams, Task
 from collectiverun_trainer.environments.observation import Array
-from collectiverun_trainer.environments.vector import VectorEnvironment
-from collectiverun_trainer.learning.learner import Expert, network_state
+from collectiverun_trainer.environments.vector import Integers, VectorEnvironment
+from collectiverun_trainer.learning.demonstrations import demonstrate
+from collectiverun_trainer.learning.guide import Guide, NoGuide
+from collectiverun_trainer.learning.learner import Learner, Role
+from collectiverun_trainer.learning.schedule import Schedule
+from collectiverun_trainer.learning.selection import StopRule, never
+from collectiverun_trainer.learning.stack_policy import StackPolicy
 from collectiverun_trainer.order import Success
 from collectiverun_trainer.replay.buffer import ReplayBuffer
-from collectiverun_trainer.replay.episodes import Episodes
-from collectiverun_trainer.rollouts.evaluation import Outcomes, evaluate
-from collectiverun_trainer.rollouts.play import StackPolicy, play
-from collectiverun_trainer.rollouts.policy import PolicyPerTask, ScriptedPolicy
+from collectiverun_trainer.rollouts.evaluation import evaluate_for_selection
+from collectiverun_trainer.rollouts.outcomes import Outcomes, mean_of
+from collectiverun_trainer.rollouts.play import Decision, play
 from collectiverun_trainer.sac.agent import StackedSAC
 from collectiverun_trainer.sac.networks import State
-from collectiverun_trainer.seeding import numpy_generator, torch_generator
-
-PHASE = "experts"
+from collectiverun_trainer.seeding import generator_state, numpy_generator, restore_generator, torch_generator
 
 
-class ExpertTraining:
-    """Experts of several tasks trained as one stack; each random number belongs to one expert and purpose.
+class OffPolicyLearning:
+    """E soft actor-critics that learn side by side; row e, slot e and replay part e are one learner's.
 
-    An expert that stops early leaves the stack; the others go on exactly as if it were still there.
+    Each task has one learner in each role. They play the same goals and have equal generators for weights,
+    exploration and batches, so that without a guide they would be equal bit by bit. Every random number
+    belongs to one task and one purpose: a learner that stops early leaves the stack, and the others go on
+    exactly as if it were still there.
 
     Args:
-        tasks: one expert each.
+        phase: whose random numbers these are.
         seed: of the run.
+        roles: of the learners of a task; slots lie task by task, in this order.
+        guide: helps the learners; it must bear that tasks leave if there is a stop rule.
+        stop_rule: a task stops early once all of its learners satisfy it.
+        sampled_episodes: training episodes to keep of each learner, at most.
     """
 
     def __init__(
         self,
+        phase: Phase,
         tasks: Sequence[Task],
         settings: EnvironmentSettings,
-        params: ExpertsParams,
+        params: SACParams,
         seed: int,
-        device: torch.device | str = "cpu",
+        device: torch.device,
+        *,
+        roles: Sequence[Role],
+        guide: Guide | None = None,
+        stop_rule: StopRule = never,
+        sampled_episodes: int = 0,
     ) -> None:
-        self.settings, self.params, self.seed = settings, params, seed
-        self.device = torch.device(device)
-        self.experts = [Expert(task, numpy_generator(seed, PHASE, task, "goals")) for task in tasks]
-        self.active = list(self.experts)
+        self.phase, self.settings, self.params, self.seed, self.device = phase, settings, params, seed, device
+        self.roles, self.guide = tuple(roles), guide or NoGuide()
+        self.schedule = Schedule(params, settings)
         self.decisions = 0
+        self.learners = [Learner(task, role) for task in tasks for role in roles]
+        self.active = list(self.learners)
+        self._stop_rule, self._sampled_episodes = stop_rule, sampled_episodes
+        self._goals = {task: numpy_generator(seed, phase, task, "goals") for task in tasks}
         self._build()
 
     def _build(self) -> None:
-        tasks = [expert.task for expert in self.active]
-        agents = [torch_generator(self.seed, PHASE, task, "agent") for task in tasks]
-        batches = [torch_generator(self.seed, PHASE, task, "minibatch") for task in tasks]
+        agents, batches = (
+            [torch_generator(self.seed, self.phase, learner.task, purpose) for learner in self.active]
+            for purpose in ("agent", "minibatch")
+        )
         demonstrations = self.params.demonstrations * self.settings.horizon
-        self.environment = VectorEnvironment(tasks, self.settings)
+        self.environment = VectorEnvironment(self.tasks, self.settings, len(self.roles))
         self.agent = StackedSAC(self.params, agents, self.device)
-        self.replay = ReplayBuffer(self._decisions_to_do, batches, demonstrations, self.device)
+        self.replay = ReplayBuffer(self.schedule.decisions, batches, demonstrations, self.device)
+        self._bonus = torch.zeros(len(self.active))
+
+    @property
+    def tasks(self) -> tuple[Task, ...]:
+        """The tasks that are still learned."""
+        return tuple(dict.fromkeys(learner.task for learner in self.active))
 
     @property
     def env_steps(self) -> int:
-        """Env steps of each expert that still learns."""
-        return self.decisions * self.settings.action_repeat
+        """Env steps of each learner that still learns."""
+        return self.schedule.env_steps(self.decisions)
 
     @property
     def gradient_steps(self) -> int:
-        """Gradient steps of each expert that still learns."""
-        learning = max(0, self.decisions - self._decisions_before_learning)
-        return learning * self.params.gradient_steps_per_decision
-
-    @property
-    def success(self) -> Success | None:
-        """Mean over experts of the best success on selection goals so far; None before a first evaluation."""
-        best = [success for expert in self.experts if (success := expert.selection.best)]
-        if not best:
-            return None
-        return Success(any_step=fmean(s.any_step for s in best), at_end=fmean(s.at_end for s in best))
+        """Gradient steps of each learner that still learns."""
+        return self.schedule.gradient_steps(self.decisions)
 
     @property
     def evaluation_due(self) -> bool:
-        """Whether the last episode crossed a multiple of the evaluation distance, or was the last."""
-        every, before = (
-            self.params.evaluation_every_env_steps,
-            self.env_steps - self.settings.horizon_env_steps,
-        )
-        return self.env_steps // every > before // every or self.env_steps >= self.total_env_steps
+        """Whether the last episode is followed by an evaluation."""
+        return self.schedule.evaluation_due(self.decisions)
 
     @property
-    def total_env_steps(self) -> int:
-        """Env steps an expert takes at most: the budget, rounded up to whole episodes."""
-        return self._decisions_to_do * self.settings.action_repeat
+    def success(self) -> Success | None:
+        """Mean of the best success on selection goals, of the first role; None before an evaluation."""
+        learners = self.in_role(self.roles[0])
+        best = [success for learner in learners if (success := learner.selection.best)]
+        return mean_of(best) if best else None
 
-    @property
-    def _decisions_to_do(self) -> int:
-        episodes = -(-self.params.total_env_steps // self.settings.horizon_env_steps)
-        return episodes * self.settings.horizon
-
-    @property
-    def _random_decisions(self) -> int:
-        """Demonstrations take the place of random actions."""
-        return (
-            0 if self.params.demonstrations else self.params.random_env_steps // self.settings.action_repeat
-        )
-
-    @property
-    def _decisions_before_learning(self) -> int:
-        # At least one whole episode is in the replay before the first gradient step.
-        return max(self._random_decisions, self.settings.horizon)
+    def in_role(self, role: Role) -> list[Learner]:
+        """The learners of one role, in the order of the tasks."""
+        return [learner for learner in self.learners if learner.role == role]
 
     def demonstrate(self) -> None:
         """Fill the replays' demonstrations with episodes of the scripted policies on goals of own streams."""
-        if not self.params.demonstrations:
+        count = self.params.demonstrations
+        if not count:
             return
-        tasks = [expert.task for expert in self.active]
-        scripted = PolicyPerTask([ScriptedPolicy(task) for task in tasks])
-        streams = [numpy_generator(self.seed, PHASE, task, "demonstrations") for task in tasks]
-        goals = [stream.integers(self.settings.goals, size=self.params.demonstrations) for stream in streams]
-        rollouts = play(self.environment, scripted, np.stack(goals))
-        self.replay.set_demonstrations(
-            {name: column.flatten(1, 2) for name, column in rollouts.columns.items()}
-        )
+        streams = [numpy_generator(self.seed, self.phase, task, "demonstrations") for task in self.tasks]
+        goals = np.stack([stream.integers(self.settings.goals, size=count) for stream in streams])
+        goals = np.repeat(goals, len(self.roles), axis=0)
+        self.replay.set_demonstrations(demonstrate(self.environment, self.guide, goals))
 
     def run_episode(self) -> dict[str, Tensor]:
-        """One episode of every active expert with its gradient steps.
+        """One episode of every active learner with its gradient steps.
 
         Returns:
-            Means of losses over the episode's gradient steps (if it took any), return and success of the
-            exploring policy: (E,) each.
+            Means of losses over the episode's gradient steps (if it took any), return and any-step success
+            of the exploring policy, and what the guide adds: (E,) each.
         """
-        obs = self.environment.reset(self._draw_goals())
-        losses: list[dict[str, Tensor]] = []
         returns, success = np.zeros((2, len(self.active)))
-        for _ in range(self.settings.horizon):
-            action = self._explore(obs)
-            step = self.environment.step(action)
-            self._remember(obs, action, step.reward, step.obs, step.success_end)
+        losses: list[dict[str, Tensor]] = []
+        for decision in play(self.environment, self, self._draw_goals()):
+            self._store(decision)
             losses += self._learn()
-            returns += step.reward * self.settings.action_repeat
-            success = np.maximum(success, step.success_any)
-            obs = step.obs
-        for expert in self.active:
-            expert.env_steps = self.env_steps
-        figures = (
-            {name: torch.stack([loss[name] for loss in losses]).mean(0) for name in losses[0]}
-            if losses
-            else {}
-        )
-        return figures | {
-            "episode/return": torch.from_numpy(returns),
-            "episode/success": torch.from_numpy(success),
-        }
+            returns += decision.reward * self.settings.action_repeat
+            success = np.maximum(success, decision.success_any)
+        for learner in self.active:
+            learner.env_steps = self.env_steps
+        episode = {"episode/return": torch.from_numpy(returns), "episode/success": torch.from_numpy(success)}
+        return _means(losses) | episode | self.guide.episode_metrics()
 
-    def _draw_goals(self) -> list[int]:
-        goals = [int(expert.goals.integers(self.settings.goals)) for expert in self.active]
-        for expert, goal in zip(self.active, goals, strict=True):
-            expert.episode_goals.append(goal)
+    def _draw_goals(self) -> Integers:
+        drawn = [self._goals[task].integers(self.settings.goals) for task in self.tasks]
+        goals = np.repeat(drawn, len(self.roles))
+        for learner, goal in zip(self.active, goals.tolist(), strict=True):
+            learner.goals.append(goal)
         return goals
 
-    def _explore(self, obs: Array) -> Array:
-        if self.decisions < self._random_decisions:
-            action = self.agent.random_action(1)
-        else:
-            action = self.agent.act(torch.from_numpy(obs).to(self.device).unsqueeze(1))
-        chosen: Array = action.squeeze(1).cpu().numpy()
-        return chosen
+    def begin(self, n: int) -> None:
+        """As the policy that explores: n new episodes start."""
+        self.guide.begin(self.decisions // self.settings.horizon)
 
-    def _remember(self, *transition: np.ndarray[Any, Any]) -> None:
-        obs, action, reward, next_obs, success = (
-            torch.from_numpy(part.astype(np.float32, copy=False)).to(self.device) for part in transition
-        )
-        self.replay.add(obs, action, reward, next_obs, success=success)
+    def act(self, obs: Array) -> Array:
+        """As the policy that explores: actions (E, 4), uniform at first, then each learner's own sample."""
+        if self.decisions < self.schedule.random_decisions:
+            sampled = self.agent.random_action(1)
+        else:
+            sampled = self.agent.act(torch.from_numpy(obs).to(self.device).unsqueeze(1))
+        action: Array = sampled.squeeze(1).cpu().numpy()
+        if self.decisions < self.schedule.decisions_before_learning:
+            action = self.guide.act(obs, action)
+        weights = self.guide.weights(self.env_steps)
+        pays = weights is not None and bool(weights.any())
+        self._bonus = self.guide.bonus(obs, action) if pays else torch.zeros(len(obs))
+        return action
+
+    def observe(self, obs: Array, action: Array, reward: Array) -> None:
+        """As the policy that explores: a decision is completed."""
+        self.guide.observe(obs, action, reward)
+
+    def _store(self, decision: Decision) -> None:
+        success = decision.success_end.astype(np.float32)
+        arrays = (decision.obs, decision.action, decision.reward, decision.next_obs, success)
+        obs, action, reward, next_obs, succeeded = (torch.from_numpy(a).to(self.device) for a in arrays)
+        self.replay.add(obs, action, reward, next_obs, self._bonus.to(self.device), succeeded)
         self.decisions += 1
+        if self.decisions == self.schedule.decisions_before_learning:
+            self.guide.start_learning(self.agent)
 
     def _learn(self) -> list[dict[str, Tensor]]:
-        if self.decisions <= self._decisions_before_learning:
+        if self.decisions <= self.schedule.decisions_before_learning:
             return []
-        batch_size = self.params.batch_size
+        weights = self.guide.weights(self.env_steps)
+        weights = None if weights is None else weights.to(self.device)
         return [
-            self.agent.update(self.replay.sample(batch_size))
+            self.agent.update(self.replay.sample(self.params.batch_size), weights)
             for _ in range(self.params.gradient_steps_per_decision)
         ]
 
-    def evaluate(self) -> dict[Task, Outcomes]:
-        """Evaluate every active expert on selection goals and keep what is best so far."""
-        tasks = [expert.task for expert in self.active]
-        seed, episodes = self.settings.goal_seed + 1, self.params.selection_episodes
-        outcomes = evaluate(StackPolicy(self.agent), tasks, self.settings, seed, episodes)
-        for slot, expert in enumerate(self.active):
-            success = outcomes[expert.task].success
-            expert.selection.offer(self.env_steps, success, self.networks_of(slot))
+    def evaluate(self) -> dict[Role, dict[Task, Outcomes]]:
+        """Evaluate every active learner on selection goals and keep what is best so far."""
+        outcomes = {role: self._evaluate(index) for index, role in enumerate(self.roles)}
+        for slot, learner in enumerate(self.active):
+            success = outcomes[learner.role][learner.task].success
+            learner.selection.offer(self.env_steps, success, self.networks_of(slot))
+        self.guide.record(outcomes)
         return outcomes
 
-    def networks_of(self, slot: int) -> State:
-        """A copy of the networks of the active expert in that slot, as `Expert.best` takes them apart."""
-        return network_state(self.agent.actor_state(slot), self.agent.critics_state(slot))
+    def _evaluate(self, role_index: int) -> dict[Task, Outcomes]:
+        policy = StackPolicy(self.agent, range(role_index, len(self.active), len(self.roles)))
+        return evaluate_for_selection(policy, self.tasks, self.settings, self.params.selection_episodes)
 
-    def retire(self) -> None:
-        """Experts whose budget is spent, or that succeed often enough, stop and leave the stack."""
-        spent = self.decisions >= self._decisions_to_do
-        threshold, patience = self.params.stop_at_success, self.params.stop_patience
-        stay = [s for s, e in enumerate(self.active) if not spent and not e.succeeds(threshold, patience)]
+    def networks_of(self, slot: int) -> dict[str, State]:
+        """A copy of the networks of the active learner in that slot, as `Learner.best` reads them."""
+        return {"actor": self.agent.actor_state(slot), "critics": self.agent.critics_state(slot)}
+
+    def stop_finished(self) -> None:
+        """Learners whose budget is spent, or that satisfy the stop rule, stop and leave the stack."""
+        staying = {learner.task for learner in self.active if not self._stop_rule(learner.selection)}
+        spent = self.decisions >= self.schedule.decisions
+        stay = [s for s, learner in enumerate(self.active) if learner.task in staying and not spent]
         if len(stay) == len(self.active):
             return
         for slot in sorted(set(range(len(self.active))) - set(stay)):
-            self.active[slot].training = self._sample_of_training(slot)
+            if self._sampled_episodes:
+                self._keep_episodes(slot)
         self.active = [self.active[slot] for slot in stay]
         if stay:
             self.agent.keep(stay)
             self.replay.keep(stay)
-            self.environment = VectorEnvironment([expert.task for expert in self.active], self.settings)
+            self.environment = VectorEnvironment(self.tasks, self.settings, len(self.roles))
 
-    def _sample_of_training(self, slot: int) -> Episodes:
-        """Whole episodes drawn evenly from all of training: what a reservoir over its episodes would hold."""
-        expert, horizon = self.active[slot], self.settings.horizon
-        played = len(expert.episode_goals)
-        generator = numpy_generator(self.seed, PHASE, expert.task, "reservoir")
-        chosen = np.sort(generator.permutation(played)[: self.params.distill_episodes])
-        experience = self.replay.experience(slot)
-        columns = {name: value.view(played, horizon, -1)[chosen].cpu() for name, value in experience.items()}
-        goals = torch.tensor(expert.episode_goals, dtype=torch.int64)[chosen]
-        return Episodes.unlabelled(expert.task, "training", columns, columns["next_obs"][:, -1], goals)
+    def _keep_episodes(self, slot: int) -> None:
+        learner, columns = self.active[slot], self.replay.experience(slot)
+        generator = numpy_generator(self.seed, self.phase, learner.task, "reservoir")
+        learner.keep_sample(columns, self._sampled_episodes, self.settings.horizon, generator)
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything the rest of training depends on; taken between episodes."""
+        """Everything the rest of learning depends on; taken between episodes."""
         return {
             "decisions": self.decisions,
-            "active": [self.experts.index(expert) for expert in self.active],
-            "experts": [expert.state_dict() for expert in self.experts],
+            "active": [self.learners.index(learner) for learner in self.active],
+            "learners": [learner.state_dict() for learner in self.learners],
+            "goals": [generator_state(stream) for stream in self._goals.values()],
+            "guide": self.guide.state_dict(),
             "agent": self.agent.state_dict() if self.active else None,
             "replay": self.replay.state_dict() if self.active else None,
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Restore `state_dict` of a training with the same tasks, settings, parameters and seed."""
+        """Restore `state_dict` of a learning with the same tasks, settings, parameters and seed."""
         self.decisions = state["decisions"]
-        for expert, value in zip(self.experts, state["experts"], strict=True):
-            expert.load_state_dict(value)
-        self.active = [self.experts[index] for index in state["active"]]
+        for learner, value in zip(self.learners, state["learners"], strict=True):
+            learner.load_state_dict(value)
+        for stream, value in zip(self._goals.values(), state["goals"], strict=True):
+            restore_generator(stream, value)
+        self.guide.load_state_dict(state["guide"])
+        self.active = [self.learners[index] for index in state["active"]]
         if self.active:
             self._build()
             self.agent.load_state_dict(state["agent"])
             self.replay.load_state_dict(state["replay"])
+
+
+def _means(losses: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
+    return (
+        {name: torch.stack([each[name] for each in losses]).mean(0) for name in losses[0]} if losses else {}
+    )

@@ -1,4 +1,4 @@
-"""When a soft actor-critic acts at random, learns, is evaluated and is done, in decisions of its own."""
+"""When a learner acts at random, takes gradient steps, is evaluated and is done."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from collectiverun_trainer.config import EnvironmentSettings, SACParams
 
 
 @dataclass(frozen=True)
-class Timetable:
-    """What the parameters say about time; every budget is rounded up to whole episodes."""
+class Schedule:
+    """What the parameters say about time; the budget is rounded up to whole episodes."""
 
     params: SACParams
     settings: EnvironmentSettings
@@ -19,6 +19,11 @@ class Timetable:
         """Decisions of the whole budget."""
         episodes = -(-self.params.total_env_steps // self.settings.horizon_env_steps)
         return episodes * self.settings.horizon
+
+    @property
+    def total_env_steps(self) -> int:
+        """Env steps of the whole budget."""
+        return self.env_steps(self.decisions)
 
     @property
     def random_decisions(self) -> int:

@@ -3,23 +3,11 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from statistics import fmean
 from typing import Any
 
 from collectiverun_trainer.order import Success
-from collectiverun_trainer.rollouts.evaluation import Outcomes
-
-
-def mean_success(outcomes: Iterable[Outcomes]) -> Success:
-    """Mean of the tasks' success rates."""
-    return mean_of([outcome.success for outcome in outcomes])
-
-
-def mean_of(rates: Sequence[Success]) -> Success:
-    """Mean of at least one pair of success rates."""
-    return Success(any_step=fmean(r.any_step for r in rates), at_end=fmean(r.at_end for r in rates))
 
 
 @dataclass
@@ -65,3 +53,24 @@ def rank(success: Success) -> tuple[float, float]:
 
 def _success(at_end: float, any_step: float) -> Success:
     return Success(at_end=at_end, any_step=any_step)
+
+
+StopRule = Callable[[Selection], bool]
+"""Whether a learner with these scores may stop before its budget is spent."""
+
+
+def never(selection: Selection) -> bool:
+    """The stop rule of learners that use their whole budget."""
+    return False
+
+
+def at_success(threshold: float | None, patience: int) -> StopRule:
+    """Stop once success at the end reached the threshold in the last `patience` evaluations; None: never."""
+    if threshold is None:
+        return never
+
+    def reached(selection: Selection) -> bool:
+        recent = [success.at_end for _, success in selection.scores[-patience:]]
+        return len(recent) == patience and min(recent) >= threshold
+
+    return reached

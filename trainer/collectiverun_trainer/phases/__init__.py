@@ -8,23 +8,17 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, cast
+
+from collectiverun_trainer.config import Phase
+from collectiverun_trainer.config.phases import page_name
 
 if TYPE_CHECKING:
     from collectiverun_trainer.order import PhaseResult
     from collectiverun_trainer.phases.context import PhaseContext
 
-MODULES: Final[dict[str, str]] = {
-    "experts": "experts",
-    "trajectoryTransformer": "trajectory_transformer",
-    "onlineDistillation": "online_distillation",
-    "refinement": "refinement",
-    "students": "students",
-    "evaluation": "evaluation",
-}
 
-
-def load(phase: str) -> Callable[[PhaseContext], PhaseResult]:
+def load(phase: Phase) -> Callable[[PhaseContext], PhaseResult]:
     """The `run` function of a phase. Only that phase's module is imported: others may be heavy."""
-    module = importlib.import_module(f"{__name__}.{MODULES[phase]}")
+    module = importlib.import_module(f"{__name__}.{page_name(phase)}")
     return cast("Callable[[PhaseContext], PhaseResult]", module.run)

@@ -1,4 +1,4 @@
-"""What a phase gets: its order, storage, a voice, checkpoints, a device and the flag that stops it."""
+"""What a phase gets: its order, storage, reporter, checkpoints, device, and the flag that stops it."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import importlib.metadata
 import os
 import platform
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Final, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import torch
 from pydantic import ValidationError
@@ -17,22 +17,20 @@ from pydantic import ValidationError
 from collectiverun_trainer.artifacts.artifact import Artifact, ArtifactWriter
 from collectiverun_trainer.artifacts.checkpoint import CheckpointStore
 from collectiverun_trainer.artifacts.storage import Storage, join
-from collectiverun_trainer.config import PARAMS, Model
+from collectiverun_trainer.config import PARAMS, Model, Phase
 from collectiverun_trainer.config.validation import faults
 from collectiverun_trainer.errors import InputInvalid, InvalidConfiguration, Stopped
 from collectiverun_trainer.order import (
     POD_UID_VARIABLE,
     ArtifactReference,
-    Phase,
     PhaseOrder,
     PhaseResult,
     Success,
 )
 from collectiverun_trainer.process.device import default_device
-from collectiverun_trainer.process.reporter import Reporter
+from collectiverun_trainer.process.reporter import METRICS_NAME, Reporter
 from collectiverun_trainer.process.stopping import StopFlag
 
-METRICS_NAME: Final = "metrics.jsonl"
 _DISTRIBUTIONS = ("collectiverun", "numpy", "metaworld", "mujoco", "gymnasium", "safetensors")
 _Params = TypeVar("_Params", bound=Model)
 
@@ -40,6 +38,16 @@ _Params = TypeVar("_Params", bound=Model)
 def _pod() -> str:
     """What keeps two Pods of one attempt apart: the start of the Pod's UID, by hand something random."""
     return os.environ.get(POD_UID_VARIABLE, "")[:8] or secrets.token_hex(4)
+
+
+class Resumable(Protocol):
+    """Work whose state a checkpoint can hold."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything the rest of the work depends on."""
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Restore `state_dict`."""
 
 
 @dataclass
@@ -53,6 +61,7 @@ class PhaseContext:
     device: torch.device
     stop: StopFlag
     pod: str = field(default_factory=_pod)
+    _work: Resumable | None = None
     _parents: dict[str, list[dict[str, str]]] = field(default_factory=dict)
 
     def params(self, model: type[_Params]) -> _Params:
@@ -80,20 +89,40 @@ class PhaseContext:
         ]
         return opened
 
+    def inputs_of_first(self, *phases: Phase) -> list[tuple[ArtifactReference, Artifact]]:
+        """`inputs` of the first of these phases that the order names, of the last one if it names none."""
+        named = (phase for phase in phases if self.order.inputs.get(phase))
+        return self.inputs(next(named, phases[-1]))
+
     def writer(self) -> ArtifactWriter:
         """Writer of this Pod's artifact."""
         return ArtifactWriter(
             self.storage, join(self.order.member_uri, f"attempt-{self.order.attempt}", self.pod)
         )
 
-    def checkpoint_or_stop(
-        self, step: int, state: Callable[[], dict[str, Any]], every: int | None = None
-    ) -> None:
-        """Call at each place where a checkpoint may be taken.
+    def resume(self, work: Resumable) -> bool:
+        """Put the phase's work, and the metrics it has reported, back to where the last attempt saved them.
+
+        From now on checkpoints hold the state of `work`.
+
+        Returns:
+            Whether there was a checkpoint; without one `work` stays as it is.
+
+        Raises:
+            InvalidConfiguration: if the checkpoint was saved under another configuration.
+        """
+        self._work = work
+        saved = self.checkpoints.latest()
+        if saved:
+            work.load_state_dict(saved[1]["work"])
+            self.reporter.load_state_dict(saved[1]["reporter"])
+        return saved is not None
+
+    def checkpoint_or_stop(self, step: int, every: int | None = None) -> None:
+        """Call at each place where a checkpoint of the resumed work may be taken.
 
         Args:
             step: steps done, as the phase counts them.
-            state: makes the state; called only if a checkpoint is due.
             every: also save when `step` has passed a multiple of this since the last checkpoint.
 
         Raises:
@@ -102,10 +131,16 @@ class PhaseContext:
         last = self.checkpoints.last_step
         due = every is not None and step // every > (last or 0) // every
         if (due or self.stop.requested) and step != last:
-            self.checkpoints.save(step, state())
+            self._save(step)
         # A signal that came between the two looks at it has no checkpoint yet: the next call makes one.
         if self.stop.requested and self.checkpoints.last_step == step:
             raise Stopped(f"Stopped on request; the checkpoint at step {step} is saved.")
+
+    def _save(self, step: int) -> None:
+        if self._work is None:
+            raise RuntimeError("There is no work to save; call resume first.")
+        state = {"work": self._work.state_dict(), "reporter": self.reporter.state_dict()}
+        self.checkpoints.save(step, state)
 
     def publish(
         self,
@@ -193,7 +228,7 @@ def prepare(order: PhaseOrder, reporter: Reporter, stop: StopFlag) -> PhaseConte
 
 
 def versions() -> dict[str, str]:
-    """Versions of what the figures depend on."""
+    """Versions of what results depend on."""
     installed = {name: _version(name) for name in _DISTRIBUTIONS}
     # torch itself knows for what it was built, such as 2.13.0+cu130; its wheel on PyPI does not say.
     torch_build = {"torch": str(torch.__version__)}

@@ -1,9 +1,9 @@
-"""Phase `evaluation`: what the run has come to, in figures, pictures and one page.
+"""Phase `evaluation`: what the run has come to, in numbers, pictures and one page.
 
 Reads everything before it. Every reported goal of every task is played once by the experts, the collective,
 the collective without its task embedding, students and their controls, and those of unseen tasks by the
-collective, which is also filmed. Writes report.html, summary.json, evaluation.json, videos/ and tensorboard/.
-See docs/phases/evaluation.md.
+collective, of which videos are recorded. Writes report.html, summary.json, evaluation.json, videos/ and
+tensorboard/. See docs/phases/evaluation.md.
 """
 
 from __future__ import annotations
@@ -11,43 +11,45 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from collectiverun_trainer.artifacts.artifact import Artifact
-from collectiverun_trainer.collective.network import load_collective
-from collectiverun_trainer.config import EvaluationParams, Task
-from collectiverun_trainer.order import Phase, PhaseResult
+from collectiverun_trainer.config import PHASES, EvaluationParams, Phase, Task
+from collectiverun_trainer.config.phases import earlier_phases
+from collectiverun_trainer.order import PhaseResult
 from collectiverun_trainer.phases.context import PhaseContext, versions
+from collectiverun_trainer.policy_files import load_collective, load_experts, load_students
 from collectiverun_trainer.report import machine
-from collectiverun_trainer.report.assembly import Past, summarise
-from collectiverun_trainer.report.measurements import Measurements, Piece, film, trial
+from collectiverun_trainer.report.assembly import PriorPhases, summarise
+from collectiverun_trainer.report.measurements import Measurement, Measurements, trial, video
 from collectiverun_trainer.report.page import Report, render
 from collectiverun_trainer.report.summary import Network, PhaseCost, Summary
 from collectiverun_trainer.report.tensorboard import event_files
-from collectiverun_trainer.rollouts.policy import Policy, load_experts
-from collectiverun_trainer.students.files import load_students
+from collectiverun_trainer.rollouts.outcomes import SELECTION
+from collectiverun_trainer.rollouts.policy import Policy
 
 Inputs = dict[Phase, list[Artifact]]
-READ: tuple[Phase, ...] = ("experts", "trajectoryTransformer", "onlineDistillation")
-READ_IF_PRESENT: tuple[Phase, ...] = ("refinement", "students")
 
 
 def run(context: PhaseContext) -> PhaseResult:
     """Measure what is not measured yet, then publish the report."""
     inputs = _open(context)
-    past = Past.read(inputs)
+    prior = PriorPhases.read(inputs)
     measurements = Measurements()
-    if saved := context.checkpoints.latest():
-        measurements.load_state_dict(saved[1]["measurements"])
-        context.reporter.load_state_dict(saved[1]["reporter"])
-    _measure(context, list(_pieces(context, inputs)), measurements)
-    return _publish(context, past, measurements)
+    context.resume(measurements)
+    _measure(context, list(_measurements(context, inputs)), measurements)
+    return _publish(context, prior, measurements)
 
 
 def _open(context: PhaseContext) -> Inputs:
-    """The artifacts of every phase before this one; refinement and students only where the run has them."""
-    wanted = [*READ, *(phase for phase in READ_IF_PRESENT if context.order.inputs.get(phase))]
-    return {phase: [artifact for _, artifact in context.inputs(phase)] for phase in wanted}
+    """The artifacts of every phase before this one; optional ones only where the run has them."""
+    order = context.order
+    read = [
+        phase
+        for phase in earlier_phases(order.phase)
+        if order.inputs.get(phase) or not PHASES[phase].optional
+    ]
+    return {phase: [artifact for _, artifact in context.inputs(phase)] for phase in read}
 
 
-def _pieces(context: PhaseContext, inputs: Inputs) -> Iterator[Piece]:
+def _measurements(context: PhaseContext, inputs: Inputs) -> Iterator[Measurement]:
     """All that is to be measured, in a fixed order."""
     order, params = context.order, context.params(EvaluationParams)
     tasks, settings = order.tasks, order.environment
@@ -65,7 +67,7 @@ def _pieces(context: PhaseContext, inputs: Inputs) -> Iterator[Piece]:
         yield trial(network, network, policies, tuple(policies), settings)
     if params.videos:
         for task in (*tasks, *order.holdout):
-            yield film(collective.policy(), task, settings, params)
+            yield video(collective.policy(), task, settings, params)
 
 
 def _students(context: PhaseContext, inputs: Inputs) -> dict[Network, dict[Task, Policy]]:
@@ -81,36 +83,32 @@ def _last_collective(inputs: Inputs) -> Artifact:
     return inputs.get("refinement", inputs["onlineDistillation"])[0]
 
 
-def _measure(context: PhaseContext, pieces: list[Piece], measurements: Measurements) -> None:
-    """One piece after the other, a checkpoint after each."""
-    total = sum(piece.env_steps for piece in pieces)
-    for piece in pieces:
-        if piece.name in measurements.done:
+def _measure(context: PhaseContext, parts: list[Measurement], measurements: Measurements) -> None:
+    """One measurement after the other, a checkpoint after each."""
+    total = sum(part.env_steps for part in parts)
+    for part in parts:
+        if part.name in measurements.done:
             continue
         success = measurements.success_of_collective(context.order.tasks)
-        context.reporter.progress(measurements.env_steps, total, success, f"evaluating {piece.name}")
-        piece.add_to(measurements)
-        context.checkpoint_or_stop(
-            len(measurements.done),
-            lambda: {"measurements": measurements.state_dict(), "reporter": context.reporter.state_dict()},
-            every=1,
-        )
+        context.reporter.progress(measurements.env_steps, total, success, f"evaluating {part.name}")
+        part.add_to(measurements)
+        context.checkpoint_or_stop(len(measurements.done), every=1)
     success = measurements.success_of_collective(context.order.tasks)
     context.reporter.progress(total, total, success, "writing the report")
 
 
-def _publish(context: PhaseContext, past: Past, measurements: Measurements) -> PhaseResult:
-    """The page, the figures it shows, every episode's outcome, the films and all metrics."""
+def _publish(context: PhaseContext, prior: PriorPhases, measurements: Measurements) -> PhaseResult:
+    """The page, the numbers it shows, every episode's outcome, the videos and all metrics."""
     _report_outcomes(context, measurements)
-    summary = _summary(context, past, measurements)
+    summary = _summary(context, prior, measurements)
     writer = context.writer()
-    report = Report(summary, past.curves, past.embedding_map, measurements.videos())
+    report = Report(summary, prior.curves, prior.embedding_map, measurements.video_panels())
     writer.add("report.html", render(report).encode())
     writer.add_json("summary.json", summary.model_dump(by_alias=True, mode="json"))
     writer.add_json("evaluation.json", measurements.documents())
-    for task, one in measurements.films.items():
-        writer.add(f"videos/{task.name}.webp", one.moving)
-    for phase, records in {**past.records, context.order.phase: context.reporter.records}.items():
+    for task, filmed in measurements.videos.items():
+        writer.add(f"videos/{task.name}.webp", filmed.animation)
+    for phase, records in {**prior.records, context.order.phase: context.reporter.records}.items():
         for name, content in event_files(phase, records).items():
             writer.add(f"tensorboard/{name}", content)
     return context.publish(
@@ -127,16 +125,11 @@ def _report_outcomes(context: PhaseContext, measurements: Measurements) -> None:
     """Every network's success on every task, as metrics."""
     for network, by_task in measurements.outcomes.items():
         for task, outcome in by_task.items():
-            figures = {
-                "success_any_step": outcome.success.any_step,
-                "success_at_end": outcome.success.at_end,
-                "return": float(outcome.returns.mean()),
-            }
-            values = {f"evaluation/{network}/{name}": value for name, value in figures.items()}
+            values = outcome.metrics(f"{SELECTION}/{network}")
             context.reporter.metrics(measurements.env_steps, 0, values, task)
 
 
-def _summary(context: PhaseContext, past: Past, measurements: Measurements) -> Summary:
+def _summary(context: PhaseContext, prior: PriorPhases, measurements: Measurements) -> Summary:
     wall_seconds, cpu_seconds = context.reporter.spent_seconds
     own_cost = PhaseCost(
         phase=context.order.phase,
@@ -146,4 +139,4 @@ def _summary(context: PhaseContext, past: Past, measurements: Measurements) -> S
         cpu_seconds=cpu_seconds,
     )
     here = machine.describe(context.device.type)
-    return summarise(context.order, past, measurements.outcomes, own_cost, versions(), here)
+    return summarise(context.order, prior, measurements.outcomes, own_cost, versions(), here)

@@ -8,32 +8,32 @@ its best evaluation, and `online_buffer`: every episode played. See docs/phases/
 
 from __future__ import annotations
 
-from collectiverun_trainer.collective.publication import add_collective, report_evaluation
 from collectiverun_trainer.config import OnlineDistillationParams
 from collectiverun_trainer.distillation.distiller import Losses
+from collectiverun_trainer.distillation.reporting import report_evaluation
 from collectiverun_trainer.distillation.training import OnlineTraining
 from collectiverun_trainer.order import PhaseResult
 from collectiverun_trainer.phases.context import PhaseContext
+from collectiverun_trainer.policy_files import (
+    load_encoder,
+    load_experts,
+    save_collective,
+    write_collective_outcomes,
+)
 from collectiverun_trainer.replay.shards import write_episodes
-from collectiverun_trainer.rollouts.policy import load_experts
-from collectiverun_trainer.transformer.encoder import load_encoder
+from collectiverun_trainer.rollouts.evaluation import evaluate_reported
+from collectiverun_trainer.rollouts.outcomes import mean_success
 
 
 def run(context: PhaseContext) -> PhaseResult:
     """Teach the collective network and publish it."""
     training = _prepare(context)
-    if saved := context.checkpoints.latest():
-        training.load_state_dict(saved[1]["training"])
-        context.reporter.load_state_dict(saved[1]["reporter"])
+    context.resume(training)
     while not training.done:
         _report_round(context, training, training.play_round())
         if training.evaluation_due:
             _evaluate(context, training)
-        context.checkpoint_or_stop(
-            training.env_steps_per_task,
-            lambda: {"training": training.state_dict(), "reporter": context.reporter.state_dict()},
-            every=training.params.checkpoint_every_env_steps,
-        )
+        context.checkpoint_or_stop(training.env_steps_per_task, training.params.checkpoint_every_env_steps)
     return _publish(context, training)
 
 
@@ -45,7 +45,7 @@ def _prepare(context: PhaseContext) -> OnlineTraining:
         context.order.environment,
         context.params(OnlineDistillationParams),
         experts,
-        load_encoder(transformer, "encoder", context.device),
+        load_encoder(transformer, context.device),
         context.order.seed,
         context.device,
     )
@@ -62,11 +62,14 @@ def _publish(context: PhaseContext, training: OnlineTraining) -> PhaseResult:
     """The best network with its success on the reported goals, and every episode played."""
     total, best = training.total_env_steps, training.selection.best
     context.reporter.progress(total, total, best, "evaluating")
+    collective = training.best()
+    outcomes = evaluate_reported(collective.policy(), collective.tasks, context.order.environment).values()
     writer = context.writer()
-    success = add_collective(writer, training.best(), context.order.environment)
+    save_collective(writer, collective)
+    write_collective_outcomes(writer, outcomes)
     write_episodes(writer, "online_buffer", training.buffer.episodes())
     extra = {"bestEnvSteps": training.selection.best_step, "gradientSteps": training.distiller.gradient_steps}
-    return context.publish(writer, success, training.env_steps, extra=extra)
+    return context.publish(writer, mean_success(outcomes), training.env_steps, extra=extra)
 
 
 def _report_round(context: PhaseContext, training: OnlineTraining, losses: Losses) -> None:

@@ -9,27 +9,29 @@ docs/phases/refinement.md.
 from __future__ import annotations
 
 from collectiverun_trainer.artifacts.artifact import Artifact
-from collectiverun_trainer.collective.network import copy_collective, load_collective
-from collectiverun_trainer.collective.publication import (
-    add_collective,
-    copy_evaluation,
-    report_evaluation,
-)
 from collectiverun_trainer.config import RefinementParams
 from collectiverun_trainer.distillation.refining import Refining
+from collectiverun_trainer.distillation.reporting import report_evaluation
 from collectiverun_trainer.errors import InputInvalid
 from collectiverun_trainer.order import PhaseResult
 from collectiverun_trainer.phases.context import PhaseContext
+from collectiverun_trainer.policy_files import (
+    copy_collective,
+    load_collective,
+    read_collective_outcomes,
+    save_collective,
+    write_collective_outcomes,
+)
 from collectiverun_trainer.replay.shards import read_episodes
+from collectiverun_trainer.rollouts.evaluation import evaluate_reported
+from collectiverun_trainer.rollouts.outcomes import mean_success
 
 
 def run(context: PhaseContext) -> PhaseResult:
     """Refine the collective and publish whichever is better, it or what came in."""
     (_, source), *_ = context.inputs("onlineDistillation")
     refining = _prepare(context, source)
-    if saved := context.checkpoints.latest():
-        refining.load_state_dict(saved[1]["refining"])
-        context.reporter.load_state_dict(saved[1]["reporter"])
+    context.resume(refining)
     if refining.given is None:
         _evaluate(context, refining)
     while not refining.done:
@@ -37,9 +39,7 @@ def run(context: PhaseContext) -> PhaseResult:
         if refining.evaluation_due:
             _evaluate(context, refining)
         context.checkpoint_or_stop(
-            refining.distiller.gradient_steps,
-            lambda: {"refining": refining.state_dict(), "reporter": context.reporter.state_dict()},
-            every=refining.params.checkpoint_every_gradient_steps,
+            refining.distiller.gradient_steps, refining.params.checkpoint_every_gradient_steps
         )
     return _publish(context, refining, source)
 
@@ -72,14 +72,17 @@ def _publish(context: PhaseContext, refining: Refining, source: Artifact) -> Pha
     context.reporter.progress(budget, budget, refining.selection.best, "evaluating")
     note = ""
     if refining.helped:
-        success = add_collective(writer, refining.refined(), context.order.environment)
+        collective, settings = refining.refined(), context.order.environment
+        outcomes = [*evaluate_reported(collective.policy(), collective.tasks, settings).values()]
+        save_collective(writer, collective)
     else:
         note = "Refinement did not help on selection goals; the collective is passed on as it came."
+        outcomes = read_collective_outcomes(source)
         copy_collective(source, writer)
-        success = copy_evaluation(source, writer)
+    write_collective_outcomes(writer, outcomes)
     extra = {
         "helped": refining.helped,
         "bestGradientSteps": refining.selection.best_step,
         "gradientSteps": refining.distiller.gradient_steps,
     }
-    return context.publish(writer, success, 0, note, extra)
+    return context.publish(writer, mean_success(outcomes), 0, note, extra)

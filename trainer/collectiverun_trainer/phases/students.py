@@ -8,51 +8,38 @@ and their learning curves. See docs/phases/students.md.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from torch import Tensor
-
-from collectiverun_trainer.collective.network import Collective, load_collective
-from collectiverun_trainer.collective.publication import figures
-from collectiverun_trainer.config import StudentsParams, Task
+from collectiverun_trainer.collective.policy import Collective
+from collectiverun_trainer.config import StudentsParams
 from collectiverun_trainer.errors import InvalidConfiguration
-from collectiverun_trainer.learning.selection import mean_success
-from collectiverun_trainer.order import Phase, PhaseResult
+from collectiverun_trainer.learning.off_policy import OffPolicyLearning
+from collectiverun_trainer.learning.training import train
+from collectiverun_trainer.order import PhaseResult
 from collectiverun_trainer.phases.context import PhaseContext
-from collectiverun_trainer.rollouts.evaluation import Outcomes
-from collectiverun_trainer.students.files import ROLES, Role, write_curves, write_learner
-from collectiverun_trainer.students.training import StudentTraining
+from collectiverun_trainer.policy_files import load_collective, write_curves, write_outcomes, write_student
+from collectiverun_trainer.rollouts.outcomes import mean_success
+from collectiverun_trainer.students.training import reported_outcomes, student_learning
 
 
 def run(context: PhaseContext) -> PhaseResult:
     """Let students and controls learn the order's tasks, and publish both."""
-    training = _prepare(context)
-    if saved := context.checkpoints.latest():
-        training.load_state_dict(saved[1]["training"])
-        context.reporter.load_state_dict(saved[1]["reporter"])
-    else:
-        training.demonstrate()
-    while training.decisions < training.timetable.decisions:
-        _report_episode(context, training, training.run_episode())
-        if training.timetable.evaluation_due(training.decisions):
-            _report_evaluation(context, training, training.evaluate())
-        context.checkpoint_or_stop(
-            training.env_steps,
-            lambda: {"training": training.state_dict(), "reporter": context.reporter.state_dict()},
-            every=training.params.checkpoint_every_env_steps,
-        )
-    return _publish(context, training)
+    params, order = context.params(StudentsParams), context.order
+    collective = _collective(context, params)
+    learning = student_learning(
+        order.tasks, order.environment, params, collective, order.seed, context.device
+    )
+    if not context.resume(learning):
+        learning.demonstrate()
+    train(learning, context.reporter, context.checkpoint_or_stop)
+    return _publish(context, params, learning)
 
 
-def _prepare(context: PhaseContext) -> StudentTraining:
-    params = context.params(StudentsParams)
-    source: Phase = "refinement" if context.order.inputs.get("refinement") else "onlineDistillation"
-    (_, artifact), *_ = context.inputs(source)
+def _collective(context: PhaseContext, params: StudentsParams) -> Collective:
+    """The refined collective where there is one."""
+    (_, artifact), *_ = context.inputs_of_first("refinement", "onlineDistillation")
     collective = load_collective(artifact, context.device)
     if params.mode == "finetune":
         _check_sizes(params, collective)
-    order = context.order
-    return StudentTraining(order.tasks, order.environment, params, collective, order.seed, context.device)
+    return collective
 
 
 def _check_sizes(params: StudentsParams, collective: Collective) -> None:
@@ -66,50 +53,19 @@ def _check_sizes(params: StudentsParams, collective: Collective) -> None:
         )
 
 
-def _publish(context: PhaseContext, training: StudentTraining) -> PhaseResult:
+def _publish(context: PhaseContext, params: StudentsParams, learning: OffPolicyLearning) -> PhaseResult:
     """Best policies with their success on the reported goals, and the curves."""
-    total = training.total_env_steps
-    context.reporter.progress(total, total, training.success, "evaluating")
-    writer = context.writer()
-    learners = training.learners()
-    for learner in learners:
-        write_learner(writer, learner, training.params)
-    for task, *selections in zip(training.tasks, *training.selections.values(), strict=True):
-        write_curves(writer, task, *selections)
-    success = {
-        role: mean_success(learner.outcomes for learner in learners if learner.role == role) for role in ROLES
-    }
-    extra = {"mode": training.params.mode, "control": success["control"].model_dump(by_alias=True)}
+    total = sum(learner.env_steps for learner in learning.learners)
+    context.reporter.progress(total, total, learning.success, "evaluating")
+    writer, success = context.writer(), {}
+    for role in learning.roles:
+        learners = learning.in_role(role)
+        outcomes = reported_outcomes(learners, params, context.order.environment, context.device)
+        for learner in learners:
+            write_student(writer, learner, params)
+            write_outcomes(writer, outcomes[learner.task], role)
+        success[role] = mean_success(outcomes.values())
+    for student, control in zip(learning.in_role("student"), learning.in_role("control"), strict=True):
+        write_curves(writer, student, control)
+    extra = {"mode": params.mode, "control": success["control"].model_dump(by_alias=True)}
     return context.publish(writer, success["student"], total, extra=extra)
-
-
-def _report_episode(context: PhaseContext, training: StudentTraining, found: Mapping[str, Tensor]) -> None:
-    weights = training.guidance.weights(training.env_steps)
-    for index, task in enumerate(training.tasks):
-        values = {
-            f"{role}/{name}": float(column[2 * index + offset])
-            for offset, role in enumerate(ROLES)
-            for name, column in found.items()
-        }
-        _report(context, training, values | {"shaping/weight": float(weights[index])}, task)
-    done = training.env_steps * len(training.tasks) * len(ROLES)
-    context.reporter.progress(done, training.total_env_steps, training.success)
-
-
-def _report_evaluation(
-    context: PhaseContext, training: StudentTraining, outcomes: Mapping[Role, Mapping[Task, Outcomes]]
-) -> None:
-    for task in training.tasks:
-        values = {
-            f"{role}/{name}": value
-            for role, by_task in outcomes.items()
-            for name, value in figures(by_task[task]).items()
-        }
-        _report(context, training, values, task)
-
-
-def _report(
-    context: PhaseContext, training: StudentTraining, values: Mapping[str, float], task: Task
-) -> None:
-    gradient_steps = training.timetable.gradient_steps(training.decisions)
-    context.reporter.metrics(training.env_steps, gradient_steps, values, task)

@@ -17,14 +17,14 @@ from collectiverun_trainer.artifacts.artifact import ArtifactWriter
 from collectiverun_trainer.config import TrajectoryTransformerParams
 from collectiverun_trainer.order import PhaseResult
 from collectiverun_trainer.phases.context import PhaseContext
+from collectiverun_trainer.policy_files import save_encoder
 from collectiverun_trainer.replay.episodes import SOURCES, Episodes, concatenate
 from collectiverun_trainer.replay.shards import read_episodes
 from collectiverun_trainer.seeding import numpy_generator
 from collectiverun_trainer.transformer import quality
-from collectiverun_trainer.transformer.encoder import TrajectoryEncoder, save_encoder
+from collectiverun_trainer.transformer.encoder import TrajectoryEncoder
 from collectiverun_trainer.transformer.training import EncoderTraining, initial_networks
 
-ENCODER = "encoder"
 EMBEDDINGS = "embeddings"
 QUALITY_NAME = "quality.json"
 
@@ -52,19 +52,13 @@ def _buffer_distill(context: PhaseContext) -> Episodes:
 
 def _train(context: PhaseContext, training: EncoderTraining) -> None:
     """Gradient steps, validated and saved at fixed distances, until no more gain is to be expected."""
-    if saved := context.checkpoints.latest():
-        training.load_state_dict(saved[1]["training"])
-        context.reporter.load_state_dict(saved[1]["reporter"])
+    context.resume(training)
     while not training.done:
         losses = training.step()
         if training.validation_due:
             _report_validation(context, training, losses)
         context.reporter.progress(training.gradient_steps, training.params.gradient_steps)
-        context.checkpoint_or_stop(
-            training.gradient_steps,
-            lambda: {"training": training.state_dict(), "reporter": context.reporter.state_dict()},
-            every=training.params.checkpoint_every_gradient_steps,
-        )
+        context.checkpoint_or_stop(training.gradient_steps, training.params.checkpoint_every_gradient_steps)
 
 
 def _report_validation(context: PhaseContext, training: EncoderTraining, losses: dict[str, Tensor]) -> None:
@@ -80,7 +74,7 @@ def _publish(context: PhaseContext, training: EncoderTraining, episodes: Episode
     held_out, document = _measure(context, encoder, episodes)
     _report_quality(context, training, document)
     writer = context.writer()
-    save_encoder(writer, ENCODER, encoder)
+    save_encoder(writer, encoder)
     _write_embeddings(writer, held_out, episodes)
     writer.add_json(QUALITY_NAME, document)
     context.reporter.progress(total, total, activity="done")

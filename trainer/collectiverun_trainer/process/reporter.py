@@ -17,6 +17,8 @@ from typing import Any, Final, Protocol, SupportsFloat, TextIO
 from collectiverun_trainer.config import Task
 from collectiverun_trainer.order import Success
 
+METRICS_NAME: Final = "metrics.jsonl"
+"""File of an artifact that holds all metrics."""
 PROGRESS_INTERVAL_SECONDS: Final = 1.0
 
 

@@ -8,8 +8,8 @@ from itertools import chain
 from typing import Any
 
 from collectiverun_trainer.artifacts.artifact import Artifact
-from collectiverun_trainer.config import Task
-from collectiverun_trainer.order import Phase, PhaseOrder
+from collectiverun_trainer.config import Phase, Task
+from collectiverun_trainer.order import PhaseOrder
 from collectiverun_trainer.report import reading
 from collectiverun_trainer.report.curves import Curve, curves
 from collectiverun_trainer.report.headline import findings, headline
@@ -31,7 +31,7 @@ from collectiverun_trainer.report.summary import (
 
 
 @dataclass(frozen=True)
-class Past:
+class PriorPhases:
     """What earlier phases left for the report. Read first of all, so that a damaged file ends it at once."""
 
     artifacts: tuple[Artifact, ...]
@@ -46,7 +46,7 @@ class Past:
     student_mode: str
 
     @classmethod
-    def read(cls, inputs: Mapping[Phase, Sequence[Artifact]]) -> Past:
+    def read(cls, inputs: Mapping[Phase, Sequence[Artifact]]) -> PriorPhases:
         """Read it from the artifacts of each phase. Raises InputInvalid for what is missing or damaged."""
         records = {phase: reading.metrics(artifacts) for phase, artifacts in inputs.items()}
         encoder = inputs["trajectoryTransformer"][0]
@@ -77,7 +77,7 @@ def _curves(records: Mapping[Phase, list[dict[str, Any]]]) -> tuple[Curve, ...]:
 
 def summarise(
     order: PhaseOrder,
-    past: Past,
+    prior: PriorPhases,
     outcomes: OutcomesByNetwork,
     own_cost: PhaseCost,
     versions: Mapping[str, str],
@@ -92,30 +92,30 @@ def summarise(
         success={name: score.success for name, score in overall.items()},
         overall=overall,
         retention=retention(overall),
-        tasks=task_table(outcomes, order.tasks, past.expert_sources),
+        tasks=task_table(outcomes, order.tasks, prior.expert_sources),
         holdout=task_table(outcomes, order.holdout, {}),
-        students=_gains(past, order.tasks + order.holdout),
-        embedding=past.quality,
-        embedding_positives=past.positives,
-        embedding_by_history=past.accuracy_by_history,
-        phases=(*past.costs, own_cost),
-        notes=(*reading.notes(past.artifacts), *reading.version_notes(versions, past.artifacts)),
+        students=_gains(prior, order.tasks + order.holdout),
+        embedding=prior.quality,
+        embedding_positives=prior.positives,
+        embedding_by_history=prior.accuracy_by_history,
+        phases=(*prior.costs, own_cost),
+        notes=(*reading.notes(prior.artifacts), *reading.version_notes(versions, prior.artifacts)),
         versions=dict(versions),
         machine=machine,
-        inputs={f"{a.manifest['phase']}/{a.manifest['member']}": a.manifest_sha256 for a in past.artifacts},
+        inputs={f"{a.manifest['phase']}/{a.manifest['member']}": a.manifest_sha256 for a in prior.artifacts},
         spec=order.spec,
     )
     return summary.model_copy(update={"headline": headline(summary), "findings": findings(summary)})
 
 
-def _gains(past: Past, tasks: Sequence[Task]) -> tuple[StudentGain, ...]:
+def _gains(prior: PriorPhases, tasks: Sequence[Task]) -> tuple[StudentGain, ...]:
     """Each student beside its control, in the order of the run's tasks."""
     students, controls = (
-        {curve.task: curve for curve in past.curves if curve.series == series}
+        {curve.task: curve for curve in prior.curves if curve.series == series}
         for series in ("students", "controls")
     )
     return tuple(
-        student_gain(task, past.student_mode, students[task.name], controls[task.name])
+        student_gain(task, prior.student_mode, students[task.name], controls[task.name])
         for task in tasks
         if task.name in students
     )

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
-ANY_STEP = "evaluation/success_any_step"
-AT_END = "evaluation/success_at_end"
+from collectiverun_trainer.rollouts.outcomes import ANY_STEP, AT_END, SELECTION
+
+_ANY_STEP, _AT_END = f"{SELECTION}/{ANY_STEP}", f"{SELECTION}/{AT_END}"
 
 
 @dataclass(frozen=True)
@@ -42,11 +43,11 @@ def curves(records: Iterable[Mapping[str, Any]], series: str, prefix: str = "") 
     found: dict[str | None, list[tuple[int, float, float]]] = {}
     for record in records:
         values = record["values"]
-        if prefix + ANY_STEP in values:
+        if prefix + _ANY_STEP in values:
             point = (
                 int(record["envSteps"]),
-                float(values[prefix + ANY_STEP]),
-                float(values[prefix + AT_END]),
+                float(values[prefix + _ANY_STEP]),
+                float(values[prefix + _AT_END]),
             )
             found.setdefault(record.get("task"), []).append(point)
     return [_curve(series, task, points) for task, points in found.items()]

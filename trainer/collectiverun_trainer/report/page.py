@@ -12,6 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from collectiverun_trainer.config import PHASE_NAMES, Task
+from collectiverun_trainer.config.phases import title
 from collectiverun_trainer.report.curves import Curve
 from collectiverun_trainer.report.headline import ablation_sentence, is_scripted, percent, students_sentence
 from collectiverun_trainer.report.panels import (
@@ -23,25 +24,17 @@ from collectiverun_trainer.report.panels import (
     success,
 )
 from collectiverun_trainer.report.summary import Network, Rate, Summary
-from collectiverun_trainer.report.video import MEDIA_TYPE
+from collectiverun_trainer.report.video import MEDIA_TYPE, Video
 
 SHOWN: tuple[Network, ...] = ("experts", "collective", "students", "controls")
-PHASE_TITLES = dict(
-    zip(
-        PHASE_NAMES,
-        ("Experts", "Trajectory transformer", "Online distillation", "Refinement", "Students", "Evaluation"),
-        strict=True,
-    )
-)
 
 
 @dataclass(frozen=True)
-class Video:
-    """One rollout of the collective as an animated picture, with a still one of its end."""
+class VideoPanel:
+    """A video of the collective, and how the same goal ended in its evaluation."""
 
     task: Task
-    content: bytes
-    poster: bytes
+    video: Video
     goal: int
     succeeded_at_any_step: bool
     succeeded_at_end: bool
@@ -54,7 +47,7 @@ class Report:
     summary: Summary
     curves: Sequence[Curve] = ()
     embedding_map: EmbeddingMap | None = None
-    videos: Sequence[Video] = ()
+    videos: Sequence[VideoPanel] = ()
 
 
 def render(report: Report) -> str:
@@ -70,14 +63,17 @@ def render(report: Report) -> str:
         summary=summary,
         style=Markup(loader.get_source(environment, "report.css")[0]),
         names=_names(summary),
-        phase_titles=PHASE_TITLES,
+        phase_titles={phase: title(phase) for phase in PHASE_NAMES},
         robots=sorted({row.task.robot for row in (*summary.tasks, *summary.holdout)}),
         rows=_shown(summary.overall),
         unseen_rows=_shown({name for row in summary.holdout for name in row.scores}),
         unseen=[row.task for row in summary.holdout],
         task_counts={name: sum(name in row.scores for row in summary.tasks) for name in SHOWN},
         figures=_figures(report, labels),
-        videos=[(video, _data_uri(video.content), _data_uri(video.poster)) for video in report.videos],
+        videos=[
+            (panel, _data_uri(panel.video.animation), _data_uri(panel.video.poster))
+            for panel in report.videos
+        ],
         sentences=_sentences(summary),
         spec=json.dumps(summary.spec, indent=2, ensure_ascii=False),
     )

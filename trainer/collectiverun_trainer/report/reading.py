@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 from collectiverun_trainer.artifacts.artifact import Artifact
 from collectiverun_trainer.config import Task
 from collectiverun_trainer.errors import InputInvalid
+from collectiverun_trainer.policy_files import expert_kind
+from collectiverun_trainer.process.reporter import METRICS_NAME
 from collectiverun_trainer.report.panels import EmbeddingMap
 from collectiverun_trainer.report.summary import ExpertSource, HistoryAccuracy, PhaseCost, QualityFigure
 
-METRICS_NAME = "metrics.jsonl"
 # A page draws every point: more would make it heavy and the map no clearer.
 MAP_POINTS_PER_TASK = 150
 
@@ -62,7 +63,7 @@ def version_notes(here: Mapping[str, str], artifacts: Iterable[Artifact]) -> lis
 def expert_sources(artifacts: Iterable[Artifact]) -> dict[Task, ExpertSource]:
     """Whether each task's expert was trained or is a scripted policy."""
     return {
-        task: artifact.read_json(f"{task.name}/policy.json")["kind"]
+        task: cast("ExpertSource", expert_kind(artifact, task))
         for artifact in artifacts
         for task in map(Task.model_validate, artifact.manifest["tasks"])
     }

@@ -10,7 +10,7 @@ from pydantic import Field
 from collectiverun_trainer.config import EnvironmentSettings, Model, Task
 from collectiverun_trainer.order import RunIdentity, Success
 from collectiverun_trainer.report.curves import Curve
-from collectiverun_trainer.rollouts.evaluation import Outcomes, wilson_interval
+from collectiverun_trainer.rollouts.outcomes import Outcomes, wilson_interval
 
 Network = Literal["experts", "collective", "students", "controls", "zero", "shuffled"]
 # Any-step success on selection goals from which a task counts as learnt.

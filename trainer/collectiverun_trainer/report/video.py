@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from io import BytesIO
 
 import numpy as np
@@ -12,8 +13,16 @@ MEDIA_TYPE = "image/webp"
 QUALITY = 72
 
 
-def animation(frames: NDArray[np.uint8], frames_per_second: int) -> tuple[bytes, bytes]:
-    """Frames (n, H, W, 3) as an endless animation, and the last frame alone as a still picture.
+@dataclass(frozen=True)
+class Video:
+    """An episode as an animated picture, and its last frame as a still one."""
+
+    animation: bytes
+    poster: bytes
+
+
+def animate(frames: NDArray[np.uint8], frames_per_second: int) -> Video:
+    """Frames (n, H, W, 3) as an endless animation.
 
     The last frame is held for a second, so that one sees where an episode ends.
     """
@@ -32,4 +41,4 @@ def animation(frames: NDArray[np.uint8], frames_per_second: int) -> tuple[bytes,
         method=4,
     )
     pictures[-1].save(still, "WEBP", quality=QUALITY)
-    return moving.getvalue(), still.getvalue()
+    return Video(moving.getvalue(), still.getvalue())

@@ -1,93 +1,43 @@
-"""Whole episodes of a policy on given goals, one task after another in one environment each."""
+"""Rolling a policy out: the one loop in which a policy meets environments."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
-import numpy as np
-import numpy.typing as npt
-import torch
-from torch import Tensor
-
-from collectiverun_trainer.config import Task
-from collectiverun_trainer.environments.vector import VectorEnvironment
-from collectiverun_trainer.replay.episodes import Episodes
-from collectiverun_trainer.rollouts.policy import MemorylessPolicy, Policy, RandomPolicy, ScriptedPolicy
-from collectiverun_trainer.sac.agent import StackedSAC
-
-Array = npt.NDArray[Any]
+from collectiverun_trainer.environments.observation import Array
+from collectiverun_trainer.environments.vector import Flags, Integers, VectorEnvironment
+from collectiverun_trainer.rollouts.policy import Policy
 
 
-@dataclass(frozen=True)
-class Rollouts:
-    """k episodes in each of n rows of an environment, all of one horizon."""
+class Decision(NamedTuple):
+    """One decision in each of n episodes, and what it led to."""
 
-    columns: dict[str, Tensor]  # obs, next_obs, action, reward, success: (n, k, horizon, size)
-    goals: Tensor  # (n, k) int64
-
-    def episodes(self, row: int, task: Task, source: str) -> Episodes:
-        """The k episodes of one row, labels still zero."""
-        columns = {name: value[row] for name, value in self.columns.items()}
-        return Episodes.unlabelled(task, source, columns, columns["next_obs"][:, -1], self.goals[row])
+    obs: Array  # (n, 39) it was taken at
+    action: Array  # (n, 4)
+    reward: Array  # (n,) mean of Meta-World's reward, 0..10, over its env steps
+    next_obs: Array  # (n, 39)
+    success_any: Flags  # (n,) success at any of its env steps
+    success_end: Flags  # (n,) success at its last env step
 
 
-class WanderingPolicy(MemorylessPolicy):
-    """A scripted policy led astray: a share of random action, drawn anew for every episode, is mixed in."""
+def play(
+    environment: VectorEnvironment,
+    policy: Policy,
+    goals: Sequence[int] | Integers,
+    goal_seed: int | None = None,
+    active: Flags | None = None,
+) -> Iterator[Decision]:
+    """One whole episode in every active row, decision by decision; the caller may learn in between.
 
-    def __init__(self, task: Task, generator: np.random.Generator) -> None:
-        self.script = ScriptedPolicy(task)
-        self.random = RandomPolicy(generator)
-        self.generator = generator
-        self.share = 0.0
-
-    def begin(self, n: int) -> None:
-        """New episodes: draw how far they are led astray."""
-        self.share = float(self.generator.uniform())
-
-    def act(self, obs: Array) -> Array:
-        """Actions (n, 4)."""
-        mixed: Array = (1.0 - self.share) * self.script.act(obs) + self.share * self.random.act(obs)
-        return mixed.astype(np.float32)
-
-
-class StackPolicy(MemorylessPolicy):
-    """The deterministic policies of a stack, for rows that lie task by task."""
-
-    def __init__(self, agent: StackedSAC) -> None:
-        self.agent = agent
-
-    def act(self, obs: Array) -> Array:
-        """Actions (n, 4), n / E rows for each expert."""
-        rows = torch.from_numpy(obs).to(self.agent.device).view(self.agent.experts, -1, obs.shape[-1])
-        action: Array = self.agent.act(rows, deterministic=True).flatten(0, 1).cpu().numpy()
-        return action
-
-
-def play(environment: VectorEnvironment, policy: Policy, goals: Array) -> Rollouts:
-    """Let a policy act for k whole episodes one after the other, on goals (n, k)."""
-    episodes = [_play_one(environment, policy, goals[:, k]) for k in range(goals.shape[1])]
-    columns = {
-        name: torch.from_numpy(np.stack([episode[name] for episode in episodes], axis=1))
-        for name in episodes[0]
-    }
-    return Rollouts(columns, torch.from_numpy(goals.astype(np.int64)))
-
-
-def _play_one(environment: VectorEnvironment, policy: Policy, goals: Array) -> dict[str, Array]:
-    obs = environment.reset(goals)
+    Args:
+        goals: index of each row's goal (n,); `goal_seed` and `active` as in `VectorEnvironment.reset`.
+    """
+    obs = environment.reset(goals, goal_seed, active)
     policy.begin(len(environment))
-    decisions: list[Sequence[Array]] = []
     for _ in range(environment.settings.horizon):
         action = policy.act(obs)
-        step = environment.step(action)
+        step = environment.step(action, active)
         policy.observe(obs, action, step.reward)
-        success = step.success_end.astype(np.float32)
-        decisions.append((obs, step.obs, action, step.reward[:, None], success[:, None]))
+        yield Decision(obs, action, step.reward, step.obs, step.success_any, step.success_end)
         obs = step.obs
-    names = ("obs", "next_obs", "action", "reward", "success")
-    return {
-        name: np.stack(column, axis=1)
-        for name, column in zip(names, zip(*decisions, strict=True), strict=True)
-    }

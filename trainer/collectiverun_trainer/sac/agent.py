@@ -98,9 +98,7 @@ class StackedSAC:
     def act(self, obs: Tensor, deterministic: bool = False) -> Tensor:
         """Actions (E, B, A) in (-1, 1) at raw obs (E, B, O); each expert explores by its own stream."""
         rows = obs.shape[1]
-        padding = max(0, _ROWS_AT_LEAST - rows)
-        padded = torch.cat([obs, obs[:, :1].expand(-1, padding, -1)], 1) if padding else obs
-        mu, log_std = (part[:, :rows] for part in self.gaussian(padded))
+        mu, log_std = (part[:, :rows] for part in self.gaussian(pad_rows(obs)))
         if deterministic:
             return torch.tanh(mu)
         noise = self._draw(self.exploration, rows, ACTION_SIZE)
@@ -223,6 +221,12 @@ class StackedSAC:
         for name in _GENERATORS:
             for generator, value in zip(getattr(self, name), state["generators"][name], strict=True):
                 generator.set_state(value)
+
+
+def pad_rows(obs: Tensor) -> Tensor:
+    """(E, B, O) with copies of the first rows, so that no slice's bits depend on the others."""
+    padding = max(0, _ROWS_AT_LEAST - obs.shape[1])
+    return torch.cat([obs, obs[:, :1].expand(-1, padding, -1)], 1) if padding else obs
 
 
 def _streams(generator: torch.Generator, count: int) -> list[torch.Generator]:

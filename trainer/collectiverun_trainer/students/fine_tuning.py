@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from collectiverun_trainer.collective.network import Collective
+from collectiverun_trainer.collective.policy import Collective
 from collectiverun_trainer.collective.q_scale import QScale
 from collectiverun_trainer.config import Task
 from collectiverun_trainer.sac.agent import StackedSAC

@@ -1,4 +1,7 @@
-"""The collective beside the students: what it would do, how much it counts, and where fine-tuning starts."""
+"""The collective beside the students: what it would do, what that earns, and where fine-tuning starts.
+
+Learners lie task by task, the student before its control; the collective sees the students' rows alone.
+"""
 
 from __future__ import annotations
 
@@ -8,57 +11,79 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from collectiverun_trainer.collective.network import Collective
-from collectiverun_trainer.config import StudentsParams, Task
+from collectiverun_trainer.collective.policy import Collective
+from collectiverun_trainer.config import Phase, StudentsParams, Task
 from collectiverun_trainer.environments.observation import ACTION_SIZE, Array
-from collectiverun_trainer.rollouts.policy import Policy
+from collectiverun_trainer.learning.learner import Role
+from collectiverun_trainer.rollouts.outcomes import Outcomes
+from collectiverun_trainer.sac.agent import StackedSAC
 from collectiverun_trainer.seeding import torch_generator
+from collectiverun_trainer.students.fine_tuning import set_slice, student_actor, student_critics
 from collectiverun_trainer.students.shaping import BonusSchedule, bonus
 
-PHASE = "students"
+PHASE: Phase = "students"
+ROLES: tuple[Role, Role] = ("student", "control")
+_STUDENTS = slice(None, None, len(ROLES))  # the students among the learners' rows
 
 
 class Guidance:
-    """The collective watching T episodes side by side, one of each task's student.
+    """The guide of T students (`learning.guide.Guide`); their controls get nothing.
 
-    In mode `shaping` it judges the student's actions as long as that counts. In mode `finetune` it acts for
-    the student in the first episodes; the mean embedding it has there is where the student starts from.
+    In mode `shaping` it rewards a student for acting as the collective would, as long as that has weight. In
+    mode `finetune` the collective acts for the student until learning begins; the mean embedding it has by
+    then folds its weights into those the student starts from.
     """
 
     def __init__(
         self, collective: Collective, tasks: Sequence[Task], params: StudentsParams, seed: int
     ) -> None:
-        self.collective = collective
-        self.policy = collective.policy()
-        self.tasks, self.seed = tuple(tasks), seed
-        self._min_std = params.bonus_min_std
+        self.collective, self.policy = collective, collective.policy()
+        self.tasks, self.params, self.seed = tuple(tasks), params, seed
         start_weight = params.start_weight if params.mode == "shaping" else 0.0
         self.schedules = [BonusSchedule(start_weight, params.decay_env_steps) for _ in tasks]
         self._embeddings = torch.zeros(len(tasks), collective.network.embedding_size)
         self._embedded = 0
         self._generators: list[torch.Generator] = []
+        self._earned, self._decisions = torch.zeros(len(tasks) * len(ROLES)), 0
 
     def begin(self, episode: int) -> None:
-        """The students start episode `episode` of theirs."""
+        """All learners start episode `episode` of theirs."""
         self.policy.begin(len(self.tasks))
         purpose = f"the collective acts in episode {episode}"
         self._generators = [torch_generator(self.seed, PHASE, task, purpose) for task in self.tasks]
+        self._earned, self._decisions = torch.zeros_like(self._earned), 0
 
     def observe(self, obs: Array, action: Array, reward: Array) -> None:
-        """A decision of every student is completed: obs (T, 39), action (T, 4), unscaled reward (T,)."""
-        self.policy.observe(obs, action, reward)
+        """A decision is completed: obs (2T, 39), action (2T, 4), unscaled reward (2T,)."""
+        self.policy.observe(obs[_STUDENTS], action[_STUDENTS], reward[_STUDENTS])
+        self._decisions += 1
 
-    def weights(self, env_steps: int) -> Tensor:
-        """w (T,) of the bonus after so many env steps of each student."""
+    def student_weights(self, env_steps: int) -> Tensor:
+        """w (T,) of the students' bonus after so many env steps of each."""
         return torch.tensor([schedule.weight(env_steps) for schedule in self.schedules])
 
-    def bonus(self, obs: Array, action: Array) -> Tensor:
-        """ρ (T,) in (0, 1] of the students' actions (T, 4) at raw obs (T, 39)."""
-        mu, log_std = self.policy.gaussian(obs, self.policy.embed())
-        return bonus(torch.from_numpy(action).to(mu.device), mu, log_std, self._min_std).cpu()
+    def weights(self, env_steps: int) -> Tensor:
+        """w (2T,) of the bonus of all learners; 0 for controls."""
+        weights = self.student_weights(env_steps)
+        return torch.stack([weights, torch.zeros_like(weights)], 1).flatten()
 
-    def act(self, obs: Array) -> Array:
-        """The collective's own actions (T, 4), sampled; the embeddings it acts on are remembered."""
+    def bonus(self, obs: Array, action: Array) -> Tensor:
+        """ρ (2T,) of actions (2T, 4) at raw obs (2T, 39): in (0, 1] for students, 0 for controls."""
+        mu, log_std = self.policy.gaussian(obs[_STUDENTS], self.policy.embed())
+        taken = torch.from_numpy(action[_STUDENTS]).to(mu.device)
+        earned = torch.zeros(len(action))
+        earned[_STUDENTS] = bonus(taken, mu, log_std, self.params.bonus_min_std).cpu()
+        self._earned += earned
+        return earned
+
+    def act(self, obs: Array, action: Array) -> Array:
+        """Actions (2T, 4) taken before learning begins: the collective's for students to be fine-tuned."""
+        if self.params.mode == "finetune":
+            action[_STUDENTS] = self._sample(obs[_STUDENTS])
+        return action
+
+    def _sample(self, obs: Array) -> Array:
+        """The collective's own actions (T, 4), sampled; the embeddings it acts on are added up."""
         z = self.policy.embed()
         mu, log_std = (part.cpu() for part in self.policy.gaussian(obs, z))
         noise = torch.stack([torch.randn(ACTION_SIZE, generator=generator) for generator in self._generators])
@@ -71,6 +96,26 @@ class Guidance:
     def mean_embedding(self) -> Tensor:
         """Mean embedding (T, Z) over the decisions the collective has acted in."""
         return self._embeddings / self._embedded
+
+    def start_learning(self, agent: StackedSAC) -> None:
+        """Give every student to be fine-tuned the collective's weights at its mean embedding on the task."""
+        if self.params.mode == "finetune":
+            for index, (task, z) in enumerate(zip(self.tasks, self.mean_embedding, strict=True)):
+                critics = student_critics(self.collective, z, task)
+                set_slice(agent, len(ROLES) * index, student_actor(self.collective, z), critics)
+
+    def record(self, outcomes: Mapping[Role, Mapping[Task, Outcomes]]) -> None:
+        """Let the bonus fade where its student succeeds on selection goals."""
+        for schedule, task in zip(self.schedules, self.tasks, strict=True):
+            schedule.record_success(outcomes["student"][task].success.any_step)
+
+    def episode_metrics(self) -> dict[str, Tensor]:
+        """Mean bonus (2T,) of the decisions of the last episode."""
+        return {"shaping/bonus": self._earned / self._decisions}
+
+    def task_metrics(self, env_steps: int) -> dict[str, Tensor]:
+        """Weight (T,) of the bonus."""
+        return {"shaping/weight": self.student_weights(env_steps)}
 
     def state_dict(self) -> dict[str, Any]:
         """Everything, between episodes."""
@@ -85,27 +130,3 @@ class Guidance:
         for schedule, (factor, recent) in zip(self.schedules, state["schedules"], strict=True):
             schedule.factor, schedule.recent = factor, tuple(recent)
         self._embeddings, self._embedded = state["embeddings"].clone(), state["embedded"]
-
-
-class Watched:
-    """A policy whose every decision the collective judges; for demonstrations, which earn the bonus too."""
-
-    def __init__(self, policy: Policy, guidance: Guidance) -> None:
-        self.policy, self.guidance = policy, guidance
-        self.bonuses: list[Tensor] = []
-
-    def begin(self, n: int) -> None:
-        """n new episodes start."""
-        self.policy.begin(n)
-        self.guidance.begin(0)
-
-    def act(self, obs: Array) -> Array:
-        """The policy's actions (n, 4), judged."""
-        action = self.policy.act(obs)
-        self.bonuses.append(self.guidance.bonus(obs, action))
-        return action
-
-    def observe(self, obs: Array, action: Array, reward: Array) -> None:
-        """A decision is completed."""
-        self.policy.observe(obs, action, reward)
-        self.guidance.observe(obs, action, reward)

@@ -11,9 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from collectiverun_trainer.artifacts.artifact import Artifact, ArtifactWriter
 from collectiverun_trainer.config import TrajectoryTransformerParams
-from collectiverun_trainer.errors import InputInvalid
 from collectiverun_trainer.transformer.normaliser import SIZES, Normaliser
 from collectiverun_trainer.transformer.windows import Windows
 
@@ -130,28 +128,3 @@ class TrajectoryEncoder(nn.Module):
 
     def _embedding(self, cls: Tensor) -> Tensor:
         return functional.normalize(self.head(cls), dim=-1)
-
-
-def save_encoder(writer: ArtifactWriter, prefix: str, encoder: TrajectoryEncoder) -> None:
-    """Add `<prefix>.safetensors` (weights, statistics) and `<prefix>.json` (what rebuilds the network)."""
-    writer.add_tensors(f"{prefix}.safetensors", encoder.state_dict())
-    params = encoder.params.model_dump(by_alias=True, mode="json")
-    writer.add_json(f"{prefix}.json", {"kind": "trajectoryTransformer", "params": params})
-
-
-def load_encoder(artifact: Artifact, prefix: str, device: torch.device) -> TrajectoryEncoder:
-    """The encoder `save_encoder` wrote, frozen and without dropout.
-
-    Raises InputInvalid if the artifact's weights do not fit its own parameters.
-    """
-    document = artifact.read_json(f"{prefix}.json")
-    try:
-        params = TrajectoryTransformerParams.model_validate(document["params"])
-        encoder = TrajectoryEncoder(params, Normaliser())
-        encoder.load_state_dict(artifact.read_tensors(f"{prefix}.safetensors"))
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise InputInvalid(
-            f"{prefix}.json and {prefix}.safetensors of {artifact.uri} do not make an encoder: {error}; "
-            "run the phase trajectoryTransformer again"
-        ) from error
-    return encoder.to(device).eval().requires_grad_(False)

@@ -1,0 +1,42 @@
+"""How experts learn: off-policy, each until it succeeds often enough or its budget is spent."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+
+from collectiverun_trainer.config import EnvironmentSettings, ExpertsParams, Task
+from collectiverun_trainer.experts.stacked import TrainedExperts
+from collectiverun_trainer.learning.learner import Learner
+from collectiverun_trainer.learning.off_policy import OffPolicyLearning
+from collectiverun_trainer.learning.selection import at_success
+
+
+def expert_learning(
+    tasks: Sequence[Task],
+    settings: EnvironmentSettings,
+    params: ExpertsParams,
+    seed: int,
+    device: torch.device,
+) -> OffPolicyLearning:
+    """One expert for each task, about to begin; `seed` is the run's."""
+    return OffPolicyLearning(
+        "experts",
+        tasks,
+        settings,
+        params,
+        seed,
+        device,
+        roles=("expert",),
+        stop_rule=at_success(params.stop_at_success, params.stop_patience),
+        sampled_episodes=params.distill_episodes,
+    )
+
+
+def at_its_best(expert: Learner, params: ExpertsParams, device: torch.device) -> TrainedExperts:
+    """The expert as it was at its best evaluation, a stack of one."""
+    actor, critics = [expert.best("actor")], [expert.best("critics")]
+    return TrainedExperts(
+        [expert.task], params.hidden_sizes, params.critic_layer_norm, actor, critics, device
+    )

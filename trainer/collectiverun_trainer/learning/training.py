@@ -1,0 +1,60 @@
+"""Training off-policy learners to their end: what a page of `phases/` says in one line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+
+from torch import Tensor
+
+from collectiverun_trainer.config import Task
+from collectiverun_trainer.learning.learner import Role
+from collectiverun_trainer.learning.off_policy import OffPolicyLearning
+from collectiverun_trainer.process.reporter import Reporter
+from collectiverun_trainer.rollouts.outcomes import Outcomes
+
+Checkpoint = Callable[[int, int], None]
+"""Takes (env steps of each learner, env steps between two checkpoints) where one may be saved."""
+
+
+def train(learning: OffPolicyLearning, reporter: Reporter, checkpoint: Checkpoint) -> None:
+    """Episode after episode, evaluated and saved at fixed distances, until no learner is left."""
+    while learning.active:
+        _report_episode(learning, reporter, learning.run_episode())
+        if learning.evaluation_due:
+            _report_evaluation(learning, reporter, learning.evaluate())
+            learning.stop_finished()
+        checkpoint(learning.env_steps, learning.params.checkpoint_every_env_steps if learning.active else 1)
+
+
+def _report_episode(learning: OffPolicyLearning, reporter: Reporter, metrics: Mapping[str, Tensor]) -> None:
+    guidance = learning.guide.task_metrics(learning.env_steps)
+    roles = list(_prefixes(learning))
+    for index, task in enumerate(learning.tasks):
+        values = {
+            f"{prefix}{name}": float(column[index * len(roles) + offset])
+            for offset, (_, prefix) in enumerate(roles)
+            for name, column in metrics.items()
+        }
+        values |= {name: float(column[index]) for name, column in guidance.items()}
+        reporter.metrics(learning.env_steps, learning.gradient_steps, values, task)
+    done = sum(learner.env_steps for learner in learning.learners)
+    left = len(learning.active) * (learning.schedule.total_env_steps - learning.env_steps)
+    reporter.progress(done, done + left, learning.success)
+
+
+def _report_evaluation(
+    learning: OffPolicyLearning, reporter: Reporter, outcomes: Mapping[Role, Mapping[Task, Outcomes]]
+) -> None:
+    for task in learning.tasks:
+        values = {
+            f"{prefix}{name}": value
+            for role, prefix in _prefixes(learning)
+            for name, value in outcomes[role][task].metrics().items()
+        }
+        reporter.metrics(learning.env_steps, learning.gradient_steps, values, task)
+
+
+def _prefixes(learning: OffPolicyLearning) -> Iterator[tuple[Role, str]]:
+    """Each role with what stands before its metrics; a lone role needs no name."""
+    for role in learning.roles:
+        yield role, f"{role}/" if len(learning.roles) > 1 else ""
