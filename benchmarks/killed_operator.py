@@ -22,7 +22,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
-from chaos.mortal_operator import mortal_command
+from chaos.killable_operator import killable_command
 from chaos.short_run import CLEANED, ShortRun
 from testbed.cluster.small_cluster import SmallCluster
 from testbed.kubelet import SIMULATED
@@ -74,13 +74,13 @@ def all_points(cluster: SmallCluster, step: int, at_once: int) -> Iterator[Point
 def kill_at(cluster: SmallCluster, side: str, number: int) -> Point:
     """One run whose first operator dies at this point, if it gets there."""
     run = ShortRun.begin(cluster, CLEANED, pod_seconds=0.2)
-    mortal = cluster.operator(run.namespace, command=mortal_command(side, number), wait=False)
-    cluster.wait_for("death or completion", lambda: not mortal.is_running or run.is_over, LIMIT_SECONDS)
-    was_reached = not mortal.is_running
-    mortal.kill()
-    with cluster.operator(run.namespace):
+    first = cluster.operator(run.namespace.name, command=killable_command(side, number), wait=False)
+    cluster.wait_for("death or completion", lambda: not first.is_running or run.is_over, LIMIT_SECONDS)
+    was_reached = not first.is_running
+    first.kill()
+    with cluster.operator(run.namespace.name):
         cluster.wait_for("completion", lambda: run.is_over, LIMIT_SECONDS)
-    return Point(side, number, was_reached, len(created_jobs(run.requests())), run.faults())
+    return Point(side, number, was_reached, len(created_jobs(run.namespace.requests())), run.faults())
 
 
 def line_of(point: Point) -> str:

@@ -4,7 +4,11 @@ from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
+from support.namespace import Namespace
 from testbed.cluster.small_cluster import SmallCluster
+from testbed.kubernetes.control_plane import ControlPlane
+from testbed.kubernetes.crd import install_crd
+from testbed.waiting import eventually
 
 # On a loaded machine an example may take any time; that says nothing about what is tested.
 settings.register_profile("loaded", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -16,3 +20,18 @@ def small_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmallClu
     """A cluster of this worker's own, started when the first test asks for it. Take a namespace each."""
     with SmallCluster(tmp_path_factory.mktemp("small-cluster")) as cluster:
         yield cluster
+
+
+@pytest.fixture(scope="session")
+def control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
+    """A control plane of this worker's own without nodes and CRD: tests stand in for the nodes."""
+    with ControlPlane(tmp_path_factory.mktemp("control-plane")) as control_plane:
+        yield control_plane
+
+
+@pytest.fixture(scope="module")
+def crd(control_plane: ControlPlane) -> None:
+    """The CRD on it, whatever the module before left there, with its fields for `kubectl explain`."""
+    default = Namespace(control_plane, "default")
+    install_crd(default.kubectl)
+    eventually(lambda: default.succeeds("explain", "collectiverun.spec"), "the CRD's fields")

@@ -20,17 +20,23 @@ WRITE_VERBS = frozenset({"create", "update", "patch", "delete", "deletecollectio
 
 @dataclass(frozen=True)
 class Request:
-    """One answered request. Times are Unix seconds; `is_trial`: a dry run, which changes nothing."""
+    """One answered request. Times are Unix seconds; `is_trial`: a dry run, which changes nothing.
+
+    `resource` is one or `resource/subresource`; `is_forbidden`: the user has no right to it.
+    """
 
     received: float
     answered: float
     user: str
+    agent: str
     verb: str
+    group: str
     resource: str
     namespace: str
     name: str
     code: int
     is_trial: bool
+    is_forbidden: bool
 
     @property
     def is_write(self) -> bool:
@@ -38,15 +44,24 @@ class Request:
         return self.verb in WRITE_VERBS and not self.is_trial and 200 <= self.code < 300
 
 
-def read_audit(path: Path, namespace: str | None = None, since: int = 0) -> Iterator[Request]:
-    """Answered requests in the log's order, from byte `since` on; those of a namespace if one is given."""
+def read_audit(
+    path: Path, namespace: str | None = None, since: int = 0, user: str | None = None
+) -> Iterator[Request]:
+    """Answered requests in the log's order, from byte `since` on; only those in a namespace, or of a user."""
+    told = [f'"{name}"'.encode() for name in (namespace, user) if name is not None]
     with path.open("rb") as log:
         log.seek(since)
         for line in log:
-            if line.endswith(b"\n"):  # else it is being written
+            # The last one may be being written. Most are of others, and reading them would take long.
+            if line.endswith(b"\n") and all(name in line for name in told):
                 event = json.loads(line[line.rfind(_BEGIN) :])
-                if _is_answered(event) and _is_in(event, namespace):
-                    yield _request(event)
+                request = _request(event)
+                if (
+                    _is_answered(event)
+                    and namespace in (None, request.namespace)
+                    and user in (None, request.user)
+                ):
+                    yield request
 
 
 def created_jobs(requests: Iterable[Request]) -> list[str]:
@@ -80,10 +95,6 @@ def _is_answered(event: dict[str, Any]) -> bool:
     return event["stage"] == "ResponseComplete" or (event["stage"] == "ResponseStarted" and code == 401)
 
 
-def _is_in(event: dict[str, Any], namespace: str | None) -> bool:
-    return namespace is None or (event.get("objectRef") or {}).get("namespace") == namespace
-
-
 def _request(event: dict[str, Any]) -> Request:
     target = event.get("objectRef") or {}
     parts = (target.get("resource", ""), target.get("subresource", ""))
@@ -91,12 +102,15 @@ def _request(event: dict[str, Any]) -> Request:
         received=_seconds(event["requestReceivedTimestamp"]),
         answered=_seconds(event["stageTimestamp"]),
         user=event["user"].get("username", ""),  # none if it was not authenticated
+        agent=event.get("userAgent", ""),
         verb=event["verb"],
+        group=target.get("apiGroup", ""),
         resource="/".join(part for part in parts if part),
         namespace=target.get("namespace", ""),
         name=target.get("name", ""),
         code=(event.get("responseStatus") or {}).get("code", 0),
         is_trial="dryRun=" in event.get("requestURI", ""),
+        is_forbidden=event.get("annotations", {}).get("authorization.k8s.io/decision") == "forbid",
     )
 
 

@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 
 import pytest
-from behaviour.place import Place
+from support.operator_namespace import OperatorNamespace
 from testbed.cluster.small_cluster import SmallCluster
 
 
 @pytest.fixture(scope="session")
-def place(small_cluster: SmallCluster) -> Iterator[Place]:
-    found = Place(small_cluster, small_cluster.namespace("behaviour"))
-    yield found
-    found.operator.stop()
+def namespace(small_cluster: SmallCluster) -> Iterator[OperatorNamespace]:
+    namespace = OperatorNamespace(small_cluster, "behaviour")
+    yield namespace
+    namespace.operator.stop()

@@ -4,7 +4,7 @@ import json
 import time
 
 import pytest
-from behaviour.runs import a_scripted_run, s3_storage
+from support.run_bodies import s3_storage, scripted_run_body
 
 pytestmark = pytest.mark.timeout(900)
 
@@ -12,16 +12,18 @@ pytestmark = pytest.mark.timeout(900)
 LIMIT = 6
 
 
-def an_image_that_is_not_there(place):
-    return a_scripted_run("no-image", place.storage, image="registry.invalid/nothing:1")
+def an_image_that_is_not_there(namespace):
+    return scripted_run_body("no-image", namespace.storage, image="registry.invalid/nothing:1")
 
 
-def a_node_that_is_not_there(place):
-    return a_scripted_run("no-node", place.storage, podTemplate={"spec": {"nodeSelector": {"no": "node"}}})
+def a_node_that_is_not_there(namespace):
+    return scripted_run_body(
+        "no-node", namespace.storage, podTemplate={"spec": {"nodeSelector": {"no": "node"}}}
+    )
 
 
-def a_secret_that_is_not_there(place):
-    return a_scripted_run("no-secret", s3_storage(place.store, "no-such-secret"))
+def a_secret_that_is_not_there(namespace):
+    return scripted_run_body("no-secret", s3_storage(namespace.store, "no-such-secret"))
 
 
 CAUSES = {
@@ -32,11 +34,11 @@ CAUSES = {
 
 
 @pytest.mark.parametrize("cause", CAUSES)
-def test_a_pod_that_can_not_start_is_pending_until_its_deadline_and_then_fails_the_run(place, cause):
+def test_a_pod_that_can_not_start_is_pending_until_its_deadline_and_then_fails_the_run(namespace, cause):
     make, reasons, detail = CAUSES[cause]
-    body = make(place)
+    body = make(namespace)
     body["spec"]["runPolicy"] = {"pendingDeadlineSeconds": 3600}
-    run = place.apply(body)
+    run = namespace.apply_run(body)
     run.wait_for_member(state="Pending")
     run.wait_until(lambda: waits_for(run, reasons), f"a Pod that waits because of {reasons}")
     row = run.printed()
@@ -63,8 +65,8 @@ def waits_for(run, reasons):
     return any(f'"{reason}"' in text for reason in reasons)
 
 
-def test_the_active_deadline_stops_while_a_run_is_suspended_and_goes_on_afterwards(place):
-    run = place.apply(place.mimicked("late", runPolicy={"activeDeadlineSeconds": 3600}))
+def test_the_active_deadline_stops_while_a_run_is_suspended_and_goes_on_afterwards(namespace):
+    run = namespace.apply_run(namespace.simulated_run("late", runPolicy={"activeDeadlineSeconds": 3600}))
     run.wait_for_pod(1)
     run.change(suspend=True)
     spent = run.wait_for_state("Suspended")["activeSeconds"]

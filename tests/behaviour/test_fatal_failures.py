@@ -1,9 +1,9 @@
 """What trying again can't help fails at once, says why, and is re-opened where it failed by a retry token."""
 
 import pytest
-from behaviour.place import only_on
-from behaviour.runs import a_scripted_run, s3_storage
-from behaviour.stored import artifact_uri, file_system
+from support.operator_namespace import only_on
+from support.run_bodies import s3_storage, scripted_run_body
+from support.stored_artifacts import StoredArtifacts
 
 pytestmark = pytest.mark.timeout(2400)
 
@@ -11,9 +11,9 @@ pytestmark = pytest.mark.timeout(2400)
 GATE = "behaviour.collectiverl.io/gate"
 
 
-def test_wrong_keys_fail_the_run_at_once_and_a_retry_token_goes_on_there(place):
-    place.secret("wrong-keys", "no-such-key", "wrong")
-    run = place.apply(a_scripted_run("wrong-keys", s3_storage(place.store, "wrong-keys")))
+def test_wrong_keys_fail_the_run_at_once_and_a_retry_token_goes_on_there(namespace):
+    write_keys(namespace, "no-such-key", "wrong")
+    run = namespace.apply_run(scripted_run_body("wrong-keys", s3_storage(namespace.store, "wrong-keys")))
     run.wait_for_state("Failed")
     failure = run.status["lastFailure"]
     assert (failure["kind"], failure["exitCode"], failure["reason"]) == ("fatal", 3, "InvalidConfiguration")
@@ -22,26 +22,34 @@ def test_wrong_keys_fail_the_run_at_once_and_a_retry_token_goes_on_there(place):
     assert "AWS_SECRET_ACCESS_KEY" in failure["message"]
     assert_failed_with(run, failure["message"])
 
-    place.secret("wrong-keys", place.store.access_key, place.store.secret_key)
+    write_keys(namespace, namespace.store.access_key, namespace.store.secret_key)
     run.change(retryToken="keys-are-right-now")
     run.wait_for_member(state="Succeeded", attempt=2)
     assert "lastFailure" not in run.status
     run.delete()
 
 
-def test_a_damaged_artifact_fails_the_run_at_once_and_restored_it_goes_on_at_the_failed_phase(place):
-    body = a_scripted_run("damaged", place.storage)
+def write_keys(namespace, access_key, secret_key):
+    """Storage keys in the Secret `wrong-keys`."""
+    keys = {"AWS_ACCESS_KEY_ID": access_key, "AWS_SECRET_ACCESS_KEY": secret_key}
+    metadata = {"name": "wrong-keys"}
+    namespace.apply({"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": keys})
+
+
+def test_a_damaged_artifact_fails_the_run_at_once_and_restored_it_goes_on_at_the_failed_phase(namespace):
+    body = scripted_run_body("damaged", namespace.storage)
     body["spec"]["phases"]["trajectoryTransformer"] |= only_on(GATE, "open")
-    run = place.apply(body)
+    run = namespace.apply_run(body)
     run.wait_for_member("trajectoryTransformer", state="Pending")
     assert run.printed()["STATE"] == "Pending"
     experts = run.member()
-    files = file_system(place.store)
-    path = next(p for p in files.find(artifact_uri(run, "experts")) if p.endswith(".safetensors"))
+    stored = StoredArtifacts(namespace.store, run)
+    files = stored.files
+    path = next(p for p in files.find(stored.uri()) if p.endswith(".safetensors"))
     good = files.cat(path)
     files.pipe(path, good[:-1] + bytes([good[-1] ^ 1]))
 
-    with place.labelled_node(GATE, "open"):
+    with namespace.labelled_node(GATE, "open"):
         run.wait_for_state("Failed")
         failure = run.status["lastFailure"]
         assert (failure["kind"], failure["exitCode"], failure["reason"]) == ("fatal", 4, "InputInvalid")

@@ -7,8 +7,8 @@ import pytest
 pytestmark = pytest.mark.timeout(900)
 
 
-def test_success_and_time_left_are_printed_while_a_phase_runs(place):
-    run = place.apply(place.mimicked("hopeful"))
+def test_success_and_time_left_are_printed_while_a_phase_runs(namespace):
+    run = namespace.apply_run(namespace.simulated_run("hopeful"))
     run.wait_for_pod(1)
     assert run.printed()["PROGRESS"] == "0/4"
     run.wait(lambda status: status.get("successRate"), "success of a running phase")

@@ -8,10 +8,10 @@ pytestmark = pytest.mark.timeout(900)
 QUEUE = {"kueue.x-k8s.io/queue-name": "robots", "kueue.x-k8s.io/priority-class": "high"}
 
 
-def test_the_labels_of_kueue_reach_the_jobs(place):
-    body = place.mimicked("queued")
+def test_the_labels_of_kueue_reach_the_jobs(namespace):
+    body = namespace.simulated_run("queued")
     body["metadata"]["labels"] = QUEUE | {"team": "collective"}
-    run = place.apply(body)
+    run = namespace.apply_run(body)
     run.wait_until(run.jobs, "a Job")
     labels = run.jobs()[0]["metadata"]["labels"]
     assert QUEUE.items() <= labels.items()

@@ -1,7 +1,7 @@
 """Whose failure it was decides which budget pays: the program's or the infrastructure's."""
 
 import pytest
-from behaviour.live_run import LiveRun
+from support.live_run import LiveRun
 
 pytestmark = pytest.mark.timeout(900)
 
@@ -15,8 +15,10 @@ def retries(run: LiveRun) -> tuple[int, int]:
     return member.get("applicationRetries", 0), member.get("infrastructureRetries", 0)
 
 
-def test_an_exit_1_and_a_kill_for_memory_spend_an_application_retry_each(place):
-    run = place.apply(place.mimicked("clumsy", runPolicy={"retries": QUICK | {"application": 2}}))
+def test_an_exit_1_and_a_kill_for_memory_spend_an_application_retry_each(namespace):
+    run = namespace.apply_run(
+        namespace.simulated_run("clumsy", runPolicy={"retries": QUICK | {"application": 2}})
+    )
     run.fault(run.wait_for_pod(1), "exit-1")
     run.wait_for_member(attempt=2, state="Running")
     assert (retries(run), failure(run)) == ((1, 0), (1, "application", "Error", 1))
@@ -34,21 +36,21 @@ def test_an_exit_1_and_a_kill_for_memory_spend_an_application_retry_each(place):
     assert "Failed" in run.described()
 
 
-def test_a_pod_evicted_or_its_node_lost_ten_times_spends_no_application_retry(place):
+def test_a_pod_evicted_or_its_node_lost_ten_times_spends_no_application_retry(namespace):
     # What hangs on a lost node is waited for until its grace is over, and then some.
     policy = {"retries": QUICK | {"application": 0, "infrastructure": 10}, "terminationGracePeriodSeconds": 1}
-    run = place.apply(place.mimicked_and_lost_with_its_node("unlucky", runPolicy=policy))
+    run = namespace.apply_run(namespace.simulated_run("unlucky", tolerations=[], runPolicy=policy))
     for attempt in range(1, 10):
         run.fault(run.wait_for_pod(attempt), "evict")
         run.wait_for_member(attempt=attempt + 1)
         assert retries(run) == (0, attempt)
     assert failure(run)[:3] == (9, "infrastructure", "Evicted")
-    place.add_mimicked_node("mimicked-2")
-    with place.lost_node(run.wait_for_pod(10)["spec"]["nodeName"]):
+    namespace.add_simulated_node("simulated-2")
+    with namespace.lost_node(run.wait_for_pod(10)["spec"]["nodeName"]):
         run.wait_for_pod(11)
     assert retries(run) == (0, 10)
     assert failure(run)[:2] == (10, "infrastructure")
-    place.finish(run)
+    run.finish()
     assert (run.member()["attempt"], run.member()["state"]) == (11, "Succeeded")
     assert run.printed("--output", "wide")["RETRIES"] == "10"
 

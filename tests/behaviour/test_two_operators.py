@@ -3,25 +3,29 @@
 from collections import Counter
 
 import pytest
-from behaviour.runs import TASKS
+from support.run_bodies import tasks
+from testbed.kubernetes.audit_log import created_jobs
 
 pytestmark = pytest.mark.timeout(900)
 
 QUICK = {"backoffSeconds": 0, "maxBackoffSeconds": 0}
 
 
-def test_two_operators_at_once_do_no_harm(place):
-    body = place.mimicked("contested", tasks=[*TASKS, {"env": "push-v3"}], runPolicy={"retries": QUICK})
-    with place.second_operator() as second:
-        run = place.apply(body)
+def test_two_operators_at_once_do_no_harm(namespace):
+    body = namespace.simulated_run(
+        "contested", tasks=tasks("reach", "door-close", "push"), runPolicy={"retries": QUICK}
+    )
+    with namespace.start_operator() as second:
+        run = namespace.apply_run(body)
         run.fault(run.wait_for_pod(1), "evict")
         run.wait_for_pod(2)
         run.change(suspend=True)
         run.wait_for_state("Suspended")
         run.change(suspend=False)
-        place.finish(run)
+        run.finish()
         assert second.is_running
-    created = Counter(place.created_jobs(run))
+    names = created_jobs(namespace.requests())
+    created = Counter(name for name in names if name.startswith(f"{run.name}-"))
     assert created
     assert set(created.values()) == {1}
     members = [member for phase in run.status["phases"] for member in phase["members"]]

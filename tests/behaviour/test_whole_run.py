@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from behaviour.runs import a_learning_run
+from support.run_bodies import learning_run_body
 
 pytestmark = pytest.mark.timeout(2400)
 
@@ -12,8 +12,8 @@ RUN_SECONDS = 1800.0  # real work, on a machine that may be busy with much else
 PHASES = ("experts", "trajectoryTransformer", "onlineDistillation", "evaluation")
 
 
-def test_a_run_goes_through_its_phases_as_jobs_and_kubectl_says_how_it_stands(place):
-    run = place.apply(a_learning_run("whole", place.storage))
+def test_a_run_goes_through_its_phases_as_jobs_and_kubectl_says_how_it_stands(namespace):
+    run = namespace.apply_run(learning_run_body("whole", namespace.storage))
     seen = []
 
     def note(status):

@@ -8,7 +8,7 @@ from testbed.kubelet import SIMULATED
 
 
 @pytest.fixture(scope="session")
-def mimicking_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmallCluster]:
+def simulated_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmallCluster]:
     """A cluster of this worker's own whose Pods report a result after a moment."""
     with SmallCluster(tmp_path_factory.mktemp("simulated-pods"), pods=SIMULATED) as cluster:
         yield cluster

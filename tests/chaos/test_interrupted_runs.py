@@ -12,7 +12,15 @@ from pathlib import Path
 import psutil
 import pytest
 from chaos.short_run import PHASES
-from contract.collectiverun_command import commits, document, has_started, history, start, tiny_run
+from contract.collectiverun_command import (
+    commits,
+    document,
+    finish,
+    has_started,
+    history,
+    start,
+    tiny_run,
+)
 from testbed.waiting import eventually
 
 from collectiverun_operator.cluster.local.journal import violations
@@ -23,12 +31,6 @@ MEMBERS = 5
 # For a run that takes a quarter of a minute where nothing else runs.
 LIMIT_SECONDS = 900.0
 INTERRUPTED_COMMAND = Path(__file__).with_name("interrupted_command.py")
-
-
-def finish(process):
-    """Wait for its end: exit code, stdout, stderr."""
-    stdout, stderr = process.communicate(timeout=LIMIT_SECONDS)
-    return process.returncode, stdout, stderr
 
 
 def assert_every_member_committed_once(path):

@@ -24,18 +24,18 @@ def wait_for_a_whole_round(operator):
     eventually(lambda: rounds(operator) >= known + 2, f"two rounds more than {known}")
 
 
-def test_two_operators_at_once_do_no_harm(mimicking_cluster):
-    run = ShortRun.begin(mimicking_cluster, CLEANED, held=True)
+def test_two_operators_at_once_do_no_harm(simulated_cluster):
+    run = ShortRun.begin(simulated_cluster, CLEANED, held=True)
     settings = {"COLLECTIVERUN_FIGURES_SECONDS": "1"}  # a round at least so often while Pods run
-    first = mimicking_cluster.operator(run.namespace, **settings)
-    second = mimicking_cluster.operator(run.namespace, **settings)
+    first = simulated_cluster.operator(run.namespace.name, **settings)
+    second = simulated_cluster.operator(run.namespace.name, **settings)
     for phase in PHASES:
         run.wait_for_phase(phase)
         # Both take part. And who read the run before its Jobs were made has made them by now: later, when
         # one has removed the Jobs of the phase, the other, were it slow, would make one anew.
         for operator in (first, second):
             wait_for_a_whole_round(operator)
-    run.wait_until_complete()
+    run.finish()
     assert run.faults() == []
     assert first.is_running
     assert second.is_running

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import subprocess
+import os
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import yaml
+from testbed.kubernetes.client_tools import run
 from testbed.programs.helm import helm
 
 REPOSITORY = Path(__file__).parents[2]
@@ -21,20 +22,18 @@ CLUSTER_SCOPED = ("ClusterRole", "ClusterRoleBinding", "CustomResourceDefinition
 JSONObject = dict[str, Any]
 
 
-class RefusedError(Exception):
-    """Helm does not take these values; the message is what a user would read."""
-
-
 def run_helm(*arguments: str) -> str:
-    """Helm's standard output. Raises RefusedError with its standard error."""
-    result = subprocess.run([helm(), *arguments], capture_output=True, text=True, check=False)
-    if result.returncode:
-        raise RefusedError(result.stderr)
-    return result.stdout
+    """What helm prints. Raises CommandError, such as for values that it does not take."""
+    return run([str(helm()), *arguments], os.environ)
+
+
+def helm_options(*settings: str) -> list[str]:
+    """`settings` as behind --set, or whole options that begin with --."""
+    return [setting if setting.startswith("--") else f"--set={setting}" for setting in settings]
 
 
 def render(*settings: str, release: str = RELEASE, namespace: str = NAMESPACE) -> list[JSONObject]:
-    """All objects, hooks too. `settings` as behind --set, or whole options that begin with --."""
+    """All objects, hooks too, with `helm_options`."""
     text = _rendered(settings, release, namespace)
     # The C loader: the resource definition alone takes the other one a second.
     return [document for document in yaml.load_all(text, Loader=yaml.CSafeLoader) if document]
@@ -42,12 +41,7 @@ def render(*settings: str, release: str = RELEASE, namespace: str = NAMESPACE) -
 
 @cache
 def _rendered(settings: tuple[str, ...], release: str, namespace: str) -> str:
-    options = [word for setting in settings for word in _option(setting)]
-    return run_helm("template", release, str(CHART), "--namespace", namespace, *options)
-
-
-def _option(setting: str) -> Sequence[str]:
-    return [setting] if setting.startswith("--") else ["--set", setting]
+    return run_helm("template", release, str(CHART), "--namespace", namespace, *helm_options(*settings))
 
 
 def of_kind(objects: Sequence[JSONObject], kind: str) -> list[JSONObject]:

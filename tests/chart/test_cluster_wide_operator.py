@@ -3,37 +3,32 @@
 import re
 
 import pytest
-from chart.audited_rights import refused_rights
-from chart.rendering import render
-from chart.runs import a_run
+from chart.rendering import NAME, RELEASE, render
+from chart.rights import refused_rights
+from support.run_bodies import run_body
 from testbed.cluster.operator_process import OperatorProcess, chart_variables
+from testbed.kubernetes.crd import wait_until_established
 from testbed.kubernetes.kubeconfig import write_kubeconfig
 from testbed.waiting import eventually
 
 pytestmark = pytest.mark.timeout(900)  # the first one starts the control plane, and each an operator
-RELEASE, NAME = "ops", "ops-collectiverun-operator"
 PACE = ("pacing.canarySeconds=1", "pacing.staleSeconds=10")
 LEASE_AGE = re.compile(r'last_event_age_seconds\{kind="Lease"\} ([0-9.e-]+)')
 
 
 @pytest.fixture
-def operator(control_plane, clients, namespace, tmp_path):
+def operator(control_plane, namespace, tmp_path):
     """The chart's operator as a process with the token of its service account."""
-    clients.install(RELEASE, namespace, *PACE)
-    clients.wait_for_definition()
-    account = account_in(namespace)
-    clients.wait_until_can(account, "create", "jobs", "--namespace", "default")
-    clients.wait_until_can(account, "patch", f"leases/{NAME}", "--namespace", namespace)
-    token = clients.kubectl("create", "token", NAME, "--namespace", namespace).strip()
+    namespace.install(*PACE)
+    wait_until_established(namespace.kubectl)
+    namespace.wait_until_can(namespace.account, "create", "jobs", "--namespace", "default")
+    namespace.wait_until_can(namespace.account, "patch", f"leases/{NAME}")
+    token = namespace.kubectl("create", "token", NAME).strip()
     kubeconfig = tmp_path / "operator.kubeconfig"
     write_kubeconfig(kubeconfig, control_plane.url, control_plane.certificates.authority, token)
-    chart = render(*PACE, release=RELEASE, namespace=namespace)
+    chart = render(*PACE, release=RELEASE, namespace=namespace.name)
     with OperatorProcess(tmp_path, kubeconfig, chart_variables(chart)).start() as operator:
         yield operator
-
-
-def account_in(namespace):
-    return f"system:serviceaccount:{namespace}:{NAME}"
 
 
 def lease_age(operator):
@@ -41,10 +36,10 @@ def lease_age(operator):
 
 
 def test_it_serves_every_namespace_and_asks_for_nothing_it_may_not(
-    operator, control_plane, clients, namespace, second_namespace
+    operator, control_plane, namespace, second_namespace
 ):
-    clients.create(a_run(second_namespace))
-    eventually(lambda: clients.names("jobs", "--namespace", second_namespace), "a Job in another namespace")
+    second_namespace.apply_run(run_body())
+    eventually(lambda: second_namespace.list("jobs"), "a Job in another namespace")
     # The age counts from the start until the first event: younger than before, it came through the watch.
     ages = [lease_age(operator)]
 
@@ -53,16 +48,16 @@ def test_it_serves_every_namespace_and_asks_for_nothing_it_may_not(
         return ages[-1] < ages[-2]
 
     eventually(is_renewed, "a renewed Lease")
-    assert refused_rights(control_plane.audit_log, account_in(namespace)) == set()
+    assert refused_rights(control_plane.audit_log, namespace.account) == set()
 
 
-def test_its_health_fails_when_the_canary_is_gone_and_recovers_when_it_is_back(operator, clients, namespace):
-    clients.kubectl("delete", "lease", NAME, "--namespace", namespace)
+def test_its_health_fails_when_the_canary_is_gone_and_recovers_when_it_is_back(operator, namespace):
+    namespace.kubectl("delete", "lease", NAME)
 
     def is_missed():
         code, text = operator.health()
-        return code == 503 and f"Lease {namespace}/{NAME}" in text
+        return code == 503 and f"Lease {namespace.name}/{NAME}" in text
 
     eventually(is_missed, lambda: f"its health fails for the Lease; it says {operator.health()}")
-    clients.install(RELEASE, namespace, *PACE, verb="upgrade")  # what the operations page says to do
+    namespace.install(*PACE, verb="upgrade")  # what the operations page says to do
     eventually(lambda: operator.health()[0] == 200, "it is healthy again")

@@ -8,15 +8,14 @@ import subprocess
 
 import pytest
 import yaml
-from behaviour.runs import a_scripted_run, s3_storage
-from chart.cluster_commands import ChartCommands
 from chart.health_page import health_page
 from chart.rendering import CHART, REPOSITORY, render
 from chart.test_dashboard import families
 from chart.test_permissions import GRANTED
 from chart.test_values import paths_in, values
+from support.live_run import HELD
+from support.run_bodies import s3_storage, scripted_run_body
 from testbed.cluster.small_cluster import SmallCluster
-from testbed.kubelet.faults import ANNOTATION
 from testbed.programs.binaries import kubectl
 from testbed.programs.building import release
 from testbed.programs.helm import helm
@@ -65,16 +64,15 @@ def desk(cluster, tmp_path):
 
 def a_lasting_run(store):
     """Its Pods hang, so that it is not over before the page has come to stopping it; they hear no SIGTERM."""
-    held = {"metadata": {"annotations": {ANNOTATION: "hang"}}}
     policy = {"terminationGracePeriodSeconds": 1}
-    return a_scripted_run("first", s3_storage(store), podTemplate=held, runPolicy=policy)
+    return scripted_run_body("first", s3_storage(store), podTemplate=HELD, runPolicy=policy)
 
 
 @pytest.mark.timeout(LIMIT_SECONDS)
 def test_every_command_works_in_the_order_given(cluster, desk):
     environment = {
         **os.environ,
-        **ChartCommands(cluster.kubeconfig, cluster.folder / "clients").environment,
+        **cluster.environment,
         "PATH": f"{desk / 'bin'}{os.pathsep}{os.environ['PATH']}",
     }
     assert len(commands()) > 10
@@ -96,7 +94,7 @@ def test_every_command_works_in_the_order_given(cluster, desk):
                 check=False,
             )
             assert done.returncode == 0, f"{block}\n{done.stdout}{done.stderr}"
-    assert not ChartCommands(cluster.kubeconfig, cluster.folder / "clients").names("crd")
+    assert cluster.kubectl("get", "crd", "--output", "name") == ""
 
 
 def test_the_rights_it_lists_are_those_granted():

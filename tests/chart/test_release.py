@@ -3,114 +3,131 @@
 No operator works here: test_operator_release.py has one.
 """
 
+import json
+
 import pytest
-from chart.cluster_commands import CRD
-from chart.rendering import REPOSITORY
-from chart.runs import GROUP, a_job_of, a_run
+from support.run_bodies import run_body
 from testbed.kubernetes.client_tools import CommandError
+from testbed.kubernetes.crd import CRD, NAME, wait_until_established
 from testbed.waiting import eventually
 
 pytestmark = pytest.mark.timeout(900)  # the first one starts the control plane
-CRD_FILE = REPOSITORY / "crds" / "collectiveruns.yaml"
+
+
+def job_of(run):
+    """A Job that goes when the run goes."""
+    owner = {key: run[key] for key in ("apiVersion", "kind")}
+    owner |= {key: run["metadata"][key] for key in ("name", "uid")} | {"controller": True}
+    container = {"name": "trainer", "image": "trainer", "command": ["true"]}
+    template = {"spec": {"restartPolicy": "Never", "containers": [container]}}
+    metadata = {"name": "expert", "ownerReferences": [owner]}
+    return {"metadata": metadata, "spec": {"backoffLimit": 0, "template": template}}
+
+
+def crd(namespace):
+    return json.loads(namespace.kubectl("get", "crd", NAME, "--output", "json"))
+
+
+def has_operator(namespace):
+    return "deployment.apps/ops-collectiverun-operator" in namespace.names("deployments")
 
 
 @pytest.fixture
-def run_and_job(clients, namespace):
+def run_and_job(namespace):
     """Makes a run with a Job; gives a function that tells their UIDs, and the Pod's."""
 
     def make():
-        clients.wait_for_definition()
-        clients.create(a_run(namespace))
-        clients.create(a_job_of(clients.get("collectiverun", "first", "--namespace", namespace)))
+        wait_until_established(namespace.kubectl)
+        run = namespace.create_object("collectiveruns", run_body())
+        namespace.create_object("jobs", job_of(run))
         eventually(lambda: len(uids()) == 3, "the Job has a Pod")
         return uids
 
     def uids():
-        found = clients.get("collectiveruns,jobs,pods", "--namespace", namespace)["items"]
+        found = json.loads(namespace.kubectl("get", "collectiveruns,jobs,pods", "--output", "json"))["items"]
         ours = [item for item in found if "operator" not in item["metadata"]["name"]]
         return {item["kind"]: item["metadata"]["uid"] for item in ours}
 
     return make
 
 
-def test_install_upgrade_and_uninstall_leave_definition_runs_and_jobs_alone(clients, namespace, run_and_job):
-    notes = clients.install("ops", namespace)
-    assert f"kubectl -n {namespace} rollout status deployment/ops-collectiverun-operator" in notes
+def test_install_upgrade_and_uninstall_leave_definition_runs_and_jobs_alone(namespace, run_and_job):
+    notes = namespace.install()
+    assert f"kubectl -n {namespace.name} rollout status deployment/ops-collectiverun-operator" in notes
     uids = run_and_job()
-    before, definition = uids(), clients.get("crd", CRD)["metadata"]["uid"]
+    before, definition = uids(), crd(namespace)["metadata"]["uid"]
 
-    clients.install("ops", namespace, "logFormat=text", "pacing.workers=2", verb="upgrade")
-    assert clients.get("deployment", "ops-collectiverun-operator", "--namespace", namespace)["spec"]
+    namespace.install("logFormat=text", "pacing.workers=2", verb="upgrade")
+    assert has_operator(namespace)
     assert uids() == before
 
-    clients.helm("uninstall", "ops", "--namespace", namespace, "--wait")
-    assert clients.names("deployment,lease,service,role,rolebinding", "--namespace", namespace) == set()
-    assert not [name for name in clients.names("clusterroles,clusterrolebindings") if namespace in name]
+    namespace.helm("uninstall", "ops", "--wait")
+    assert namespace.names("deployment,lease,service,role,rolebinding") == set()
+    assert not [
+        name for name in namespace.names("clusterroles,clusterrolebindings") if namespace.name in name
+    ]
     assert uids() == before
-    assert clients.get("crd", CRD)["metadata"]["uid"] == definition
+    assert crd(namespace)["metadata"]["uid"] == definition
 
 
-def test_the_same_release_takes_the_kept_definition_up_again(clients, namespace, run_and_job):
-    clients.install("ops", namespace)
-    uids = run_and_job()
-    before = uids()
-    clients.helm("uninstall", "ops", "--namespace", namespace)
-    clients.install("ops", namespace)
-    assert uids() == before
-
-
-def test_an_upgrade_that_gives_the_definition_up_does_not_delete_it(clients, namespace, run_and_job):
-    clients.install("ops", namespace)
+def test_the_same_release_takes_the_kept_definition_up_again(namespace, run_and_job):
+    namespace.install()
     uids = run_and_job()
     before = uids()
-    clients.install("ops", namespace, "crd.install=false", verb="upgrade")
+    namespace.helm("uninstall", "ops")
+    namespace.install()
     assert uids() == before
 
 
-def test_an_upgrade_brings_the_definition_of_the_chart(clients, namespace):
-    clients.install("ops", namespace)
-    clients.kubectl(
-        "patch", "crd", CRD, "--type=json", '--patch=[{"op": "remove", "path": "/spec/names/shortNames"}]'
+def test_an_upgrade_that_gives_the_definition_up_does_not_delete_it(namespace, run_and_job):
+    namespace.install()
+    uids = run_and_job()
+    before = uids()
+    namespace.install("crd.install=false", verb="upgrade")
+    assert uids() == before
+
+
+def test_an_upgrade_brings_the_definition_of_the_chart(namespace):
+    namespace.install()
+    namespace.kubectl(
+        "patch", "crd", NAME, "--type=json", '--patch=[{"op": "remove", "path": "/spec/names/shortNames"}]'
     )
-    clients.install("ops", namespace, "logFormat=text", "--force-conflicts", verb="upgrade")
-    assert clients.get("crd", CRD)["spec"]["names"]["shortNames"] == ["crun"]
+    namespace.install("logFormat=text", "--force-conflicts", verb="upgrade")
+    assert crd(namespace)["spec"]["names"]["shortNames"] == ["crun"]
 
 
-def test_another_release_takes_a_kept_definition_only_when_told_to(clients, namespace):
-    clients.install("ops", namespace)
+def test_another_release_takes_a_kept_definition_only_when_told_to(namespace):
+    namespace.install()
     with pytest.raises(CommandError, match="cannot be imported into the current release"):
-        clients.install("other", namespace)
-    clients.helm("uninstall", "ops", "--namespace", namespace)
-    clients.install("other", namespace, "--take-ownership")
-    owner = clients.get("crd", CRD)["metadata"]["annotations"]["meta.helm.sh/release-name"]
+        namespace.install(release="other")
+    namespace.helm("uninstall", "ops")
+    namespace.install("--take-ownership", release="other")
+    owner = crd(namespace)["metadata"]["annotations"]["meta.helm.sh/release-name"]
     assert owner == "other"
 
 
-def test_two_namespaced_releases_share_one_definition_and_stay_apart(clients, namespace, second_namespace):
-    clients.install("ops", namespace, f"watchNamespaces={{{namespace}}}")
-    clients.install("ops", second_namespace, f"watchNamespaces={{{second_namespace}}}", "crd.install=false")
+def test_two_namespaced_releases_share_one_definition_and_stay_apart(namespace, second_namespace):
+    namespace.install(f"watchNamespaces={{{namespace.name}}}")
+    second_namespace.install(f"watchNamespaces={{{second_namespace.name}}}", "crd.install=false")
     ways = [(namespace, second_namespace), (second_namespace, namespace)]
-    account = "system:serviceaccount:{}:ops-collectiverun-operator".format
     for own, _ in ways:
-        clients.wait_until_can(account(own), "create", "jobs", "--namespace", own)
+        own.wait_until_can(own.account, "create", "jobs")
     for own, other in ways:
-        assert not clients.can(account(own), "create", "jobs", "--namespace", other)
-    clients.helm("uninstall", "ops", "--namespace", second_namespace)
-    assert clients.get("deployment", "ops-collectiverun-operator", "--namespace", namespace)
-    assert clients.get("crd", CRD)
+        assert not other.can(own.account, "create", "jobs")
+    second_namespace.helm("uninstall", "ops")
+    assert has_operator(namespace)
+    assert crd(namespace)
 
 
-def test_full_rights_in_one_namespace_are_enough_for_a_namespaced_release(clients, namespace):
-    owner = f"owner-of-{namespace}"
-    clients.kubectl("create", "--filename", str(CRD_FILE))
-    clients.kubectl("create", "role", "owner", "--verb=*", "--resource=*.*", "--namespace", namespace)
-    clients.kubectl(
-        "create", "rolebinding", "owner", "--role=owner", f"--user={owner}", "--namespace", namespace
-    )
-    clients.wait_until_can(owner, "create", "deployments.apps", "--namespace", namespace)
-    values = (f"watchNamespaces={{{namespace}}}", "crd.install=false", "userRoles.create=false")
-    clients.install("ops", namespace, *values, "--kube-as-user", owner)
-    assert clients.get("deployment", "ops-collectiverun-operator", "--namespace", namespace)
+def test_full_rights_in_one_namespace_are_enough_for_a_namespaced_release(namespace):
+    owner = f"owner-of-{namespace.name}"
+    namespace.kubectl("create", "--filename", str(CRD))
+    namespace.kubectl("create", "role", "owner", "--verb=*", "--resource=*.*")
+    namespace.kubectl("create", "rolebinding", "owner", "--role=owner", f"--user={owner}")
+    namespace.wait_until_can(owner, "create", "deployments.apps")
+    values = (f"watchNamespaces={{{namespace.name}}}", "crd.install=false", "userRoles.create=false")
+    namespace.install(*values, f"--kube-as-user={owner}")
+    assert has_operator(namespace)
 
 
 @pytest.mark.parametrize(
@@ -121,13 +138,11 @@ def test_full_rights_in_one_namespace_are_enough_for_a_namespaced_release(client
         ("admin", ["get", "create", "patch", "delete"], []),
     ],
 )
-def test_people_with_the_clusters_own_roles_get_runs(clients, namespace, role, allowed, refused):
-    clients.install("ops", namespace)
-    user = f"{role}-of-{namespace}"
-    words = ("rolebinding", user, f"--clusterrole={role}", f"--user={user}", "--namespace", namespace)
-    clients.kubectl("create", *words)
-    where = (f"collectiveruns.{GROUP}", "--namespace", namespace)
+def test_people_with_the_clusters_own_roles_get_runs(namespace, role, allowed, refused):
+    namespace.install()
+    user = f"{role}-of-{namespace.name}"
+    namespace.kubectl("create", "rolebinding", user, f"--clusterrole={role}", f"--user={user}")
     for verb in allowed:
-        clients.wait_until_can(user, verb, *where)
-    assert not [verb for verb in refused if clients.can(user, verb, *where)]
-    assert not clients.can(user, "patch", *where, "--subresource=status")
+        namespace.wait_until_can(user, verb, NAME)
+    assert not [verb for verb in refused if namespace.can(user, verb, NAME)]
+    assert not namespace.can(user, "patch", NAME, "--subresource=status")

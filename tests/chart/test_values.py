@@ -4,7 +4,8 @@ import json
 
 import pytest
 import yaml
-from chart.rendering import CHART, RefusedError, render
+from chart.rendering import CHART, render
+from testbed.kubernetes.client_tools import CommandError
 
 
 def schema():
@@ -72,7 +73,7 @@ def test_every_object_of_fixed_shape_refuses_names_it_does_not_know():
     ],
 )
 def test_a_mistaken_value_is_named_in_the_refusal(setting, sentence):
-    with pytest.raises(RefusedError) as refusal:
+    with pytest.raises(CommandError) as refusal:
         render(setting)
     assert sentence in str(refusal.value)
 
@@ -86,7 +87,7 @@ def test_a_mistaken_value_is_named_in_the_refusal(setting, sentence):
     ],
 )
 def test_values_that_do_not_go_together_are_refused_with_a_way_out(setting, sentence):
-    with pytest.raises(RefusedError) as refusal:
+    with pytest.raises(CommandError) as refusal:
         render(setting)
     assert sentence in str(refusal.value)
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from support.run_bodies import run_body, tasks
 
 from collectiverun_operator.cluster.local.journal import Event, read_history
 
@@ -22,24 +23,18 @@ ENDLESS = {"hiddenSizes": [16], "totalEnvSteps": 200_000, "gradientStepsPerDecis
 
 
 def tiny_run(folder: Path, **spec: Any) -> Path:
-    """A run file of one task with scripted experts; fields of `spec` replace those of the file."""
-    body = {
-        "apiVersion": "collectiverl.io/v1alpha1",
-        "kind": "CollectiveRun",
-        "metadata": {"name": "tiny"},
-        "spec": {
-            "tasks": [{"env": "reach-v3"}, {"env": "door-close-v3"}],
-            "storage": {"uri": f"file://{folder}/storage"},
-            "environment": {"horizonEnvSteps": 20, "goals": 2},
-            "phases": {
-                "experts": {"params": {"source": "scripted"}},
-                "evaluation": {"params": {"videos": False}},
-            },
-            **spec,
+    """A run file of two tasks with scripted experts; fields of `spec` replace those of the file."""
+    base = {
+        "tasks": tasks("reach", "door-close"),
+        "storage": {"uri": f"file://{folder}/storage"},
+        "environment": {"horizonEnvSteps": 20, "goals": 2},
+        "phases": {
+            "experts": {"params": {"source": "scripted"}},
+            "evaluation": {"params": {"videos": False}},
         },
     }
     path = folder / "run.yaml"
-    path.write_text(yaml.safe_dump(body))
+    path.write_text(yaml.safe_dump(run_body("tiny", **base | spec)))
     return path
 
 

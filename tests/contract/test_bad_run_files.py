@@ -7,35 +7,22 @@ from pathlib import Path
 
 import pytest
 import yaml
+from support.run_bodies import REMOVED, run_body, tasks, with_field
 from typer.testing import CliRunner
 
 from collectiverun_operator.cli.main import app
 
-GOOD = {
-    "apiVersion": "collectiverl.io/v1alpha1",
-    "kind": "CollectiveRun",
-    "metadata": {"name": "quickstart"},
-    "spec": {
-        "tasks": [{"env": "reach-v3"}, {"env": "drawer-close-v3"}],
-        "storage": {"uri": "file:///tmp/collectiverun"},
-        "phases": {"experts": {"params": {"totalEnvSteps": 10000}}},
-    },
-}
-REMOVED = object()
+GOOD = run_body(
+    "quickstart",
+    tasks=tasks("reach", "drawer-close"),
+    storage={"uri": "file:///tmp/collectiverun"},
+    phases={"experts": {"params": {"totalEnvSteps": 10000}}},
+)
 
 
 def changed(path, value):
     """The good run with one field set, or removed."""
-    document = copy.deepcopy(GOOD)
-    *parents, last = path
-    place = document
-    for key in parents:
-        place = place.setdefault(key, {}) if isinstance(place, dict) else place[key]
-    if value is REMOVED:
-        del place[last]
-    else:
-        place[last] = value
-    return yaml.safe_dump(document)
+    return yaml.safe_dump(with_field(GOOD, path, value))
 
 
 def check(path):
@@ -119,84 +106,80 @@ def test_a_wrong_command_line_is_usage(arguments):
 INVALID = {
     "a list": ("- 1\n", "one mapping"),
     "a sentence": ("hello\n", "one mapping"),
-    "another kind": (changed(["kind"], "Job"), "kind: "),
-    "another version": (changed(["apiVersion"], "v1"), "apiVersion: "),
-    "no apiVersion": (changed(["apiVersion"], REMOVED), "apiVersion: "),
-    "an unknown section": (changed(["sepc"], {}), "sepc: "),
-    "no name": (changed(["metadata"], {}), "metadata.name: "),
-    "a huge name": (changed(["metadata", "name"], "n" * 300), "metadata.name: "),
-    "a name with capitals": (changed(["metadata", "name"], "Run_1"), "metadata.name: "),
-    "a number for a name": (changed(["metadata", "name"], 7), "metadata.name: "),
-    "no spec": (changed(["spec"], REMOVED), "spec: "),
-    "a list for a spec": (changed(["spec"], []), "spec: "),
-    "no tasks": (changed(["spec", "tasks"], REMOVED), "spec.tasks: "),
-    "an empty list of tasks": (changed(["spec", "tasks"], []), "spec.tasks: "),
-    "65 tasks": (changed(["spec", "tasks"], [{"env": "reach-v3"}] * 65), "spec.tasks: "),
-    "an unknown task": (changed(["spec", "tasks", 1, "env"], "drawer-close"), "spec.tasks[1]"),
-    "an unknown robot": (changed(["spec", "tasks", 0, "robot"], "panda"), "spec.tasks[0]"),
-    "a duplicate task": (changed(["spec", "tasks", 1, "env"], "reach-v3"), "spec.tasks: "),
-    "a task that is a string": (changed(["spec", "tasks", 0], "reach-v3"), "spec.tasks[0]: "),
-    "no storage": (changed(["spec", "storage"], REMOVED), "spec.storage: "),
-    "a URI without a scheme": (changed(["spec", "storage", "uri"], "/tmp/runs"), "spec.storage.uri: "),
-    "an S3 URI without a bucket": (changed(["spec", "storage", "uri"], "s3://"), "spec.storage.uri: "),
-    "a scheme there is none for": (changed(["spec", "storage", "uri"], "ftp://a/b"), "spec.storage.uri: "),
-    "a file URI with a host": (changed(["spec", "storage", "uri"], "file://runs/a"), "spec.storage.uri: "),
-    "memory on a machine": (changed(["spec", "storage", "uri"], "memory://a"), "spec.storage.uri: "),
+    "another kind": (changed("kind", "Job"), "kind: "),
+    "another version": (changed("apiVersion", "v1"), "apiVersion: "),
+    "no apiVersion": (changed("apiVersion", REMOVED), "apiVersion: "),
+    "an unknown section": (changed("sepc", {}), "sepc: "),
+    "no name": (changed("metadata", {}), "metadata.name: "),
+    "a huge name": (changed("metadata.name", "n" * 300), "metadata.name: "),
+    "a name with capitals": (changed("metadata.name", "Run_1"), "metadata.name: "),
+    "a number for a name": (changed("metadata.name", 7), "metadata.name: "),
+    "no spec": (changed("spec", REMOVED), "spec: "),
+    "a list for a spec": (changed("spec", []), "spec: "),
+    "no tasks": (changed("spec.tasks", REMOVED), "spec.tasks: "),
+    "an empty list of tasks": (changed("spec.tasks", []), "spec.tasks: "),
+    "65 tasks": (changed("spec.tasks", [{"env": "reach-v3"}] * 65), "spec.tasks: "),
+    "an unknown task": (changed("spec.tasks.1.env", "drawer-close"), "spec.tasks[1]"),
+    "an unknown robot": (changed("spec.tasks.0.robot", "panda"), "spec.tasks[0]"),
+    "a duplicate task": (changed("spec.tasks.1.env", "reach-v3"), "spec.tasks: "),
+    "a task that is a string": (changed("spec.tasks.0", "reach-v3"), "spec.tasks[0]: "),
+    "no storage": (changed("spec.storage", REMOVED), "spec.storage: "),
+    "a URI without a scheme": (changed("spec.storage.uri", "/tmp/runs"), "spec.storage.uri: "),
+    "an S3 URI without a bucket": (changed("spec.storage.uri", "s3://"), "spec.storage.uri: "),
+    "a scheme there is none for": (changed("spec.storage.uri", "ftp://a/b"), "spec.storage.uri: "),
+    "a file URI with a host": (changed("spec.storage.uri", "file://runs/a"), "spec.storage.uri: "),
+    "memory on a machine": (changed("spec.storage.uri", "memory://a"), "spec.storage.uri: "),
     "an endpoint that is no URL": (
-        changed(["spec", "storage"], {"uri": "s3://bucket", "endpoint": "here"}),
+        changed("spec.storage", {"uri": "s3://bucket", "endpoint": "here"}),
         "spec.storage.endpoint: ",
     ),
     "a Secret on this machine": (
-        changed(["spec", "storage"], {"uri": "s3://bucket", "credentials": {"secretRef": {"name": "s"}}}),
+        changed("spec.storage", {"uri": "s3://bucket", "credentials": {"secretRef": {"name": "s"}}}),
         "spec.storage.credentials: ",
     ),
-    "a string for a number": (changed(["spec", "seed"], "one"), "spec.seed: "),
-    "a number in quotes": (changed(["spec", "seed"], "1"), "spec.seed: "),
-    "a negative seed": (changed(["spec", "seed"], -1), "spec.seed: "),
-    "an unknown phase": (changed(["spec", "phases", "expert"], {}), "spec.phases.expert: "),
+    "a string for a number": (changed("spec.seed", "one"), "spec.seed: "),
+    "a number in quotes": (changed("spec.seed", "1"), "spec.seed: "),
+    "a negative seed": (changed("spec.seed", -1), "spec.seed: "),
+    "an unknown phase": (changed("spec.phases.expert", {}), "spec.phases.expert: "),
     "an unknown parameter": (
-        changed(["spec", "phases", "experts", "params", "learningRat"], 0.1),
+        changed("spec.phases.experts.params.learningRat", 0.1),
         "spec.phases.experts.params.learningRat: ",
     ),
     "a parameter of the wrong type": (
-        changed(["spec", "phases", "experts", "params", "batchSize"], "many"),
+        changed("spec.phases.experts.params.batchSize", "many"),
         "spec.phases.experts.params.batchSize: ",
     ),
     "a parameter out of range": (
-        changed(["spec", "phases", "experts", "params", "discount"], 1.5),
+        changed("spec.phases.experts.params.discount", 1.5),
         "spec.phases.experts.params.discount: ",
     ),
     "a parameter that is no number": (
-        changed(["spec", "phases", "experts", "params", "learningRate"], float("nan")),
+        changed("spec.phases.experts.params.learningRate", float("nan")),
         "spec.phases.experts.params.learningRate: ",
     ),
     "heads that do not divide the model": (
-        changed(["spec", "phases", "trajectoryTransformer"], {"params": {"heads": 7}}),
+        changed("spec.phases.trajectoryTransformer", {"params": {"heads": 7}}),
         "spec.phases.trajectoryTransformer.params: ",
     ),
     "experts switched off": (
-        changed(["spec", "phases", "experts", "enabled"], False),
+        changed("spec.phases.experts.enabled", False),
         "spec.phases.experts.enabled: ",
     ),
-    "half a decision": (changed(["spec", "environment"], {"actionRepeat": 3}), "spec.environment: "),
+    "half a decision": (changed("spec.environment", {"actionRepeat": 3}), "spec.environment: "),
     "a quantity that is none": (
-        changed(["spec", "phases", "experts", "resources"], {"limits": {"memory": "much"}}),
+        changed("spec.phases.experts.resources", {"limits": {"memory": "much"}}),
         "spec.phases.experts.resources.limits.memory: ",
     ),
     "a deadline of zero": (
-        changed(["spec", "runPolicy"], {"activeDeadlineSeconds": 0}),
+        changed("spec.runPolicy", {"activeDeadlineSeconds": 0}),
         "spec.runPolicy.activeDeadlineSeconds: ",
     ),
     "another command": (
-        changed(
-            ["spec", "podTemplate"], {"spec": {"containers": [{"name": "trainer", "command": ["bash"]}]}}
-        ),
+        changed("spec.podTemplate", {"spec": {"containers": [{"name": "trainer", "command": ["bash"]}]}}),
         "spec.podTemplate.spec.containers[0].command: ",
     ),
     "a student of a task that is not there": (
-        changed(
-            ["spec", "phases", "students"], {"enabled": True, "params": {"tasks": [{"env": "sweep-v3"}]}}
-        ),
+        changed("spec.phases.students", {"enabled": True, "params": {"tasks": [{"env": "sweep-v3"}]}}),
         "spec.phases.students.params.tasks[0]: ",
     ),
 }
@@ -237,7 +220,7 @@ def test_all_faults_are_told_at_once(tmp_path):
 
 def test_a_misspelt_name_gets_a_suggestion(tmp_path):
     path = tmp_path / "run.yaml"
-    path.write_text(changed(["spec", "phases", "experts", "params", "learningRat"], 0.1))
+    path.write_text(changed("spec.phases.experts.params.learningRat", 0.1))
     assert "did you mean 'learningRate'?" in check(path).stderr
 
 
@@ -250,5 +233,5 @@ def test_numbers_are_read_as_kubectl_reads_them(tmp_path):
 @pytest.mark.parametrize("uri", ["file://./runs", "file://../runs", "file://."])
 def test_a_relative_folder_is_below_the_current_one(uri, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    Path("run.yaml").write_text(changed(["spec", "storage", "uri"], uri))
+    Path("run.yaml").write_text(changed("spec.storage.uri", uri))
     assert check("run.yaml").exit_code == 0

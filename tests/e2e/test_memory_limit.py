@@ -1,21 +1,20 @@
 """A container that needs more memory than it may have, on a real kernel."""
 
-from behaviour.live_run import LiveRun
-from behaviour.runs import a_learning_run, s3_storage
+from support.namespace import Namespace
+from support.run_bodies import learning_run_body, s3_storage
 
 
 def test_a_container_out_of_memory_spends_an_application_retry(container_cluster):
     policy = {"retries": {"application": 1, "backoffSeconds": 0}}
-    body = a_learning_run("cramped", s3_storage(container_cluster.object_store), runPolicy=policy)
+    body = learning_run_body("cramped", s3_storage(container_cluster.object_store), runPolicy=policy)
     # Enough for the trainer's code, not for its networks (a gigabyte for each expert). With less than the
     # code needs, the kernel may read that from the disk again and again for ever, and kill nothing.
     body["spec"]["phases"]["experts"]["resources"] = {"limits": {"memory": "512Mi"}}
     body["spec"]["phases"]["experts"]["params"] |= {"hiddenSizes": [4096] * 4}
-    namespace = container_cluster.namespace("memory")
-    container_cluster.apply(body, namespace=namespace)
-    run = LiveRun(container_cluster, namespace, "cramped")
+    namespace = Namespace.create_in(container_cluster, "memory")
+    run = namespace.apply_run(body)
     status = run.wait_for_state("Failed")
-    print(run.kubectl("get", "collectiveruns", "--output", "wide"), status["lastFailure"])
+    print(namespace.kubectl("get", "collectiveruns", "--output", "wide"), status["lastFailure"])
     assert (status["lastFailure"]["kind"], status["lastFailure"]["reason"]) == ("application", "OOMKilled")
     assert status["lastFailure"]["exitCode"] == 137
     member = run.member()

@@ -1,9 +1,9 @@
 """An S3 server whose certificate a private authority signed: trusted through a ConfigMap of the run."""
 
 import pytest
-from behaviour.live_run import LiveRun
-from behaviour.runs import a_scripted_run, s3_storage
 from e2e.own_network import NODE_ADDRESS
+from support.namespace import Namespace
+from support.run_bodies import s3_storage, scripted_run_body
 from testbed.kubernetes.certificates import Certificates
 from testbed.object_store import ObjectStore
 
@@ -21,35 +21,23 @@ def private_store(container_cluster, tmp_path_factory):
 @pytest.fixture
 def namespace(container_cluster, private_store):
     """A namespace with the store's keys, and the authority's certificate in the ConfigMap `trust`."""
-    name = container_cluster.namespace("authority")
-    container_cluster.add_storage_keys(name, private_store)
+    namespace = Namespace.create_in(container_cluster, "authority")
+    container_cluster.add_storage_keys(namespace.name, private_store)
     authority = private_store.certificates.authority
-    container_cluster.kubectl(
-        "--namespace", name, "create", "configmap", "trust", f"--from-file=company.crt={authority}"
-    )
-    return name
+    namespace.kubectl("create", "configmap", "trust", f"--from-file=company.crt={authority}")
+    return namespace
 
 
-def start(cluster, namespace, storage):
-    """A small run with this storage."""
-    cluster.apply(a_scripted_run("private", storage), namespace=namespace)
-    return LiveRun(cluster, namespace, "private")
-
-
-def test_a_run_that_names_the_authority_writes_to_the_store_and_reads_from_it(
-    container_cluster, private_store, namespace
-):
+def test_a_run_that_names_the_authority_writes_to_the_store_and_reads_from_it(private_store, namespace):
     trust = {"caBundle": {"configMapName": "trust", "key": "company.crt"}}
-    run = start(container_cluster, namespace, s3_storage(private_store) | trust)
+    run = namespace.apply_run(scripted_run_body("private", s3_storage(private_store) | trust))
     run.wait_for_member(phase="trajectoryTransformer", state="Succeeded")  # it read what the experts wrote
     assert run.status["retries"] == 0
     run.delete()
 
 
-def test_without_it_the_run_fails_at_once_and_says_what_is_missing(
-    container_cluster, private_store, namespace
-):
-    run = start(container_cluster, namespace, s3_storage(private_store))
+def test_without_it_the_run_fails_at_once_and_says_what_is_missing(private_store, namespace):
+    run = namespace.apply_run(scripted_run_body("private", s3_storage(private_store)))
     failure = run.wait_for_state("Failed")["lastFailure"]
     print(failure["message"])
     assert failure["exitCode"] == 3

@@ -3,10 +3,10 @@
 import json
 
 import pytest
-from behaviour.live_run import LiveRun
-from behaviour.runs import a_learning_run, s3_storage
-from behaviour.stored import committed_checkpoint_steps
 from e2e.container_cluster import RELEASE, SYSTEM
+from support.namespace import Namespace
+from support.run_bodies import learning_run_body, s3_storage
+from support.stored_artifacts import StoredArtifacts
 from testbed.kubernetes.client_tools import CommandError
 
 OPERATOR_PODS = f"app.kubernetes.io/instance={RELEASE},app.kubernetes.io/component=operator"
@@ -19,15 +19,14 @@ def training(container_cluster):
     # A trainer that did not hear SIGTERM would only be killed long after the tests have given up.
     policy = {"terminationGracePeriodSeconds": 3600}
     storage = s3_storage(container_cluster.object_store)
-    body = a_learning_run("training", storage, runPolicy=policy)
+    body = learning_run_body("training", storage, runPolicy=policy)
     body["spec"]["tasks"] = body["spec"]["tasks"][:1]
     body["spec"]["phases"]["experts"]["params"] |= {"totalEnvSteps": 2_000_000}
-    namespace = container_cluster.namespace("training")
-    container_cluster.apply(body, namespace=namespace)
-    run = LiveRun(container_cluster, namespace, "training")
+    namespace = Namespace.create_in(container_cluster, "training")
+    run = namespace.apply_run(body)
     run.wait_for_pod(1)
     yield run
-    run.kubectl("delete", "pods", "--all", "--grace-period=1", "--wait=false")
+    namespace.kubectl("delete", "pods", "--all", "--grace-period=1", "--wait=false")
     run.delete()
 
 
@@ -122,11 +121,14 @@ def test_the_chart_s_own_test_passes_and_an_upgrade_leaves_the_training_pod_alon
     training.wait_for_state("Running")
 
 
-def test_sigterm_ends_training_at_a_checkpoint_and_the_next_attempt_goes_on_there(training):
-    training.wait_until(lambda: committed_checkpoint_steps(training), "a checkpoint")
+def test_sigterm_ends_training_at_a_checkpoint_and_the_next_attempt_goes_on_there(
+    container_cluster, training
+):
+    stored = StoredArtifacts(container_cluster.object_store, training)
+    training.wait_until(stored.checkpoint_steps, "a checkpoint")
     training.change(suspend=True)
     training.wait_for_state("Suspended")
-    stopped_at = committed_checkpoint_steps(training)[-1]
+    stopped_at = stored.checkpoint_steps()[-1]
 
     training.change(suspend=False)
     pod = training.wait_for_pod(2)["metadata"]["name"]
@@ -137,5 +139,5 @@ def test_sigterm_ends_training_at_a_checkpoint_and_the_next_attempt_goes_on_ther
 
 def progress_steps(run, pod):
     """Env steps of the progress lines in a Pod's log."""
-    lines = map(json.loads, run.kubectl("logs", pod).splitlines())
+    lines = map(json.loads, run.namespace.kubectl("logs", pod).splitlines())
     return [line["envSteps"] for line in lines if line["kind"] == "progress"]

@@ -1,30 +1,35 @@
-"""A namespace on a real API server for each test, with a client that is its administrator."""
+"""A namespace on a real API server for each test, and the operator's cluster connected to it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
 
 import pytest
-from kubernetes_cluster.scene import Stage, Theatre, new_namespace
+from kubernetes_cluster.blocking_cluster import BlockingCluster
+from support.namespace import Namespace
 from testbed.cluster.small_cluster import SmallCluster
 
 from collectiverun_operator.cluster.kubernetes.client import KUBECONFIG_VARIABLE
 
 
 @pytest.fixture
-def theatre(small_cluster: SmallCluster, monkeypatch: pytest.MonkeyPatch) -> Iterator[Theatre]:
+def namespace(small_cluster: SmallCluster) -> Iterator[Namespace]:
+    namespace = Namespace.create(small_cluster.control_plane, "cluster")
+    yield namespace
+    namespace.remove()
+
+
+@pytest.fixture
+def connect(
+    small_cluster: SmallCluster, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[..., BlockingCluster]]:
+    """Connects as an administrator, with options of KubernetesCluster."""
     monkeypatch.setenv(KUBECONFIG_VARIABLE, str(small_cluster.kubeconfig))
-    namespace = new_namespace()
-    name = namespace["metadata"]["name"]
-    theatre = Theatre(name)
+    with ExitStack() as clusters:
+        yield lambda **options: clusters.enter_context(closing(BlockingCluster(**options)))
 
-    async def begin(stage: Stage) -> None:
-        await stage.admin.send("create", "/api/v1/namespaces", body=namespace)
 
-    async def end(stage: Stage) -> None:
-        await stage.admin.send("delete", f"/api/v1/namespaces/{name}")
-
-    theatre.play(begin)
-    yield theatre
-    monkeypatch.setenv(KUBECONFIG_VARIABLE, str(small_cluster.kubeconfig))
-    theatre.play(end)
+@pytest.fixture
+def cluster(connect: Callable[..., BlockingCluster]) -> BlockingCluster:
+    return connect()

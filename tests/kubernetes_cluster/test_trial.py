@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from kubernetes_cluster.scene import CPU_ONLY, Stage, Theatre
+from kubernetes_cluster.unscheduled_runs import CPU_ONLY, create_run
 from unit_operator.builders import NOON
 
 from collectiverun_operator.api.run import StoredRun, parse_run
-from collectiverun_operator.cluster.kubernetes import paths as paths
 from collectiverun_operator.jobs.dry_run import dry_run_jobs
 from collectiverun_operator.reconciler import reconcile
 
@@ -25,56 +24,44 @@ REFUSED = {
 }
 
 
-async def trials(stage: Stage, run):
-    return [await stage.cluster.dry_run(manifest) for _, manifest in dry_run_jobs(parse_run(run, CPU_ONLY))]
+def trials(cluster, run):
+    return [cluster.dry_run(manifest) for _, manifest in dry_run_jobs(parse_run(run, CPU_ONLY))]
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_a_template_is_refused_in_the_servers_words_without_the_jobs_name(theatre: Theatre, name):
+def test_a_template_is_refused_in_the_servers_words_without_the_jobs_name(namespace, cluster, name):
     spec, words = REFUSED[name]
 
-    async def scene(stage: Stage):
-        run = await stage.make_run(podTemplate={"spec": spec})
-        (sentence,) = await trials(stage, run)
-        assert words in sentence
-        assert "demo-experts" not in sentence
-        assert "error found in" not in sentence
-
-    theatre.play(scene)
+    run = create_run(namespace, podTemplate={"spec": spec})
+    (sentence,) = trials(cluster, run)
+    assert words in sentence
+    assert "demo-experts" not in sentence
+    assert "error found in" not in sentence
 
 
-def test_requests_above_limits_are_refused_too(theatre: Theatre):
-    async def scene(stage: Stage):
-        resources = {"requests": {"cpu": "2"}, "limits": {"cpu": "1"}}
-        run = await stage.make_run(podTemplate={}, phases={"experts": {"resources": resources}})
-        refused, accepted = await trials(stage, run)
-        assert "must be less than or equal to cpu limit" in refused
-        assert accepted is None
-
-    theatre.play(scene)
+def test_requests_above_limits_are_refused_too(namespace, cluster):
+    resources = {"requests": {"cpu": "2"}, "limits": {"cpu": "1"}}
+    run = create_run(namespace, podTemplate={}, phases={"experts": {"resources": resources}})
+    refused, accepted = trials(cluster, run)
+    assert "must be less than or equal to cpu limit" in refused
+    assert accepted is None
 
 
-def test_a_good_template_is_taken_and_the_trial_leaves_nothing_behind(theatre: Theatre):
-    async def scene(stage: Stage):
-        run = await stage.make_run(podTemplate={"spec": {"priorityClassName": "no-such-class"}})
-        assert await trials(stage, run) == [None]
-        assert await stage.jobs() == []
-
-    theatre.play(scene)
+def test_a_good_template_is_taken_and_the_trial_leaves_nothing_behind(namespace, cluster):
+    run = create_run(namespace, podTemplate={"spec": {"priorityClassName": "no-such-class"}})
+    assert trials(cluster, run) == [None]
+    assert namespace.list("jobs") == []
 
 
-def test_a_run_with_a_refused_template_says_so_and_starts_when_it_is_put_right(theatre: Theatre):
-    async def scene(stage: Stage):
-        run = await stage.make_run(podTemplate={"spec": {"tolerations": [{"operator": "Nope"}]}})
-        rejected = await reconcile(stage.cluster, StoredRun.read(run, CPU_ONLY), NOON)
-        accepted = rejected.status.conditions[0]
-        assert (accepted.type, accepted.reason) == ("Accepted", "InvalidPodTemplate")
-        assert accepted.message.startswith("spec.podTemplate: is refused by the API server: [spec.template")
-        assert await stage.jobs() == []
-        path = paths.run(stage.namespace, "demo")
-        right = await stage.change(path, {"spec": {"podTemplate": {"spec": {"tolerations": []}}}})
-        started = await reconcile(stage.cluster, StoredRun.read(right, CPU_ONLY), NOON)
-        assert started.status.state == "Pending"
-        assert len(await stage.jobs()) == 1
-
-    theatre.play(scene)
+def test_a_run_with_a_refused_template_says_so_and_starts_when_it_is_put_right(namespace, cluster):
+    run = create_run(namespace, podTemplate={"spec": {"tolerations": [{"operator": "Nope"}]}})
+    rejected = cluster.result_of(reconcile(cluster.awaitable, StoredRun.read(run, CPU_ONLY), NOON))
+    accepted = rejected.status.conditions[0]
+    assert (accepted.type, accepted.reason) == ("Accepted", "InvalidPodTemplate")
+    assert accepted.message.startswith("spec.podTemplate: is refused by the API server: [spec.template")
+    assert namespace.list("jobs") == []
+    template = {"spec": {"podTemplate": {"spec": {"tolerations": []}}}}
+    right = namespace.patch("collectiveruns", "demo", template)
+    started = cluster.result_of(reconcile(cluster.awaitable, StoredRun.read(right, CPU_ONLY), NOON))
+    assert started.status.state == "Pending"
+    assert len(namespace.list("jobs")) == 1

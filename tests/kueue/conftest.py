@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
-from behaviour.place import Place
+from support.operator_namespace import OperatorNamespace
 from testbed.cluster.small_cluster import SmallCluster
 from testbed.kueue.manager import Kueue
 
@@ -17,7 +17,7 @@ def kueue_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmallClu
 
 
 @pytest.fixture(scope="session")
-def place(kueue_cluster: SmallCluster) -> Iterator[Place]:
-    place = Place(kueue_cluster, kueue_cluster.namespace("kueue"))
-    yield place
-    place.operator.stop()
+def namespace(kueue_cluster: SmallCluster) -> Iterator[OperatorNamespace]:
+    namespace = OperatorNamespace(kueue_cluster, "kueue")
+    yield namespace
+    namespace.operator.stop()

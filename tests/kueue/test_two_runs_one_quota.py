@@ -1,7 +1,9 @@
 """Two runs in a queue with room for one Job: what one holds the other waits for, and both end Complete."""
 
+import json
+
 import pytest
-from behaviour.live_run import FAULT, WAIT_SECONDS
+from support.live_run import WAIT_SECONDS
 from testbed.kueue import queues
 from testbed.kueue.objects import PRIORITY_LABEL, QUEUE_LABEL
 from testbed.waiting import eventually
@@ -13,16 +15,16 @@ NO_ROOM = "insufficient unused quota for pods in flavor one-at-a-time, 1 more ne
 
 
 @pytest.fixture
-def queue(place):
+def queue(namespace):
     objects = [*queues.shared(QUEUE, jobs=1), queues.local(QUEUE, QUEUE)]
     priorities = [queues.priority(URGENT, 1000), queues.priority(BACKGROUND, 10)]
-    place.cluster.apply(*objects, *priorities, namespace=place.namespace)
+    namespace.cluster.apply(*objects, *priorities, namespace=namespace.name)
 
 
-def queued_run(place, name, priority):
-    body = place.mimicked(name)
+def queued_run(namespace, name, priority):
+    body = namespace.simulated_run(name)
     body["metadata"]["labels"] = {QUEUE_LABEL: QUEUE, PRIORITY_LABEL: priority}
-    return place.apply(body)
+    return namespace.apply_run(body)
 
 
 def unfinished_job(run):
@@ -33,7 +35,7 @@ def unfinished_job(run):
 def quota_of(run):
     """What Kueue says about quota for the run's Job that has not ended; nothing before it has looked."""
     job = unfinished_job(run)["metadata"]["uid"]
-    workloads = run.cluster.get("workloads", "--namespace", run.namespace)["items"]
+    workloads = json.loads(run.namespace.kubectl("get", "workloads", "--output", "json"))["items"]
     (status,) = [w.get("status", {}) for w in workloads if w["metadata"]["ownerReferences"][0]["uid"] == job]
     conditions = [entry for entry in status.get("conditions", []) if entry["type"] == "QuotaReserved"]
     return conditions[0] if conditions else {"status": "", "message": ""}
@@ -57,29 +59,21 @@ def assert_at_work(run):
     assert len(run.running_pods()) == 1
 
 
-def let_on(place, *runs):
-    """Let each Pod that runs succeed."""
-    for run in runs:
-        for pod in run.pods():
-            if pod["status"].get("phase") == "Running" and FAULT in pod["metadata"]["annotations"]:
-                place.succeed(pod)
-
-
 def states(*runs):
     return [run.status["state"] for run in runs]
 
 
-def test_a_run_waits_while_another_has_the_quota_and_both_are_complete_in_the_end(place, queue):
-    first = queued_run(place, "overnight", BACKGROUND)
+def test_a_run_waits_while_another_has_the_quota_and_both_are_complete_in_the_end(namespace, queue):
+    first = queued_run(namespace, "overnight", BACKGROUND)
     first.wait_for_pod(1)
     first.wait_for_state("Running")
-    second = queued_run(place, "before-the-visit", URGENT)
+    second = queued_run(namespace, "before-the-visit", URGENT)
     second.wait_for_state("Queued")
     assert_held(second)
     assert_at_work(first)
 
     def is_the_seconds_turn():
-        let_on(place, first)
+        first.release_all()
         return states(second) == ["Running"]
 
     # Quota is asked for phase by phase. The next Job of the first may be quicker than the one that waits,
@@ -91,7 +85,8 @@ def test_a_run_waits_while_another_has_the_quota_and_both_are_complete_in_the_en
     assert_at_work(second)
 
     def are_complete():
-        let_on(place, first, second)
+        first.release_all()
+        second.release_all()
         return states(first, second) == ["Complete", "Complete"]
 
     eventually(are_complete, lambda: f"both Complete: {[first.status, second.status]}", WAIT_SECONDS)

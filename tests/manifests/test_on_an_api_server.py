@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 import yaml
-from manifests.conftest import CRD
-from manifests.kubectl import RefusedError
-from manifests.served_runs import SECRET, a_run, as_served
+from manifests.served_runs import as_served
+from support.run_bodies import CREDENTIALS, run_body
+from testbed.kubernetes.client_tools import CommandError
+from testbed.kubernetes.crd import CRD
 from unit_operator.builders import a_body, ended, rejected, tasks
 from unit_operator.story import Story
 
@@ -25,17 +26,12 @@ pytestmark = pytest.mark.timeout(900)  # the first one starts the control plane
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
-def new_run(name="demo", **spec):
-    run = a_run(**spec)
-    return run | {"metadata": {"name": name}}
-
-
 def params(phase, **values):
     return {"phases": {phase: {"params": values}}}
 
 
 def storage(**values):
-    return {"storage": {"uri": "s3://bucket", "credentials": SECRET} | values}
+    return {"storage": {"uri": "s3://bucket", "credentials": CREDENTIALS} | values}
 
 
 # What the schema alone refuses; what rules refuse is in test_refusals.py.
@@ -92,9 +88,9 @@ BAD = {
 
 
 @pytest.mark.parametrize(("spec", "path", "said"), BAD.values(), ids=BAD.keys())
-def test_apply_refuses(cluster, spec, path, said):
-    with pytest.raises(RefusedError) as refused:
-        cluster.apply(new_run(**spec))
+def test_apply_refuses(namespace, spec, path, said):
+    with pytest.raises(CommandError) as refused:
+        namespace.apply(run_body(**spec))
     assert f"{path}: " in str(refused.value)
     assert said in str(refused.value)
 
@@ -107,65 +103,65 @@ UNKNOWN = {
 
 
 @pytest.mark.parametrize(("path", "spec"), UNKNOWN.items())
-def test_apply_refuses_an_unknown_field_by_its_path(cluster, path, spec):
-    with pytest.raises(RefusedError, match=f'strict decoding error: unknown field "{re.escape(path)}"$'):
-        cluster.apply(new_run(**spec))
+def test_apply_refuses_an_unknown_field_by_its_path(namespace, path, spec):
+    with pytest.raises(CommandError, match=f'strict decoding error: unknown field "{re.escape(path)}"$'):
+        namespace.apply(run_body(**spec))
 
 
-def test_an_unknown_field_of_a_run_that_is_there_is_told_at_the_end_of_a_long_line(kubectl):
-    kubectl.apply(new_run())
-    with pytest.raises(RefusedError, match=r'strict decoding error: unknown field "spec\.sede"$'):
-        kubectl.apply(new_run(sede=2))
+def test_an_unknown_field_of_a_run_that_is_there_is_told_at_the_end_of_a_long_line(namespace):
+    namespace.apply(run_body())
+    with pytest.raises(CommandError, match=r'strict decoding error: unknown field "spec\.sede"$'):
+        namespace.apply(run_body(sede=2))
 
 
 @pytest.mark.parametrize("name", ["a" * 41, "1st", "two.parts"])
-def test_apply_refuses_a_name_that_does_not_fit_into_those_of_jobs(cluster, name):
-    with pytest.raises(RefusedError, match=r"metadata\.name"):
-        cluster.apply(new_run(name))
+def test_apply_refuses_a_name_that_does_not_fit_into_those_of_jobs(namespace, name):
+    with pytest.raises(CommandError, match=r"metadata\.name"):
+        namespace.apply(run_body(name))
 
 
-def test_the_server_itself_refuses_a_wrong_type(cluster):
+def test_the_server_itself_refuses_a_wrong_type(namespace):
     with pytest.raises(
-        RefusedError, match=r"learningRate: Invalid value: \"string\".*must be of type number"
+        CommandError, match=r"learningRate: Invalid value: \"string\".*must be of type number"
     ):
-        cluster.apply(new_run(**params("experts", learningRate="0.1")), "--validate=false")
+        namespace.apply(run_body(**params("experts", learningRate="0.1")), "--validate=false")
 
 
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.yaml")), ids=lambda path: path.stem)
-def test_an_example_is_filled_in_as_the_operator_would(kubectl, path):
+def test_an_example_is_filled_in_as_the_operator_would(namespace, path):
     example = yaml.safe_load(path.read_text())
     # Where artifacts live is the one thing that differs from place to place.
     example["spec"]["storage"] = storage()["storage"]
-    kubectl.apply(example)
-    served = kubectl.get(example["metadata"]["name"])
+    namespace.apply(example)
+    served = namespace.get("collectiveruns", example["metadata"]["name"])
     assert served["spec"] == as_served(example)["spec"]
     assert Spec.model_validate_json(json.dumps(served["spec"]), strict=True) == Spec.model_validate(
         example["spec"]
     )
 
 
-def test_no_resources_at_all_is_not_the_same_as_none_given(kubectl):
-    kubectl.apply(new_run(phases={"experts": {"resources": {}}}))
-    phases = kubectl.get("demo")["spec"]["phases"]
+def test_no_resources_at_all_is_not_the_same_as_none_given(namespace):
+    namespace.apply(run_body(phases={"experts": {"resources": {}}}))
+    phases = namespace.get("collectiveruns", "demo")["spec"]["phases"]
     assert phases["experts"]["resources"] == {}
     assert "resources" not in phases["evaluation"]
 
 
-def test_the_pod_template_is_kept_as_it_is(kubectl):
+def test_the_pod_template_is_kept_as_it_is(namespace):
     template = {
         "metadata": {"annotations": {"a": "b"}},
         "spec": {"tolerations": [{"key": "nvidia.com/gpu"}], "dnsConfig": {"options": [{"name": "ndots"}]}},
     }
-    kubectl.apply(new_run(podTemplate=template))
-    assert kubectl.get("demo")["spec"]["podTemplate"] == template
+    namespace.apply(run_body(podTemplate=template))
+    assert namespace.get("collectiveruns", "demo")["spec"]["podTemplate"] == template
 
 
-def test_a_status_in_a_file_is_left_out_and_one_that_is_written_stays(kubectl):
-    kubectl.apply(new_run() | {"status": {"state": "Complete"}})
-    assert "status" not in kubectl.get("demo")
-    kubectl.write_status("demo", Story().settle().status)
-    kubectl.apply(new_run(suspend=True))
-    served = kubectl.get("demo")
+def test_a_status_in_a_file_is_left_out_and_one_that_is_written_stays(namespace):
+    namespace.apply(run_body() | {"status": {"state": "Complete"}})
+    assert "status" not in namespace.get("collectiveruns", "demo")
+    namespace.write_status("collectiveruns", "demo", Story().settle().status)
+    namespace.apply(run_body(suspend=True))
+    served = namespace.get("collectiveruns", "demo")
     assert (served["status"]["state"], served["metadata"]["generation"]) == ("Pending", 2)
 
 
@@ -197,20 +193,20 @@ STATUSES = {
 
 
 @pytest.mark.parametrize(("make", "printed"), STATUSES.values(), ids=STATUSES.keys())
-def test_columns_say_how_it_stands(kubectl, make, printed):
-    kubectl.apply(new_run())
+def test_columns_say_how_it_stands(namespace, make, printed):
+    namespace.apply(run_body())
     status = make()
-    kubectl.write_status("demo", status)
-    assert kubectl.get("demo")["status"] == status
-    header, row = kubectl("get", "crun").splitlines()
+    namespace.write_status("collectiveruns", "demo", status)
+    assert namespace.get("collectiveruns", "demo")["status"] == status
+    header, row = namespace.kubectl("get", "crun").splitlines()
     assert header.split() == ["NAME", "STATE", "PHASE", "PROGRESS", "SUCCESS", "ETA", "AGE"]
     assert " ".join(row.split()[1:-1]) == printed
 
 
-def test_wide_columns_say_more(kubectl):
-    kubectl.apply(new_run())
-    kubectl.write_status("demo", failed())
-    header, row = kubectl("get", "collective", "--output", "wide").splitlines()
+def test_wide_columns_say_more(namespace):
+    namespace.apply(run_body())
+    namespace.write_status("collectiveruns", "demo", failed())
+    header, row = namespace.kubectl("get", "collective", "--output", "wide").splitlines()
     assert header.split()[-5:] == ["ACCEPTED", "SUSPEND", "RETRIES", "REASON", "STORAGE"]
     assert row.split()[-5:-1] == ["Validated", "false", "1", "OOMKilled"]
     assert row.split()[-1].startswith("file:///data/runs/default/demo-")
@@ -229,13 +225,13 @@ def test_wide_columns_say_more(kubectl):
         ("status.conditions", "Why, in one CamelCase word."),
     ],
 )
-def test_explain_reads_like_documentation(cluster, path, said):
-    text = cluster("explain", f"collectiverun.{path}")
+def test_explain_reads_like_documentation(namespace, path, said):
+    text = namespace.kubectl("explain", f"collectiverun.{path}")
     assert said in " ".join(text.split())
 
 
-def test_the_definition_can_be_applied_again(cluster):
-    before = json.loads(cluster("get", "crd", NAME, "--output", "json"))
-    cluster("apply", "--filename", str(CRD))
-    after = json.loads(cluster("get", "crd", NAME, "--output", "json"))
+def test_the_definition_can_be_applied_again(namespace):
+    before = json.loads(namespace.kubectl("get", "crd", NAME, "--output", "json"))
+    namespace.kubectl("apply", "--filename", str(CRD))
+    after = json.loads(namespace.kubectl("get", "crd", NAME, "--output", "json"))
     assert after["spec"] == before["spec"]

@@ -3,10 +3,11 @@
 import re
 
 import pytest
-from manifests.kubectl import RefusedError
-from manifests.served_runs import a_run
+from manifests.served_runs import stored_run
 from manifests.test_frozen_fields import changed, full_run, leaves, typed, with_storage
 from manifests.test_rules import BROKEN, operator_faults, plain
+from support.run_bodies import run_body
+from testbed.kubernetes.client_tools import CommandError
 
 from collectiverun_operator.api.immutability import changed_fields
 from collectiverun_operator.errors import Fault
@@ -21,11 +22,11 @@ _LINE = re.compile(
 )
 
 
-def refusals(kubectl, run):
+def refusals(namespace, run):
     """Path, kind and sentence of each line that kubectl prints about a run it can't apply."""
-    with pytest.raises(RefusedError) as refused:
-        kubectl.apply(run, "--dry-run=server")
-    printed = str(refused.value)
+    with pytest.raises(CommandError) as refused:
+        namespace.apply(run, "--dry-run=server")
+    printed = refused.value.stderr
     found = _LINE.findall(printed)
     assert len(found) == len(re.findall(r"^\* |is invalid: \S", printed, re.MULTILINE)), printed
     return found
@@ -36,10 +37,10 @@ def named(run):
 
 
 @pytest.mark.parametrize("spec", BROKEN.values(), ids=BROKEN.keys())
-def test_kubectl_tells_field_and_sentence_of_the_operators_own_fault(cluster, spec):
-    ((path, kind, sentence),) = refusals(cluster, named(a_run(**spec)))
+def test_kubectl_tells_field_and_sentence_of_the_operators_own_fault(namespace, spec):
+    ((path, kind, sentence),) = refusals(namespace, run_body(**spec))
     said = f"is required {sentence}" if kind == "Required value" else sentence
-    assert plain([Fault(path, said)]) == plain(operator_faults(a_run(**spec)))
+    assert plain([Fault(path, said)]) == plain(operator_faults(stored_run(**spec)))
 
 
 @pytest.fixture(scope="module")
@@ -49,11 +50,11 @@ def before():
 
 
 @pytest.fixture
-def begun(kubectl, before):
-    """The same on the server, begun."""
-    kubectl.apply(before)
-    kubectl.write_status("demo", {"specHash": "0123456789abcdef"})
-    return kubectl
+def begun(namespace, before):
+    """A namespace in which it has begun."""
+    namespace.apply(before)
+    namespace.write_status("collectiveruns", "demo", {"specHash": "0123456789abcdef"})
+    return namespace
 
 
 def with_another_of_all(run):
@@ -86,4 +87,4 @@ def test_what_may_change_is_let_in_after_the_beginning(begun, before):
     begun.apply(
         before | {"spec": before["spec"] | {"suspend": True, "runPolicy": policy, "image": "other:1"}}
     )
-    assert begun.get("demo")["spec"]["runPolicy"]["activeDeadlineSeconds"] == 10
+    assert begun.get("collectiveruns", "demo")["spec"]["runPolicy"]["activeDeadlineSeconds"] == 10

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from manifests.api_server_model import broken_rules, rules, violations
-from manifests.served_runs import KUBERNETES, SCHEMA, SECRET, VOLUME, a_run, as_served
+from manifests.served_runs import KUBERNETES, SCHEMA, VOLUME, as_served, stored_run
+from support.run_bodies import CREDENTIALS
 
 from collectiverun_operator.api.run import parse_run
 from collectiverun_operator.errors import Fault, InvalidRun
@@ -34,7 +35,7 @@ def stored(uri, **more):
 
 
 def reached_at(endpoint):
-    return stored("s3://bucket", credentials=SECRET, endpoint=endpoint)
+    return stored("s3://bucket", credentials=CREDENTIALS, endpoint=endpoint)
 
 
 # One rule is broken by each.
@@ -53,13 +54,13 @@ BROKEN = {
     "shares of more than all": phase("onlineDistillation", randomShare=0.5),
     "only holdouts": {"tasks": [{"env": "reach-v3", "holdout": True}]},
     "no credentials": stored("s3://bucket"),
-    "both credentials": stored("s3://bucket", credentials=SECRET | {"serviceAccountName": "trainer"}),
+    "both credentials": stored("s3://bucket", credentials=CREDENTIALS | {"serviceAccountName": "trainer"}),
     "neither credential": stored("s3://bucket", credentials={}),
-    "a space": stored("s3://bucket/a b", credentials=SECRET),
+    "a space": stored("s3://bucket/a b", credentials=CREDENTIALS),
     "a query": stored("file:///data?x"),
     "a foreign kind of storage": stored("gs://bucket"),
-    "no bucket": stored("s3:///x", credentials=SECRET),
-    "a short bucket": stored("s3://ab/x", credentials=SECRET),
+    "no bucket": stored("s3:///x", credentials=CREDENTIALS),
+    "a short bucket": stored("s3://ab/x", credentials=CREDENTIALS),
     "a relative path": stored("file://data"),
     "the whole file system": stored("file:///"),
     "a path upwards": stored("file:///data/../data/x"),
@@ -77,14 +78,16 @@ def plain(faults):
 
 @pytest.mark.parametrize("spec", BROKEN.values(), ids=BROKEN.keys())
 def test_a_rule_tells_the_field_that_the_operator_tells_and_says_the_same(spec):
-    run = a_run(**spec)
+    run = stored_run(**spec)
     assert violations(SCHEMA, as_served(run)) == []
     (refusal,) = broken_rules(SCHEMA, run)
     assert plain([Fault(refusal.field, refusal.sentence)]) == plain(operator_faults(run))
 
 
 def test_every_rule_about_one_run_is_broken_by_some_run_above():
-    broken = {refusal.rule for spec in BROKEN.values() for refusal in broken_rules(SCHEMA, a_run(**spec))}
+    broken = {
+        refusal.rule for spec in BROKEN.values() for refusal in broken_rules(SCHEMA, stored_run(**spec))
+    }
     assert broken == {rule["rule"] for path, rule in rules(SCHEMA) if path}
 
 
@@ -92,12 +95,12 @@ def test_every_rule_about_one_run_is_broken_by_some_run_above():
 def test_what_an_older_definition_let_in_is_left_alone_until_it_changes(spec):
     """Rules that do not look at what was stored are left out by the server itself: ratcheting."""
     stored, at_once = (
-        a_run(**spec),
+        stored_run(**spec),
         {rule["rule"] for _, rule in rules(SCHEMA) if "oldSelf" not in rule["rule"]},
     )
     suspended = stored | {"spec": stored["spec"] | {"suspend": True}}
     assert {refusal.rule for refusal in broken_rules(SCHEMA, suspended, stored)} <= at_once
-    assert len(broken_rules(SCHEMA, stored, a_run())) == 1
+    assert len(broken_rules(SCHEMA, stored, stored_run())) == 1
 
 
 TASKS = [{"env": name, "robot": "sawyer"} for name in ("reach-v3", "push-v3", "reach-v2")]
@@ -140,7 +143,7 @@ def specs(draw):
             st.sampled_from(
                 [
                     {},
-                    {"credentials": SECRET},
+                    {"credentials": CREDENTIALS},
                     {"credentials": {}},
                     {"credentials": {"serviceAccountName": "A"}},
                 ]
@@ -200,5 +203,5 @@ def sections(spec, chosen):
     ),
 )
 def test_server_and_operator_refuse_the_same_runs(spec, chosen):
-    run = a_run(podTemplate=VOLUME, **sections(spec, chosen))
+    run = stored_run(podTemplate=VOLUME, **sections(spec, chosen))
     assert bool(server_faults(run)) == bool(operator_faults(run)), (server_faults(run), operator_faults(run))

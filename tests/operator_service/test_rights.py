@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 from kopf._cogs.clients.errors import APIForbiddenError, APIServerError
-from operator_service.operators import ended
-from operator_service.workplace import Workplace
+from operator_service.operator_processes import end_of, new_operator
+from support.namespace import Namespace
 from testbed.kubernetes.control_plane import NOBODY
 from testbed.waiting import eventually
 
@@ -20,7 +20,7 @@ READING = ["get", "list", "watch"]
 LEASES = {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": [*READING, "patch"]}
 
 
-def grant(workplace: Workplace, kinds: set[str]) -> None:
+def grant(namespace: Namespace, kinds: set[str]) -> None:
     """Let the nobody of this API server read these kinds in the namespace, and renew the canary."""
     rules = [
         {"apiGroups": [group], "resources": [resource], "verbs": READING}
@@ -29,25 +29,25 @@ def grant(workplace: Workplace, kinds: set[str]) -> None:
     rbac = {"apiVersion": "rbac.authorization.k8s.io/v1", "metadata": {"name": "operator"}}
     role = {"kind": "Role", "name": "operator", "apiGroup": "rbac.authorization.k8s.io"}
     user = {"kind": "User", "name": NOBODY, "apiGroup": "rbac.authorization.k8s.io"}
-    workplace.apply(rbac | {"kind": "Role", "rules": [*rules, LEASES]})
-    workplace.apply(rbac | {"kind": "RoleBinding", "roleRef": role, "subjects": [user]})
+    namespace.apply(rbac | {"kind": "Role", "rules": [*rules, LEASES]})
+    namespace.apply(rbac | {"kind": "RoleBinding", "roleRef": role, "subjects": [user]})
 
 
-def may_list(workplace: Workplace, kind: str) -> bool:
+def may_list(namespace: Namespace, kind: str) -> bool:
     """Whether the API server has taken the rights in."""
     group, resource = WATCHED[kind]
-    return workplace.does("auth", "can-i", "list", f"{resource}.{group}".strip("."), "--as", NOBODY)
+    return namespace.succeeds("auth", "can-i", "list", f"{resource}.{group}".strip("."), "--as", NOBODY)
 
 
 @pytest.mark.parametrize("missing", WATCHED)
-def test_each_right_that_is_missing_is_told_at_once(workplace: Workplace, missing: str) -> None:
+def test_each_right_that_is_missing_is_told_at_once(namespace: Namespace, missing: str) -> None:
     held = set(WATCHED) - {missing}
-    grant(workplace, held)
-    eventually(lambda: all(may_list(workplace, kind) for kind in held))
-    nobody = workplace.control_plane.kubeconfig_of(NOBODY)
-    code, said = ended(workplace.operator(kubeconfig=nobody))
+    grant(namespace, held)
+    eventually(lambda: all(may_list(namespace, kind) for kind in held))
+    nobody = namespace.control_plane.kubeconfig_of(NOBODY)
+    code, said = end_of(new_operator(namespace, kubeconfig=nobody))
     assert code == 1
-    assert f"may not list {missing}s in namespace {workplace.namespace}" in said
+    assert f"may not list {missing}s in namespace {namespace.name}" in said
     assert "install the chart's roles" in said
 
 

@@ -7,8 +7,10 @@ from collections import Counter
 from typing import Any
 
 import pytest
-from operator_service.operators import log_documents, samples
-from operator_service.workplace import Workplace
+from operator_service.operator_processes import log_documents, new_operator, requests_of, samples
+from support.namespace import Namespace
+from support.reported_pods import fail_pod, start_pod, succeed_pod
+from support.run_bodies import run_body
 from testbed.cluster.operator_process import OperatorProcess
 from testbed.waiting import eventually
 
@@ -19,8 +21,9 @@ WRITES = ("create", "update", "patch", "delete", "deletecollection")
 JOB_TRACKING = "batch.kubernetes.io/job-tracking"
 
 
-def states_of(workplace: Workplace, *names: str) -> list[str]:
-    return [workplace.state(name) for name in names]
+def requests_since(moment: float, namespace: Namespace) -> list[tuple[str, str]]:
+    requests = requests_of("collectiverun-operator", namespace, since=moment)
+    return [(request.verb, request.resource) for request in requests]
 
 
 def age_of_last_event(operator: OperatorProcess, kind: str) -> float:
@@ -31,77 +34,77 @@ def retries_in_log(operator: OperatorProcess) -> list[dict[str, Any]]:
     return [line for line in log_documents(operator) if "MemberRetried" in line["message"]]
 
 
-def test_a_run_becomes_jobs_and_its_status_follows_their_pods(workplace: Workplace) -> None:
-    with workplace.operator().start():
-        workplace.make_run()
-        pod = workplace.pod()
-        assert workplace.state() == "Pending"
-        workplace.begin(pod)
-        eventually(lambda: workplace.state() == "Running")
-        workplace.succeed(pod)
-        eventually(lambda: workplace.run()["status"]["currentPhase"] == "trajectoryTransformer")
-        (expert,) = workplace.run()["status"]["phases"][0]["members"]
+def test_a_run_becomes_jobs_and_its_status_follows_their_pods(namespace: Namespace) -> None:
+    with new_operator(namespace).start():
+        run = namespace.apply_run(run_body())
+        run.wait_for_pod(state="Pending")
+        assert run.state == "Pending"
+        pod = start_pod(run)
+        run.wait_for_state("Running")
+        succeed_pod(run, pod)
+        run.wait(lambda status: status["currentPhase"] == "trajectoryTransformer", "the next phase")
+        (expert,) = run.phase("experts")["members"]
         assert (expert["state"], expert["podUid"]) == ("Succeeded", pod["metadata"]["uid"])
-        told = workplace.told("demo", "Accepted", "PhaseStarted", "PhaseStarted", "PhaseSucceeded")
+        told = run.wait_for_events("Accepted", "PhaseStarted", "PhaseStarted", "PhaseSucceeded")
     assert [told.count(reason) for reason in ("Accepted", "PhaseStarted", "PhaseSucceeded")] == [1, 2, 1]
 
 
-def test_a_failed_pod_is_tried_again_and_said_so_once(workplace: Workplace) -> None:
-    with workplace.operator().start():
-        workplace.make_run(runPolicy={"retries": {"backoffSeconds": 1}})
-        workplace.fail(workplace.pod(), 1, "boom")
-        workplace.begin(workplace.pod(attempt=2))
-        eventually(lambda: workplace.state() == "Running")
-        said = workplace.message("MemberRetried")
+def test_a_failed_pod_is_tried_again_and_said_so_once(namespace: Namespace) -> None:
+    with new_operator(namespace).start():
+        run = namespace.apply_run(run_body(runPolicy={"retries": {"backoffSeconds": 1}}))
+        fail_pod(run, 1, "boom")
+        start_pod(run, attempt=2)
+        run.wait_for_state("Running")
+        said = run.wait_for_event("MemberRetried")
     assert "application retry 1" in said
     assert "boom" in said
 
 
-def test_nothing_is_written_while_nothing_happens(workplace: Workplace) -> None:
-    with workplace.operator().start():
-        workplace.make_run()
-        workplace.begin(workplace.pod())
-        eventually(lambda: workplace.state() == "Running")
-        workplace.told("demo", "Accepted", "PhaseStarted")
-        moment, version = workplace.moment(), workplace.run()["metadata"]["resourceVersion"]
+def test_nothing_is_written_while_nothing_happens(namespace: Namespace) -> None:
+    with new_operator(namespace).start():
+        run = namespace.apply_run(run_body())
+        start_pod(run)
+        run.wait_for_state("Running")
+        run.wait_for_events("Accepted", "PhaseStarted")
+        moment, version = time.time(), run.document["metadata"]["resourceVersion"]
         # Long enough for figures to be looked at and for two fresh lists to be planned from.
-        eventually(lambda: workplace.requests(since=moment).count(("list", "pods")) >= 3)
-        eventually(lambda: ("patch", "leases") in workplace.requests(since=moment))
-        written = {what for verb, what in workplace.requests(since=moment) if verb in WRITES}
-        assert workplace.run()["metadata"]["resourceVersion"] == version
+        eventually(lambda: requests_since(moment, namespace).count(("list", "pods")) >= 3)
+        eventually(lambda: ("patch", "leases") in requests_since(moment, namespace))
+        written = {what for verb, what in requests_since(moment, namespace) if verb in WRITES}
+        assert run.document["metadata"]["resourceVersion"] == version
     assert written == {"leases"}
 
 
-def test_no_trace_of_kopf_is_left_on_any_object(workplace: Workplace) -> None:
-    with workplace.operator().start():
-        workplace.make_run()
-        workplace.begin(workplace.pod())
-        eventually(lambda: workplace.state() == "Running")
-        pods = workplace.items("pods")
-        others = [workplace.run(), *workplace.items("jobs")]
-        eventually(lambda: workplace.requests("kopf"), "kopf in the audit log, unless by another name")
-        assert {verb for verb, _ in workplace.requests("kopf")} <= {"list", "watch"}
+def test_no_trace_of_kopf_is_left_on_any_object(namespace: Namespace) -> None:
+    with new_operator(namespace).start():
+        run = namespace.apply_run(run_body())
+        start_pod(run)
+        run.wait_for_state("Running")
+        pods = namespace.list("pods")
+        others = [run.document, *namespace.list("jobs")]
+        eventually(lambda: requests_of("kopf", namespace), "kopf in the audit log, unless by another name")
+        assert {request.verb for request in requests_of("kopf", namespace)} <= {"list", "watch"}
     assert [pod["metadata"]["finalizers"] for pod in pods] == [[JOB_TRACKING]]
     assert not [body for body in others if "finalizers" in body["metadata"]]
     assert "kopf" not in str([*pods, *others])
 
 
-def test_a_deleted_run_takes_its_jobs_with_it(workplace: Workplace) -> None:
-    with workplace.operator().start() as operator:
-        workplace.make_run()
-        workplace.begin(workplace.pod())
+def test_a_deleted_run_takes_its_jobs_with_it(namespace: Namespace) -> None:
+    with new_operator(namespace).start() as operator:
+        run = namespace.apply_run(run_body())
+        start_pod(run)
         eventually(lambda: samples(operator).get('collectiverun_runs{state="Running"}') == 1)
-        workplace.kubectl("delete", "collectiverun", "demo")
-        eventually(lambda: not workplace.items("jobs"))
+        namespace.kubectl("delete", "collectiverun", "demo")
+        eventually(lambda: not namespace.list("jobs"))
         eventually(lambda: 'collectiverun_runs{state="Running"}' not in samples(operator))
 
 
-def test_the_metrics_of_a_round_are_there(workplace: Workplace) -> None:
-    with workplace.operator().start() as operator:
-        workplace.make_run()
-        pod = workplace.pod()
+def test_the_metrics_of_a_round_are_there(namespace: Namespace) -> None:
+    with new_operator(namespace).start() as operator:
+        run = namespace.apply_run(run_body())
+        run.wait_for_pod(state="Pending")
         began = time.monotonic()
-        workplace.begin(pod)
+        start_pod(run)
         eventually(lambda: samples(operator).get('collectiverun_runs{state="Running"}') == 1)
         # A round is counted when it is over, after what it did can be seen.
         eventually(lambda: samples(operator)['collectiverun_reconcile_seconds_count{result="ok"}'] >= 2)
@@ -111,15 +114,15 @@ def test_the_metrics_of_a_round_are_there(workplace: Workplace) -> None:
         eventually(lambda: age_of_last_event(operator, "Pod") <= time.monotonic() - began)
 
 
-def test_the_log_says_run_phase_and_member(workplace: Workplace) -> None:
-    with workplace.operator().start() as operator:
-        workplace.make_run(runPolicy={"retries": {"backoffSeconds": 1}})
-        workplace.fail(workplace.pod(), 1, "boom")
+def test_the_log_says_run_phase_and_member(namespace: Namespace) -> None:
+    with new_operator(namespace).start() as operator:
+        run = namespace.apply_run(run_body(runPolicy={"retries": {"backoffSeconds": 1}}))
+        fail_pod(run, 1, "boom")
         eventually(lambda: retries_in_log(operator))
         (line,) = retries_in_log(operator)
     said = {key: line[key] for key in ("namespace", "run", "phase", "member")}
     expected = {
-        "namespace": workplace.namespace,
+        "namespace": namespace.name,
         "run": "demo",
         "phase": "experts",
         "member": "reach-v3-sawyer",
@@ -127,15 +130,14 @@ def test_the_log_says_run_phase_and_member(workplace: Workplace) -> None:
     assert said == expected
 
 
-def test_two_operators_at_once_make_no_job_twice_and_tell_nothing_twice(workplace: Workplace) -> None:
+def test_two_operators_at_once_make_no_job_twice_and_tell_nothing_twice(namespace: Namespace) -> None:
     names = [f"run-{number}" for number in range(4)]
-    with workplace.operator().start(), workplace.operator().start():
-        for name in names:
-            workplace.make_run(name)
-        for name in names:
-            workplace.begin(workplace.pod(name))
-        eventually(lambda: states_of(workplace, *names) == ["Running"] * 4)
-        made = Counter(job["metadata"]["labels"]["collectiverl.io/run"] for job in workplace.items("jobs"))
-        told = [workplace.told(name, "Accepted", "PhaseStarted") for name in names]
+    with new_operator(namespace).start(), new_operator(namespace).start():
+        runs = [namespace.apply_run(run_body(name)) for name in names]
+        for run in runs:
+            start_pod(run)
+        eventually(lambda: [run.state for run in runs] == ["Running"] * 4)
+        made = Counter(job["metadata"]["labels"]["collectiverl.io/run"] for job in namespace.list("jobs"))
+        told = [run.wait_for_events("Accepted", "PhaseStarted") for run in runs]
     assert made == Counter(names)
     assert [sorted(reasons) for reasons in told] == [["Accepted", "PhaseStarted"]] * 4

@@ -1,10 +1,9 @@
-"""A real S3 server for the session, and proxies that stand in its way."""
+"""Real S3 servers: one for the session, and ones that a test may kill."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from storage_s3.throttled_proxy import ThrottledProxy
 from testbed.object_store import BUCKET, REGION, ObjectStore
 
 from collectiverun_trainer.artifacts.storage import Storage
@@ -20,18 +19,18 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObjectStore]:
 
 
 @pytest.fixture
-def own_server(tmp_path: Path) -> Iterator[ObjectStore]:
-    """A server that the test may kill."""
+def own_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ObjectStore]:
+    """A server that the test may kill, with its keys in the environment."""
     store = ObjectStore(tmp_path / "object-store")
     store.start()
+    use_keys(store, monkeypatch)
     yield store
     store.kill()
 
 
 @pytest.fixture
 def credentials(server: ObjectStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in server.environment.items():
-        monkeypatch.setenv(name, value)
+    use_keys(server, monkeypatch)
 
 
 @pytest.fixture
@@ -45,17 +44,9 @@ def uri(request: pytest.FixtureRequest) -> str:
     return f"s3://{BUCKET}/tests/{request.node.name}"
 
 
-@pytest.fixture
-def proxied() -> Iterator[Callable[[ObjectStore, float], ThrottledProxy]]:
-    proxies: list[ThrottledProxy] = []
-
-    def make(server: ObjectStore, bytes_per_second: float) -> ThrottledProxy:
-        proxies.append(ThrottledProxy(server.endpoint, bytes_per_second))
-        return proxies[-1]
-
-    yield make
-    for proxy in proxies:
-        proxy.close()
+def use_keys(store: ObjectStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in store.environment.items():
+        monkeypatch.setenv(name, value)
 
 
 def options(endpoint: str) -> StorageOptions:

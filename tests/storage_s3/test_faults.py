@@ -1,11 +1,11 @@
 """Servers that are slow, hang, die and come back, or stay away."""
 
-import math
 import threading
 
 import numpy as np
 import pytest
 from storage_s3.conftest import options
+from support.faulty_proxy import FaultyProxy
 from testbed.object_store import BUCKET, ObjectStore
 from testbed.waiting import eventually
 
@@ -22,72 +22,63 @@ def data() -> bytes:
     return np.random.default_rng(3).bytes(4 * 2**20)
 
 
-def test_a_slow_server_is_waited_for_and_not_asked_again(server, credentials, proxied, data: bytes, caplog):
-    proxy = proxied(server, 2 * 2**20)
-    storage = Storage(options(proxy.endpoint))
-    storage.write(URI, data)
-    assert storage.read(URI) == data
-    # Ours only: what an earlier test's client left is told by other loggers, whenever it is collected.
-    said = [record for record in caplog.records if record.name.startswith("collectiverun_trainer")]
-    assert said == []
+def test_a_slow_server_is_waited_for_and_not_asked_again(server, credentials, data: bytes, caplog):
+    with FaultyProxy(server.endpoint, bytes_per_second=2 * 2**20) as proxy:
+        storage = Storage(options(proxy.url))
+        storage.write(URI, data)
+        assert storage.read(URI) == data
+        # Ours only: what an earlier test's client left is told by other loggers, whenever it is collected.
+        said = [record for record in caplog.records if record.name.startswith("collectiverun_trainer")]
+        assert said == []
 
 
-def test_a_server_that_accepts_and_never_answers_is_given_up(server, credentials, proxied, data: bytes):
-    proxy = proxied(server, 0)
-    with pytest.raises(StorageUnavailable, match=r"Storage failed for 1 seconds at s3://"):
-        Storage(options(proxy.endpoint), retry_seconds=1).read(URI)
-    eventually(lambda: proxy.accepted, "the proxy saw the client")  # its kernel may have, before it did
+def test_a_server_that_accepts_and_never_answers_is_given_up(server, credentials, data: bytes):
+    with FaultyProxy(server.endpoint, bytes_per_second=0) as proxy:
+        with pytest.raises(StorageUnavailable, match=r"Storage failed for 1 seconds at s3://"):
+            Storage(options(proxy.url), retry_seconds=1).read(URI)
+        eventually(lambda: proxy.accepted, "the proxy saw the client")  # its kernel may have, before it did
 
 
-def test_a_server_that_stops_taking_a_body_is_given_up(server, credentials, proxied):
-    proxy = proxied(server, 0)
-    with pytest.raises(StorageUnavailable):
-        Storage(options(proxy.endpoint), retry_seconds=1).write(URI, bytes(400_000))
+def test_a_server_that_stops_taking_a_body_is_given_up(server, credentials):
+    with FaultyProxy(server.endpoint, bytes_per_second=0) as proxy, pytest.raises(StorageUnavailable):
+        Storage(options(proxy.url), retry_seconds=1).write(URI, bytes(400_000))
 
 
 def test_a_write_cut_by_the_death_of_the_server_completes_after_its_return(
-    own_server: ObjectStore, monkeypatch, proxied, data: bytes
+    own_server: ObjectStore, data: bytes
 ):
-    for name, value in own_server.environment.items():
-        monkeypatch.setenv(name, value)
-    proxy = proxied(own_server, math.inf)
-    storage = Storage(options(proxy.endpoint))
-    storage.write(URI, b"before")
-    already_sent = proxy.sent_bytes
-    proxy.hold_after(len(data) // 2)
-    writer = threading.Thread(target=storage.write, args=(URI, data))
-    writer.start()
-    proxy.wait_until_holding()
-    own_server.kill()
-    own_server.start()
-    proxy.release()
-    writer.join()
-    twice = already_sent + len(data) * 3 // 2  # the half, and then the whole once more
-    eventually(lambda: proxy.sent_bytes > twice, "all bytes are counted")
-    assert Storage(options(own_server.endpoint)).read(URI) == data
+    with FaultyProxy(own_server.endpoint) as proxy:
+        storage = Storage(options(proxy.url))
+        storage.write(URI, b"before")
+        already_sent = proxy.sent_bytes
+        proxy.hold_after(len(data) // 2)
+        writer = threading.Thread(target=storage.write, args=(URI, data))
+        writer.start()
+        proxy.wait_until_holding()
+        own_server.kill()
+        own_server.start()
+        proxy.release()
+        writer.join()
+        twice = already_sent + len(data) * 3 // 2  # the half, and then the whole once more
+        eventually(lambda: proxy.sent_bytes > twice, "all bytes are counted")
+        assert Storage(options(own_server.endpoint)).read(URI) == data
 
 
-def test_a_write_that_never_completed_leaves_what_was_there(
-    own_server: ObjectStore, monkeypatch, proxied, data: bytes
-):
-    for name, value in own_server.environment.items():
-        monkeypatch.setenv(name, value)
+def test_a_write_that_never_completed_leaves_what_was_there(own_server: ObjectStore, data: bytes):
     Storage(options(own_server.endpoint)).write(URI, b"before")
-    proxy = proxied(own_server, math.inf)
-    proxy.hold_after(len(data) // 2)
-    killer = threading.Thread(target=lambda: (proxy.wait_until_holding(), own_server.kill()))
-    killer.start()
-    with pytest.raises(StorageUnavailable):
-        Storage(options(proxy.endpoint), retry_seconds=0).write(URI, data)
-    killer.join()
-    assert own_server.pid is None  # it was killed in the middle, and not waited for in vain
-    own_server.start()
-    assert Storage(options(own_server.endpoint)).read(URI) == b"before"
+    with FaultyProxy(own_server.endpoint) as proxy:
+        proxy.hold_after(len(data) // 2)
+        killer = threading.Thread(target=lambda: (proxy.wait_until_holding(), own_server.kill()))
+        killer.start()
+        with pytest.raises(StorageUnavailable):
+            Storage(options(proxy.url), retry_seconds=0).write(URI, data)
+        killer.join()
+        assert own_server.pid is None  # it was killed in the middle, and not waited for in vain
+        own_server.start()
+        assert Storage(options(own_server.endpoint)).read(URI) == b"before"
 
 
-def test_a_server_that_stays_away_is_storage_unavailable(own_server: ObjectStore, monkeypatch):
-    for name, value in own_server.environment.items():
-        monkeypatch.setenv(name, value)
+def test_a_server_that_stays_away_is_storage_unavailable(own_server: ObjectStore):
     own_server.kill()
     with pytest.raises(StorageUnavailable, match=f"endpoint {own_server.endpoint}"):
         Storage(options(own_server.endpoint), retry_seconds=2).list(URI)

@@ -1,4 +1,4 @@
-"""A definition that lets any spec in: how runs that can't be come into a cluster whose own would refuse them.
+"""An older definition that lets any spec in: how invalid runs come into a cluster that would refuse them.
 
 They were stored before an upgrade brought more rules. From then on what is stored stays, and is judged by the
 operator alone.
@@ -11,35 +11,30 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from behaviour.place import Place
-from behaviour.runs import JSONObject
+from support.operator_namespace import OperatorNamespace
+from support.run_bodies import JSONObject, run_body
 from testbed.kubernetes.client_tools import CommandError
 from testbed.kubernetes.crd import NAME
 from testbed.waiting import eventually
 
 _ANYTHING = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
-_NO_RUN = {
-    "apiVersion": "collectiverl.io/v1alpha1",
-    "kind": "CollectiveRun",
-    "metadata": {"name": "no-run"},
-    "spec": {},
-}
+_INVALID = run_body("invalid", tasks=[])
 
 
 @contextmanager
-def older_definition(place: Place) -> Iterator[None]:
+def permissive_crd(namespace: OperatorNamespace) -> Iterator[None]:
     """The older definition as long as this lasts; the operator is down, and comes with the newer one."""
-    definition = place.cluster.get("crd", NAME)
+    definition = namespace.cluster.get("crd", NAME)
     del definition["metadata"]["resourceVersion"]  # whatever is there is replaced
-    place.operator.kill()
+    namespace.operator.kill()
     try:
-        _replace(place, _without_rules(definition))
-        eventually(lambda: _takes_no_run(place), "the older definition is gone by")
+        _replace(namespace, _without_rules(definition))
+        eventually(lambda: _is_permissive(namespace), "the older definition is gone by")
         yield
     finally:
-        _replace(place, definition)
-        eventually(lambda: not _takes_no_run(place), "the newer definition is gone by")
-        place.operator.start()
+        _replace(namespace, definition)
+        eventually(lambda: not _is_permissive(namespace), "the newer definition is gone by")
+        namespace.operator.start()
 
 
 def _without_rules(definition: JSONObject) -> JSONObject:
@@ -51,13 +46,13 @@ def _without_rules(definition: JSONObject) -> JSONObject:
     return definition
 
 
-def _replace(place: Place, definition: JSONObject) -> None:
-    place.kubectl("replace", "--filename", "-", stdin=json.dumps(definition))
+def _replace(namespace: OperatorNamespace, definition: JSONObject) -> None:
+    namespace.kubectl("replace", "--filename", "-", stdin=json.dumps(definition))
 
 
-def _takes_no_run(place: Place) -> bool:
+def _is_permissive(namespace: OperatorNamespace) -> bool:
     try:
-        place.kubectl("create", "--dry-run=server", "--filename", "-", stdin=json.dumps(_NO_RUN))
+        namespace.apply(_INVALID, "--dry-run=server")
     except CommandError as error:
         if "is invalid" in error.stderr:
             return False
