@@ -9,6 +9,7 @@ from pathlib import Path
 
 import yaml
 
+from collectiverun_operator.api.status_json import read_status
 from collectiverun_operator.cli.report import report_uri
 from collectiverun_operator.cli.smoke import with_smoke_budgets
 from testbed import JSONObject
@@ -99,7 +100,7 @@ class Demo:
 
     def _print_report(self, status: JSONObject) -> None:
         """The S3 server may end with the demo; report, videos and figures stay."""
-        uri = report_uri(status)
+        uri = report_uri(read_status(status))
         if uri is None:
             _print("", "Report: none")
             return
