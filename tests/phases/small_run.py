@@ -106,7 +106,7 @@ class SmallRun:
             tasks=self.tasks,
             holdout=self.holdout,
             environment=EnvironmentSettings(horizon_env_steps=20, action_repeat=2, goals=4),
-            params=PARAMS[phase] | self.params.get(phase, {}),
+            params=PARAMS.get(phase, {}) | self.params.get(phase, {}),
             inputs=dict(self.artifacts),
             spec={"seed": 1},
             member_uri=f"{self.root}/{phase}/all",
