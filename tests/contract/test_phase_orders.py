@@ -14,6 +14,7 @@ from collectiverun_operator.jobs import manifest as jobs
 from collectiverun_operator.jobs import phase_order as orders
 from collectiverun_trainer import order as seam
 from collectiverun_trainer.config import PARAMS, PHASE_NAMES, Task
+from collectiverun_trainer.config import phases as trainer_phases
 from collectiverun_trainer.order import PhaseOrder, PhaseResult, Success
 from collectiverun_trainer.process import stopping
 
@@ -24,7 +25,7 @@ EVERYTHING = {
     "phases": {
         "experts": {"tasksPerJob": 2, "params": {"demonstrations": 5, "hiddenSizes": [64, 64]}},
         "trajectoryTransformer": {"resources": {"requests": {"cpu": 2}}},
-        "refinement": {"enabled": True},
+        **{name: {"enabled": True} for name, phase in trainer_phases.PHASES.items() if phase.optional},
         "students": {"enabled": True, "params": {"tasks": tasks("window-open")}},
     },
 }
@@ -54,6 +55,13 @@ def by_phase(name):
 
 def test_a_run_orders_every_phase():
     assert {order_of(job)["phase"] for job in JOBS} == set(PHASE_NAMES) == {phase.name for phase in PHASES}
+
+
+def test_both_halves_go_through_the_same_phases_in_the_same_order():
+    settings = {phase.name: phase.settings.model_fields for phase in PHASES}
+    assert tuple(settings) == PHASE_NAMES
+    optional = {name for name, fields in settings.items() if "enabled" in fields}
+    assert optional == {name for name, phase in trainer_phases.PHASES.items() if phase.optional}
 
 
 @pytest.mark.parametrize("job", ORDERS.values(), ids=ORDERS.keys())

@@ -100,6 +100,7 @@ def test_a_phase_reads_what_the_enabled_ones_before_it_made(phases, reader, read
     assert inputs_of(a_run(phases=phases).spec, phase_named(reader)) == read
 
 
-def test_only_refinement_and_students_can_be_left_out():
-    spec = a_run().spec
-    assert [phase.name for phase in PHASES if not is_enabled(spec, phase)] == ["refinement", "students"]
+def test_what_can_be_left_out_is_left_out_unless_it_is_asked_for():
+    spec, optional = a_run().spec, {phase for phase in PHASES if "enabled" in phase.settings.model_fields}
+    assert {"refinement", "students"} <= {phase.name for phase in optional}
+    assert {phase for phase in PHASES if not is_enabled(spec, phase)} == optional
