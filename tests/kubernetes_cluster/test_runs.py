@@ -106,7 +106,7 @@ def test_what_may_be_listed_may_be_looked_at_in_a_namespace_and_in_all(theatre: 
 def test_an_event_says_which_run_it_is_about_and_who_said_it(theatre: Theatre):
     async def scene(stage: Stage):
         run = await stage.make_run()
-        await stage.cluster.post_event(run, "Warning", "MemberRetried", "x" * 5000)
+        await stage.cluster.events.post(run, "Warning", "MemberRetried", "x" * 5000)
         (event,) = (await stage.admin.send("list", paths.events(stage.namespace)))["items"]
         assert event["involvedObject"]["uid"] == run["metadata"]["uid"]
         assert (event["type"], event["reason"]) == ("Warning", "MemberRetried")
@@ -120,7 +120,7 @@ def test_an_event_that_can_not_be_posted_is_logged_and_stops_nothing(theatre: Th
     async def scene(stage: Stage):
         run = {"metadata": {"name": "demo", "namespace": "no-such-namespace", "uid": "u"}}
         with caplog.at_level(logging.WARNING):
-            await stage.cluster.post_event(run, "Normal", "Accepted", "the spec is valid")
+            await stage.cluster.events.post(run, "Normal", "Accepted", "the spec is valid")
 
     theatre.play(scene)
     assert "the spec is valid" in caplog.text
