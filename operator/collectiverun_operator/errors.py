@@ -1,4 +1,4 @@
-"""Errors of this half: each says what was wrong, where, and what to do next."""
+"""Errors of the operator: each says what was wrong, where, and what to do next."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 class CollectiveRunError(Exception):
-    """Base of every error this half raises on purpose."""
+    """Base of every error the operator raises on purpose."""
 
 
 @dataclass(frozen=True, order=True)
@@ -43,12 +43,12 @@ class ClusterError(CollectiveRunError):
 
 
 class ClusterUnreachableError(ClusterError):
-    """The API server did not answer, or it can't be found out where it is."""
+    """The API server did not answer, or its address is not known."""
 
 
 class ConflictError(ClusterError):
-    """Somebody else changed or removed the object first: read it again, then decide again."""
+    """The object was changed or deleted in the meantime: read it again and reconcile again."""
 
 
 class NameTakenError(ClusterError):
-    """A Job of another owner has the name that a Job of this run needs."""
+    """A Job with another owner has the name that a Job of this run needs."""

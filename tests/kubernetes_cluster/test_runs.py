@@ -78,9 +78,16 @@ def test_what_may_be_listed_may_be_looked_at_in_a_namespace_and_in_all(namespace
     assert cluster.requests == [("list", 200)] * 2
 
 
+def post_event(cluster, *event):
+    async def post():
+        await cluster.awaitable.events.post(*event)
+
+    cluster.result_of(post())
+
+
 def test_an_event_says_which_run_it_is_about_and_who_said_it(namespace, cluster):
     run = create_run(namespace)
-    cluster.post_event(run, "Warning", "MemberRetried", "x" * 5000)
+    post_event(cluster, run, "Warning", "MemberRetried", "x" * 5000)
     (event,) = namespace.list("events")
     assert event["involvedObject"]["uid"] == run["metadata"]["uid"]
     assert (event["type"], event["reason"]) == ("Warning", "MemberRetried")
@@ -91,7 +98,7 @@ def test_an_event_says_which_run_it_is_about_and_who_said_it(namespace, cluster)
 def test_an_event_that_can_not_be_posted_is_logged_and_stops_nothing(namespace, cluster, caplog):
     run = {"metadata": {"name": "demo", "namespace": "no-such-namespace", "uid": "u"}}
     with caplog.at_level(logging.WARNING):
-        cluster.post_event(run, "Normal", "Accepted", "the spec is valid")
+        post_event(cluster, run, "Normal", "Accepted", "the spec is valid")
     assert "the spec is valid" in caplog.text
     assert "no-such-namespace" in caplog.text
 

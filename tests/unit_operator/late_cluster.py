@@ -14,7 +14,6 @@ from typing import Any
 
 from unit_operator.simulated_cluster import SimulatedCluster
 
-from collectiverun_operator.api.status_json import read_status
 from collectiverun_operator.cluster.kubernetes.cache import Kind, ObjectCache
 from collectiverun_operator.cluster.kubernetes.jobs import KubernetesJobs
 from collectiverun_operator.errors import ClusterError, ConflictError
@@ -116,21 +115,12 @@ class LateServer:
         return {"kind": "Status"} if left is None else {"kind": "Job", **left}
 
 
-class LateCluster:
+class LateCluster(KubernetesJobs):
     """The operator's side, for the reconciler."""
 
     def __init__(self, server: LateServer) -> None:
+        super().__init__(server, ObjectCache())  # type: ignore[arg-type]
         self.server = server
-        self._start()
-
-    def _start(self) -> None:
-        self._cache = ObjectCache()
-        self._jobs = KubernetesJobs(self.server, self._cache)  # type: ignore[arg-type]
-        self.create_job, self.delete_job = self._jobs.create, self._jobs.delete
-        self.job, self.pods = self._jobs.job, self._jobs.pods
-
-    async def jobs(self, run_uid: str) -> list[JSONObject]:
-        return self._jobs.jobs(run_uid)
 
     async def progress(self, run_uid: str) -> dict[str, JSONObject]:
         return {}
@@ -138,13 +128,9 @@ class LateCluster:
     async def write_status(self, run: JSONObject, status: JSONObject) -> JSONObject:
         return {**run, "status": copy.deepcopy(status)}
 
-    async def refresh(self, run_uid: str, status: JSONObject) -> None:
-        """Plan from a fresh list, as every five minutes and after a start."""
-        await self._jobs.refresh("default", run_uid, read_status(status).live_pods())
-
     def restart(self) -> None:
         """Another operator process: nothing is known, and the watches begin anew."""
-        self._start()
+        super().__init__(self.server, ObjectCache())  # type: ignore[arg-type]
         self.server.new_watch()
 
     def lose_sight(self, kind: Kind, run_uid: str) -> None:

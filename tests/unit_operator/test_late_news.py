@@ -15,6 +15,7 @@ from unit_operator.late_cluster import LateCluster, LateServer
 from unit_operator.simulated_cluster import SimulatedCluster
 
 from collectiverun_operator.api.run import StoredRun, parse_run
+from collectiverun_operator.api.status_json import read_status
 from collectiverun_operator.reconciler import reconcile
 
 
@@ -40,7 +41,7 @@ class LateNews(RuleBasedStateMachine):
 
     @rule()
     def refresh(self):
-        asyncio.run(self.cluster.refresh(self.uid, self.status()))
+        asyncio.run(self.cluster.refresh("default", self.uid, read_status(self.status()).live_pods()))
 
     @rule()
     def restart(self):

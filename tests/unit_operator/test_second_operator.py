@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from types import SimpleNamespace
 
 from unit_operator.late_cluster import LateCluster, LateServer
 from unit_operator.test_late_news import LateNews
@@ -25,14 +26,9 @@ class SecondCluster(LateCluster):
         self.history.body = await super().write_status(run, status)
         return self.history.body
 
-    async def refresh(self, namespace, run_uid, expected_pods):
-        await self._jobs.refresh(namespace, run_uid, expected_pods)
-
-    def lacks(self, run_uid, expected_pods):
-        return self._jobs.lacks(run_uid, expected_pods)
-
-    def post_event(self, *_):
-        """Nobody asks for it here."""
+    @property
+    def events(self):
+        return SimpleNamespace(post=lambda *_: None)  # nobody asks for them here
 
 
 def test_a_pod_that_the_other_operator_saw_first_is_not_gone():

@@ -18,7 +18,7 @@ COMPLETE: Final = "Complete"
 FAILED: Final = "Failed"
 TYPES: tuple[ConditionType, ...] = (ACCEPTED, QUEUED, RUNNING, SUSPENDED, COMPLETE, FAILED)
 
-# Reasons of a run that is not accepted.
+# Reasons of condition Accepted when it is False.
 INVALID_SPEC = "InvalidSpec"
 INVALID_POD_TEMPLATE = "InvalidPodTemplate"
 
@@ -27,7 +27,7 @@ MESSAGE_LIMIT = 2048
 
 @dataclass(frozen=True)
 class DesiredCondition:
-    """What a condition should say now. The reason is one CamelCase word, for machines."""
+    """What a condition should be now. The reason is one CamelCase word, for machines."""
 
     status: bool
     reason: str
@@ -38,20 +38,20 @@ VALIDATED = DesiredCondition(True, "Validated")
 SPEC_CHANGED = DesiredCondition(
     False,
     "SpecChanged",
-    "a field was changed that can't be once the run has begun; change it back, or give the run another name "
+    "a field was changed that can't change once the run has begun; change it back, or rename the run "
     "(suspend, retryToken, image, runPolicy, podTemplate, resources and parallelism may be changed)",
 )
 NOT_QUEUED = DesiredCondition(False, "NotQueued")
 ALL_QUEUED = DesiredCondition(True, "WaitingForQuota", "every Job of the run is held by the queue")
 NOT_SUSPENDED = DesiredCondition(False, "NotRequested")
 SUSPENDING = DesiredCondition(False, "Suspending", "the running Jobs are stopped at a checkpoint")
-IS_SUSPENDED = DesiredCondition(True, "Requested", "nothing runs; set spec.suspend to false to go on")
+IS_SUSPENDED = DesiredCondition(True, "Requested", "nothing runs; set spec.suspend to false to resume")
 IN_PROGRESS = DesiredCondition(False, "InProgress")
 ALL_SUCCEEDED = DesiredCondition(True, "AllPhasesSucceeded")
 
 
 def not_accepted(reason: str, sentences: Sequence[str]) -> DesiredCondition:
-    """The spec can't be carried out: every fault, one a line."""
+    """Condition Accepted of a spec that can't be carried out: its faults, one a line."""
     return DesiredCondition(False, reason, "\n".join(sentences))
 
 

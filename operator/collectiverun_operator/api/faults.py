@@ -1,4 +1,4 @@
-"""What pydantic finds wrong, told as faults: a path and a sentence each, with a hint at misspelt names."""
+"""Validation errors of pydantic as faults: a path and a sentence each, with a hint at misspelt names."""
 
 from __future__ import annotations
 
@@ -41,9 +41,9 @@ def join_path(path: str, parts: Sequence[str | int]) -> str:
     return path.removeprefix(".")
 
 
-def unknown_field(name: str, known: Iterable[str]) -> str:
+def unknown_field(name: str, fields: Iterable[str]) -> str:
     """The sentence about a field that does not exist, with the nearest that does."""
-    names = list(known)
+    names = list(fields)
     close = get_close_matches(name, names, n=1)
     hint = (
         f"did you mean {close[0]!r}?" if close else f"there are {', '.join(names)}" if names else "remove it"
@@ -52,7 +52,7 @@ def unknown_field(name: str, known: Iterable[str]) -> str:
 
 
 def _follows(detail: ErrorDetails, details: list[ErrorDetails]) -> bool:
-    """Whether a list is called too short only because entries of it are faulty."""
+    """Whether a list is reported as too short only because some of its entries are faulty."""
     depth = len(detail["loc"])
     deeper = (other["loc"] for other in details if len(other["loc"]) > depth)
     return detail["type"] == "too_short" and any(location[:depth] == detail["loc"] for location in deeper)
@@ -116,5 +116,5 @@ def _model_in(annotation: Any) -> type[BaseModel] | None:
     """The model in an annotation such as `Storage`, `Storage | None` or `tuple[Task, ...]`."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
-    found = (_model_in(argument) for argument in get_args(annotation))
-    return next((model for model in found if model), None)
+    models = (_model_in(argument) for argument in get_args(annotation))
+    return next((model for model in models if model), None)

@@ -1,4 +1,4 @@
-"""Which fields of a spec may change once its run has begun, and whether others did."""
+"""Which fields of a spec may change once its run has begun, and whether any other did."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MUTABLE_IN_PHASES = ("resources", "podTemplate", "parallelism")
 
 
 def spec_hash(spec: Spec) -> str:
-    """Digest of all that must not change, without defaults: a new version's new fields don't count."""
+    """Digest of the immutable fields that are not at their defaults: those a new version adds don't count."""
     document = json.dumps(_immutable_part(spec, exclude_defaults=True), sort_keys=True)
     return hashlib.sha256(document.encode()).hexdigest()[:16]
 
@@ -30,9 +30,9 @@ def _immutable_part(spec: Spec, *, exclude_defaults: bool) -> dict[str, Any]:
     for field in MUTABLE:
         document.pop(field, None)
     phases = document.pop("phases", {})
-    left = {name: _without(phase, MUTABLE_IN_PHASES) for name, phase in phases.items()}
-    # A phase that only mutable fields were given for says nothing.
-    return document | {"phases": {name: phase for name, phase in left.items() if phase}}
+    immutable = {name: _without(phase, MUTABLE_IN_PHASES) for name, phase in phases.items()}
+    # A phase with nothing but mutable fields counts as one that is left out.
+    return document | {"phases": {name: phase for name, phase in immutable.items() if phase}}
 
 
 def _without(document: dict[str, Any], fields: tuple[str, ...]) -> dict[str, Any]:

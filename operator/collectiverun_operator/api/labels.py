@@ -9,5 +9,5 @@ PHASE = f"{GROUP}/phase"
 MEMBER = f"{GROUP}/member"
 ATTEMPT = f"{GROUP}/attempt"
 
-# Copied from the run to its Jobs, and nothing else of it: they are Kueue's.
+# Kueue's; the only labels of a run that are copied to its Jobs.
 KUEUE = ("kueue.x-k8s.io/queue-name", "kueue.x-k8s.io/priority-class")

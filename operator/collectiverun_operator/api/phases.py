@@ -146,8 +146,8 @@ class StudentsPhase(PhaseSettings):
 
     def members(self, tasks: Sequence[RunTask]) -> tuple[Member, ...]:
         """A member for each task that `params.tasks` names, else for each that is trained on."""
-        named = {task.name for task in self.params.tasks}
-        return member_per_task([task for task in tasks if task.name in named] or training_tasks(tasks))
+        chosen = {task.name for task in self.params.tasks}
+        return member_per_task([task for task in tasks if task.name in chosen] or training_tasks(tasks))
 
 
 class EvaluationPhase(PhaseSettings):

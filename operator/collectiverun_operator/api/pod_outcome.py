@@ -1,4 +1,4 @@
-"""How a Pod stands or ended, and whose failure it was: the program's, the infrastructure's, nobody's."""
+"""The outcome of a Pod, and the kind of its failure: of the program, of the infrastructure or of neither."""
 
 from __future__ import annotations
 
@@ -32,13 +32,12 @@ DRIVER_LOST = "DriverLost"
 
 
 def pod_outcome(pod: JSONObject) -> Outcome:
-    """How the Pod stands."""
+    """The Pod's outcome, of its container `trainer`."""
     status = pod.get("status", {})
     state = _container_state(status)
-    terminated = state.get("terminated")
-    if status.get("phase") not in ("Succeeded", "Failed") and terminated is None:
+    if not has_ended(pod):
         return _active(status, state)
-    terminated = terminated or {}
+    terminated = state.get("terminated") or {}
     report = read_report(terminated.get("message"))
     result = read_result(report) if terminated.get("exitCode") == 0 else None
     return Succeeded(result) if result is not None else _failed(status, terminated, report)
@@ -46,7 +45,8 @@ def pod_outcome(pod: JSONObject) -> Outcome:
 
 def has_ended(pod: JSONObject) -> bool:
     """Whether the Pod's container will do nothing more."""
-    return not isinstance(pod_outcome(pod), Active)
+    status = pod.get("status") or {}
+    return status.get("phase") in ("Succeeded", "Failed") or "terminated" in _container_state(status)
 
 
 def is_finished(job: JSONObject) -> bool:
@@ -57,8 +57,8 @@ def is_finished(job: JSONObject) -> bool:
 
 def _container_state(status: JSONObject) -> JSONObject:
     statuses = status.get("containerStatuses") or []
-    found: JSONObject = next((entry for entry in statuses if entry.get("name") == CONTAINER), {})
-    state: JSONObject = found.get("state") or {}
+    trainer: JSONObject = next((entry for entry in statuses if entry.get("name") == CONTAINER), {})
+    state: JSONObject = trainer.get("state") or {}
     return state
 
 
@@ -73,12 +73,12 @@ def _active(status: JSONObject, state: JSONObject) -> Active:
 
 def _unscheduled(status: JSONObject) -> JSONObject:
     conditions = status.get("conditions") or []
-    found = (c for c in conditions if c.get("type") == "PodScheduled" and c.get("status") == "False")
-    return next(found, {})
+    unscheduled = (c for c in conditions if c.get("type") == "PodScheduled" and c.get("status") == "False")
+    return next(unscheduled, {})
 
 
 def _failed(status: JSONObject, terminated: JSONObject, report: JSONObject) -> Failed:
-    """Whose failure it was. What the infrastructure says outranks exit codes: 137 and 143 are ambiguous."""
+    """The kind of a failure. Pod conditions and reasons outrank exit codes: 137 and 143 are ambiguous."""
     code = terminated.get("exitCode")
     said = str(report.get("message") or terminated.get("message") or status.get("message") or "")
     message = said[-MESSAGE_LIMIT:]
@@ -102,7 +102,7 @@ def _failed_by_exit_code(code: int | None, container_reason: str, message: str, 
     if code in INFRASTRUCTURE_EXIT_CODES:
         return Failed("infrastructure", INFRASTRUCTURE_EXIT_CODES[code], message, code)
     if code == 0:
-        text = f"the container ended without a phase result that can be read: {message!r}"
+        text = f"the container ended without a readable phase result: {message!r}"
         return Failed("application", "ResultMissing", text[:MESSAGE_LIMIT], code)
     reason = container_reason if container_reason != "Error" else str(report.get("reason") or "Error")
     return Failed("application", reason, message, code)

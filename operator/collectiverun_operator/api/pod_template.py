@@ -70,6 +70,6 @@ def _is_keyed(value: Any, key: str) -> bool:
 def _merge_lists(under: list[Any], over: list[Any], key: str, *, deep: bool) -> list[Any]:
     merged = {str(entry[key]): entry for entry in under}
     for entry in over:
-        known = merged.get(str(entry[key]))
-        merged[str(entry[key])] = merge(known, entry) if deep and known is not None else entry
+        lower = merged.get(str(entry[key]))
+        merged[str(entry[key])] = merge(lower, entry) if deep and lower is not None else entry
     return list(merged.values())

@@ -1,4 +1,4 @@
-"""What a user's Pod template may not say, because the operator says it."""
+"""What a user's Pod template must not set, because the operator sets it."""
 
 from __future__ import annotations
 

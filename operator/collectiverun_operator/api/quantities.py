@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 _QUANTITY = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+))([eE][+-]?\d+|[numkMGTPE]|[KMGTPE]i)?")
-# As the schema of the resource says it: a whole number, or a string that parse_quantity takes.
+# For the CRD: an integer, or a string that parse_quantity accepts.
 QUANTITY_SCHEMA: dict[str, Any] = {
     "anyOf": [{"type": "integer"}, {"type": "string"}],
     "minimum": 0,

@@ -28,7 +28,7 @@ _LOCAL_RUNS = UUID("6b6a1a4e-0d0c-5f53-9f0e-0c4f7a1f3c55")
 
 @dataclass(frozen=True)
 class Platform:
-    """What the place that drives a run provides: this machine unless said otherwise."""
+    """Where a run is driven, and what that provides: this machine by default."""
 
     local: bool = True
     image: str = ""
@@ -123,8 +123,8 @@ def _kind_faults(body: Mapping[str, Any]) -> list[Fault]:
     faults = [Fault(str(key), unknown_field(str(key), _TOP_LEVEL)) for key in body if key not in _TOP_LEVEL]
     for key, expected in (("apiVersion", API_VERSION), ("kind", KIND)):
         if body.get(key) != expected:
-            said = f"is {body[key]!r}" if key in body else "is missing"
-            faults.append(Fault(key, f"{said}; write {expected}"))
+            problem = f"is {body[key]!r}" if key in body else "is missing"
+            faults.append(Fault(key, f"{problem}; write {expected}"))
     return faults
 
 
@@ -137,9 +137,7 @@ def _metadata_faults(metadata: object, platform: Platform) -> list[Fault]:
     if not isinstance(metadata.get("labels") or {}, dict):
         faults.append(Fault("metadata.labels", "must map names to values"))
     if not platform.local and not metadata.get("uid"):
-        faults.append(
-            Fault("metadata.uid", "is missing; the API server gives it, so read the run from there")
-        )
+        faults.append(Fault("metadata.uid", "is missing; the API server sets it, so read the run from there"))
     return faults
 
 

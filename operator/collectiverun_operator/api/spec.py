@@ -1,4 +1,4 @@
-"""The typed spec of a CollectiveRun, one model a section, around the trainer's typed parameters."""
+"""The typed spec of a CollectiveRun, one model for each section."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Retries(Model):
 
 
 class Cleanup(Model):
-    """What is removed while the run goes on."""
+    """What is deleted while the run goes on."""
 
     succeeded_jobs: Literal["AfterPhase", "Retain"] = Field(
         "AfterPhase",

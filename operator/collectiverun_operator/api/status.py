@@ -1,4 +1,4 @@
-"""The status of a run, typed: what is remembered between two plans. It outranks what the cluster shows."""
+"""The typed status of a run: what is recorded between two plans. It outranks what the cluster shows."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Rates(Record):
 
     @classmethod
     def of(cls, success: Success | None) -> Self | None:
-        """Rounded to four digits, which is more than 500 episodes can tell."""
+        """Rounded to four digits, which is finer than 500 episodes resolve."""
         if success is None:
             return None
         return cls(any_step=round(success.any_step, 4), at_end=round(success.at_end, 4))

@@ -1,7 +1,7 @@
-"""The kinds of fields a status has: bounded strings, counts, moments.
+"""The types of a status's fields: bounded strings, counts, times.
 
-Every string has a bound, which the schema of the resource states and the writer keeps: a Pod may end with
-any reason, and a status the API server refuses would stop the run.
+Every string has a maximum length. The schema states it and the writer cuts to it: a Pod may end with any
+reason, and a status that the API server refuses would stop the run.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ NOTE_LIMIT = 200
 
 @dataclass(frozen=True)
 class MaxLength:
-    """A string that is written with at most so many characters."""
+    """The maximum length of a string; a longer one is cut when it is written."""
 
     characters: int
 
@@ -76,7 +76,7 @@ Rate = Annotated[float, WithJsonSchema({"type": "number", "minimum": 0, "maximum
 
 
 class Record(BaseModel):
-    """Base of the records below: camelCase outside, frozen; what a newer version added is left alone."""
+    """Base of all parts of a status: camelCase in JSON, frozen; fields of a newer version are ignored."""
 
     model_config = ConfigDict(
         alias_generator=to_camel, validate_by_name=True, validate_by_alias=True, extra="ignore", frozen=True

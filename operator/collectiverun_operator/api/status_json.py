@@ -80,7 +80,7 @@ def _readable(conditions: list[object]) -> Iterator[ConditionStatus]:
         try:
             yield ConditionStatus.model_validate(condition)
         except ValidationError:
-            continue  # it is written anew
+            continue  # it is written again from scratch
 
 
 def _phase_document(phase: PhaseStatus) -> JSONObject:

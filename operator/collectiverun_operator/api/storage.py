@@ -1,4 +1,4 @@
-"""Where a run's artifacts live, as its spec says it."""
+"""Section `storage` of a spec: where a run's artifacts lie."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ObjectName = Annotated[str, Field(min_length=1, max_length=253, pattern=OBJECT_N
 
 
 def _check_storage_uri(uri: str) -> str:
-    """Accept `s3://bucket[/prefix]` and `file:///absolute/path`; say what is wrong with anything else."""
+    """Accept `s3://bucket[/prefix]` and `file:///absolute/path`. Raises ValueError for anything else."""
     parts = urlsplit(uri)
     if any(character.isspace() or character in "?#" for character in uri):
         raise ValueError(f"{uri!r} must not contain spaces, '?' or '#'")

@@ -1,4 +1,4 @@
-"""Rules between sections of a spec. Each skips what could not be read, so that all faults appear at once."""
+"""Rules across sections of a spec. Each skips what could not be parsed, so that all faults appear at once."""
 
 from __future__ import annotations
 
@@ -19,7 +19,6 @@ from collectiverun_operator.api.tasks import RunTask
 from collectiverun_operator.errors import Fault
 from collectiverun_trainer.config import EnvironmentSettings
 
-# What the credentials are required for, and which there are.
 NEEDS_CREDENTIALS = "for s3://; give secretRef or serviceAccountName"
 
 
@@ -38,7 +37,7 @@ class Sections:
 
 
 def sections_of(spec: Mapping[str, Any]) -> Sections:
-    """Read every section of a raw spec on its own."""
+    """Parse every section of a raw spec on its own."""
     phases = spec.get("phases", {})
     phases = phases if isinstance(phases, dict) else {}
     read = {name: _section(Phases, name, phases) for name in Phases.model_fields}
@@ -74,21 +73,21 @@ def _adapter(model: type[Spec] | type[Phases], name: str) -> TypeAdapter[Any]:
 
 
 def consistency_faults(sections: Sections, *, local: bool) -> list[Fault]:
-    """Every rule between sections that is broken."""
-    found = [*_student_faults(sections), *_budget_faults(sections), *_template_faults(sections)]
-    found += _local_faults(sections) if local else _kubernetes_faults(sections)
-    return found
+    """A fault for each rule that is broken."""
+    faults = [*_student_faults(sections), *_budget_faults(sections), *_template_faults(sections)]
+    faults += _local_faults(sections) if local else _kubernetes_faults(sections)
+    return faults
 
 
 def _student_faults(sections: Sections) -> Iterator[Fault]:
     if sections.tasks is None or sections.students is None:
         return
-    known = [task.name for task in sections.tasks]
+    names = [task.name for task in sections.tasks]
     path = "spec.phases.students.params.tasks"
     chosen = [task.name for task in sections.students.params.tasks]
     for index, name in enumerate(chosen):
-        if name not in known:
-            yield Fault(f"{path}[{index}]", f"{name!r} is no task of this run, which has {', '.join(known)}")
+        if name not in names:
+            yield Fault(f"{path}[{index}]", f"{name!r} is no task of this run, which has {', '.join(names)}")
         if name in chosen[:index]:
             yield Fault(f"{path}[{index}]", f"{name!r} is listed more than once; list every task once")
 

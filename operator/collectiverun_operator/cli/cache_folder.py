@@ -10,9 +10,9 @@ import platformdirs
 CACHE_VARIABLE = "COLLECTIVERUN_CACHE"
 
 
-def cache_folder(asked: Path | None = None) -> Path:
+def cache_folder(override: Path | None = None) -> Path:
     """`asked`, else $COLLECTIVERUN_CACHE, else `<system cache>/collectiverun`; absolute."""
-    folder = asked or os.environ.get(CACHE_VARIABLE) or platformdirs.user_cache_path("collectiverun")
+    folder = override or os.environ.get(CACHE_VARIABLE) or platformdirs.user_cache_path("collectiverun")
     return Path(folder).expanduser().absolute()
 
 

@@ -58,13 +58,13 @@ class LocalRun:
         """
         loop = asyncio.get_running_loop()
         # What the caller had us ignore (nohup, a script's background job) stays ignored.
-        heard = [number for number in STOP_SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
-        for number in heard:
+        signals = [number for number in STOP_SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+        for number in signals:
             loop.add_signal_handler(number, self._stop)
         try:
             await self._loop_until_still()
         finally:
-            for number in heard:
+            for number in signals:
                 loop.remove_signal_handler(number)
         return self._status
 

@@ -42,5 +42,5 @@ def _shrink(parent: dict[str, Any], key: str, budgets: Mapping[str, int]) -> Non
     if not isinstance(child, dict):
         return
     for name, budget in budgets.items():
-        given = child.get(name, budget)
-        child[name] = min(given, budget) if isinstance(given, int) else given
+        value = child.get(name, budget)
+        child[name] = min(value, budget) if isinstance(value, int) else value

@@ -32,8 +32,10 @@ def withdrawn_right(error: Exception) -> str | None:
     """What the API server refuses, where an error of kopf's or of the client's is a refusal."""
     if getattr(error, "status", None) not in REFUSALS:
         return None
-    said = getattr(error, "message", None) or str(error)
-    return f"the operator may watch no longer: {said}; install or upgrade the chart, which brings the rights"
+    sentence = getattr(error, "message", None) or str(error)
+    return (
+        f"the operator may watch no longer: {sentence}; install or upgrade the chart, which brings the rights"
+    )
 
 
 def _sentence(error: ClusterError, kind: Watched, namespace: str) -> str:

@@ -44,7 +44,7 @@ class Intervals:
 
 
 @dataclass
-class _Known:
+class _TrackedRun:
     """What is remembered of a run between rounds. Nothing of it is needed to go on after a restart."""
 
     uid: str
@@ -72,16 +72,16 @@ class Controller:
         self._intervals = intervals
         self._metrics = metrics or Metrics()
         self._clock = clock
-        self._runs: dict[RunKey, _Known] = {}
+        self._runs: dict[RunKey, _TrackedRun] = {}
 
     def states(self) -> Iterator[str]:
         """The state of each run that is there."""
-        return (known.state for known in list(self._runs.values()) if known.state)
+        return (tracked.state for tracked in list(self._runs.values()) if tracked.state)
 
     def has_changed(self, key: RunKey, version: str) -> bool:
         """Whether this version of a run was not already dealt with: its own status makes an event too."""
-        known = self._runs.get(key)
-        return known is None or known.version != version
+        tracked = self._runs.get(key)
+        return tracked is None or tracked.version != version
 
     async def reconcile(self, key: RunKey) -> float | None:
         """One round; in how many seconds the next is due if nothing happens, None if the run is gone.
@@ -118,7 +118,7 @@ class Controller:
         if body is None:
             self._forget(key)
             return None
-        known = self._known(key, body)
+        tracked = self._track(key, body)
         if body["metadata"].get("deletionTimestamp"):
             return None  # its Jobs are deleted with it; nothing new is started
         try:
@@ -126,18 +126,18 @@ class Controller:
         except UnreadableStatusError as error:
             self._report_error(key, "UnreadableStatus", str(error))
             return self._intervals.resync_seconds
-        await self._refresh(known, stored)
-        reconciled = await self._reconcile_stored(known, stored)
-        known.last_error = ""
-        return self._requeue_after(known, stored, reconciled)
+        await self._refresh(tracked, stored)
+        reconciled = await self._reconcile_stored(tracked, stored)
+        tracked.last_error = ""
+        return self._requeue_after(tracked, stored, reconciled)
 
-    async def _reconcile_stored(self, known: _Known, stored: StoredRun) -> Reconciled:
+    async def _reconcile_stored(self, tracked: _TrackedRun, stored: StoredRun) -> Reconciled:
         now = self._clock()
-        is_due = now - known.progress_at >= self._intervals.progress_seconds
+        is_due = now - tracked.progress_at >= self._intervals.progress_seconds
 
         def on_written(before: RunStatus, after: RunStatus) -> None:
             # Here, not at the end: what is written is told even if an action fails after it.
-            known.state = after.state
+            tracked.state = after.state
             self._emit_events(stored.body, before, after)
 
         reconciled = await reconcile(
@@ -145,9 +145,9 @@ class Controller:
         )
         if is_due:
             # Spread: all runs began with the operator, but need not be written at the same moment.
-            known.progress_at = now + random.uniform(0, self._intervals.progress_seconds / 3)
-        known.state = reconciled.status.state
-        known.version = str(reconciled.body["metadata"].get("resourceVersion") or "")
+            tracked.progress_at = now + random.uniform(0, self._intervals.progress_seconds / 3)
+        tracked.state = reconciled.status.state
+        tracked.version = str(reconciled.body["metadata"].get("resourceVersion") or "")
         return reconciled
 
     def _emit_events(self, body: JSONObject, before: RunStatus, after: RunStatus) -> None:
@@ -157,9 +157,9 @@ class Controller:
             level = logging.WARNING if event.type == "Warning" else logging.INFO
             extra = about(metadata["namespace"], metadata["name"], phase=event.phase, member=event.member)
             _log.log(level, "%s: %s", event.reason, event.message, extra=extra)
-            self._cluster.post_event(body, event.type, event.reason, event.message)
+            self._cluster.events.post(body, event.type, event.reason, event.message)
 
-    async def _refresh(self, known: _Known, stored: StoredRun) -> None:
+    async def _refresh(self, tracked: _TrackedRun, stored: StoredRun) -> None:
         """List the run's Jobs and Pods now and then: the watch events that fill the cache may be missed.
 
         At once where the status records a Pod that the cache lacks: another operator saw it first.
@@ -167,47 +167,47 @@ class Controller:
         if _is_at_rest(stored, stored.status):
             return
         metadata, recorded = stored.body["metadata"], stored.status.live_pods()
-        is_due = self._clock() - known.refreshed_at >= self._intervals.resync_seconds
-        if not (is_due or self._cluster.lacks(known.uid, recorded)):
+        is_due = self._clock() - tracked.refreshed_at >= self._intervals.resync_seconds
+        if not (is_due or self._cluster.lacks(tracked.uid, recorded)):
             return
         if stored.body.get("status"):  # before the first status there is no Job
-            await self._cluster.refresh(metadata["namespace"], known.uid, recorded)
-        known.refreshed_at = self._clock() - random.uniform(0, self._intervals.resync_seconds / 5)
+            await self._cluster.refresh(metadata["namespace"], tracked.uid, recorded)
+        tracked.refreshed_at = self._clock() - random.uniform(0, self._intervals.resync_seconds / 5)
 
-    def _requeue_after(self, known: _Known, stored: StoredRun, reconciled: Reconciled) -> float:
+    def _requeue_after(self, tracked: _TrackedRun, stored: StoredRun, reconciled: Reconciled) -> float:
         now = self._clock()
-        moments = [known.refreshed_at + self._intervals.resync_seconds]
+        moments = [tracked.refreshed_at + self._intervals.resync_seconds]
         if _is_at_rest(stored, reconciled.status):
             moments = [now + FINISHED_RESYNC_FACTOR * self._intervals.resync_seconds]
-        elif known.state == "Running":
-            moments.append(known.progress_at + self._intervals.progress_seconds)
+        elif tracked.state == "Running":
+            moments.append(tracked.progress_at + self._intervals.progress_seconds)
         if reconciled.requeue_after_seconds is not None:
             moments.append(now + reconciled.requeue_after_seconds)
         return max(0.0, min(moments) - now)
 
     def _report_error(self, key: RunKey, reason: str, text: str, *, is_temporary: bool = False) -> None:
         """Say once, in the log and as an Event, what keeps a run from being worked on."""
-        known = self._runs.get(key)
-        if known is not None and known.last_error == text:
+        tracked = self._runs.get(key)
+        if tracked is not None and tracked.last_error == text:
             return
         _log.warning("%s: %s", reason, text, extra=about(*key))
-        if known is None:
+        if tracked is None:
             return
-        known.last_error = text
+        tracked.last_error = text
         if not is_temporary:
-            metadata = {"namespace": key[0], "name": key[1], "uid": known.uid}
-            self._cluster.post_event({"metadata": metadata}, "Warning", reason, text)
+            metadata = {"namespace": key[0], "name": key[1], "uid": tracked.uid}
+            self._cluster.events.post({"metadata": metadata}, "Warning", reason, text)
 
-    def _known(self, key: RunKey, body: JSONObject) -> _Known:
+    def _track(self, key: RunKey, body: JSONObject) -> _TrackedRun:
         uid = body["metadata"]["uid"]
         if key in self._runs and self._runs[key].uid != uid:
             self._forget(key)
-        return self._runs.setdefault(key, _Known(uid))
+        return self._runs.setdefault(key, _TrackedRun(uid))
 
     def _forget(self, key: RunKey) -> None:
-        known = self._runs.pop(key, None)
-        if known is not None:
-            self._cluster.forget(known.uid)
+        tracked = self._runs.pop(key, None)
+        if tracked is not None:
+            self._cluster.forget(tracked.uid)
 
 
 def _is_at_rest(stored: StoredRun, status: RunStatus) -> bool:

@@ -26,8 +26,8 @@ def configure_logging(format_: Literal["json", "text"], level: int = logging.INF
 
 def about(namespace: str, run: str, *, phase: str = "", member: str = "") -> dict[str, Any]:
     """`extra` of a line that is about a run, or a phase or member of it."""
-    said = {"namespace": namespace, "run": run, "phase": phase, "member": member}
-    return {name: value for name, value in said.items() if value}
+    fields = {"namespace": namespace, "run": run, "phase": phase, "member": member}
+    return {name: value for name, value in fields.items() if value}
 
 
 class _TextFormatter(logging.Formatter):
@@ -35,8 +35,8 @@ class _TextFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         line = super().format(record)
-        said = _subject(record.__dict__)
-        return line.replace(record.message, f"{said}: {record.message}", 1) if said else line
+        subject = _subject(record.__dict__)
+        return line.replace(record.message, f"{subject}: {record.message}", 1) if subject else line
 
 
 def _json_formatter() -> logging.Formatter:
@@ -48,7 +48,7 @@ def _json_formatter() -> logging.Formatter:
     )
 
 
-def _subject(found: Mapping[str, Any]) -> str:
-    run = "/".join(str(found[name]) for name in ("namespace", "run") if found.get(name))
-    member = "/".join(str(found[name]) for name in ("phase", "member") if found.get(name))
+def _subject(fields: Mapping[str, Any]) -> str:
+    run = "/".join(str(fields[name]) for name in ("namespace", "run") if fields.get(name))
+    member = "/".join(str(fields[name]) for name in ("phase", "member") if fields.get(name))
     return " ".join(part for part in (run, member) if part)

@@ -25,9 +25,8 @@ from collectiverun_operator.controller.metrics import Metrics
 from collectiverun_operator.controller.settings import OperatorSettings
 from collectiverun_operator.controller.workqueue import WorkQueue
 from collectiverun_operator.errors import ClusterError
+from collectiverun_operator.json_types import JSONObject
 from collectiverun_operator.rate_limit import TokenBucket
-
-JSONObject = dict[str, Any]
 
 # Rounds a second in the long run, and at once: kindness to the API server when everything comes at once.
 ROUNDS_PER_SECOND = 100.0

@@ -32,12 +32,12 @@ def _resources(value: object) -> object:
     if not isinstance(value, str):
         return value
     try:
-        found = json.loads(value or "{}")
+        resources = json.loads(value or "{}")
     except ValueError:
-        found = None
-    if not isinstance(found, dict) or not all(isinstance(part, dict) for part in found.values()):
+        resources = None
+    if not isinstance(resources, dict) or not all(isinstance(part, dict) for part in resources.values()):
         raise ValueError('is no JSON like {"limits": {"nvidia.com/gpu": 1}}')
-    return found
+    return resources
 
 
 class OperatorSettings(BaseModel):
@@ -98,21 +98,21 @@ def read_settings(environment: Mapping[str, str] | None = None, **options: Any) 
 
     Raises BadSettingError with a sentence for each value that can't be used.
     """
-    found = os.environ if environment is None else environment
-    given: dict[str, Any] = {
-        field: found[variable(field)]
+    variables = os.environ if environment is None else environment
+    values: dict[str, Any] = {
+        field: variables[variable(field)]
         for field in OperatorSettings.model_fields
-        if found.get(variable(field), "") != ""
+        if variables.get(variable(field), "") != ""
     }
-    given |= {field: value for field, value in options.items() if value is not None}
+    values |= {field: value for field, value in options.items() if value is not None}
     try:
-        return OperatorSettings.model_validate(given)
+        return OperatorSettings.model_validate(values)
     except ValidationError as error:
         raise BadSettingError("; ".join(_sentence(detail) for detail in error.errors())) from None
 
 
 def _sentence(detail: Any) -> str:
-    said = detail["msg"].removeprefix("Value error, ")
+    message = detail["msg"].removeprefix("Value error, ")
     if not detail["loc"]:
-        return str(said)
-    return f"{variable(str(detail['loc'][0]))}={detail['input']}: {said[:1].lower()}{said[1:]}"
+        return str(message)
+    return f"{variable(str(detail['loc'][0]))}={detail['input']}: {message[:1].lower()}{message[1:]}"

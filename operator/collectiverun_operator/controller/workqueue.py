@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable, Hashable, Iterator
 from itertools import count
 from typing import Generic, TypeVar
 
-from collectiverun_operator.rate_limit import DOUBLING, BackOff, Clock, TokenBucket
+from collectiverun_operator.rate_limit import DEFAULT_BACK_OFF, BackOff, Clock, TokenBucket
 
 Key = TypeVar("Key", bound=Hashable)
 _Heap = list[tuple[float, int, Key]]
@@ -107,7 +107,7 @@ class WorkQueue(Generic[Key]):
     def __init__(
         self,
         *,
-        back_off: BackOff = DOUBLING,
+        back_off: BackOff = DEFAULT_BACK_OFF,
         bucket: TokenBucket | None = None,
         clock: Clock = time.monotonic,
         chance: Callable[[], float] = random.random,

@@ -1,1 +1,1 @@
-"""The Kubernetes objects of an attempt: its Job's manifest, the phase order in it, URIs, dry runs. Pure."""
+"""What an attempt consists of in Kubernetes: the Job manifest, its phase order, URIs, dry runs. Pure."""

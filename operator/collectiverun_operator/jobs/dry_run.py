@@ -1,10 +1,9 @@
-"""Jobs to try on the API server before any is made: it alone can tell whether it takes a Pod template."""
+"""Jobs for a server-side dry run: only the API server can tell whether it accepts a Pod template."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import Any
 
 from collectiverun_operator.api.conditions import INVALID_POD_TEMPLATE
 from collectiverun_operator.api.members import members_of, settings_of
@@ -14,14 +13,13 @@ from collectiverun_operator.api.run import CollectiveRun
 from collectiverun_operator.jobs.manifest import job_manifest
 from collectiverun_operator.jobs.phase_order import phase_order, resources_of
 from collectiverun_operator.jobs.uris import storage_root
+from collectiverun_operator.json_types import JSONObject
 
-JSONObject = dict[str, Any]
-
-DRY_RUN_ATTEMPT = 0  # attempts begin at 1: no Job has this one's name
+DRY_RUN_ATTEMPT = 0  # attempts start at 1: no real Job has this name
 
 
 def is_dry_run_due(run: CollectiveRun) -> bool:
-    """Whether the spec is one that was not tried, or was refused: what was wrong may be right by now."""
+    """Whether the spec is new, or was refused: what it lacked may exist by now. Never on this machine."""
     if run.platform.local:
         return False
     if run.status.is_true("Complete"):
@@ -32,7 +30,7 @@ def is_dry_run_due(run: CollectiveRun) -> bool:
 
 
 def dry_run_jobs(run: CollectiveRun) -> Iterator[tuple[str, JSONObject]]:
-    """The field a Job's template comes from, such as `spec.podTemplate`, and the Job: one each template."""
+    """The field that sets a Pod template, such as `spec.podTemplate`, and a Job: one for each template."""
     tried = set()
     for phase in PHASES:
         template = _template(run, phase)
@@ -42,7 +40,7 @@ def dry_run_jobs(run: CollectiveRun) -> Iterator[tuple[str, JSONObject]]:
 
 
 def _template(run: CollectiveRun, phase: Phase) -> str:
-    """All of a phase's template that a user says, for comparing."""
+    """The part of a phase's Pod template that the user sets, for comparison."""
     merged = merge_templates(run.spec.pod_template, settings_of(run.spec, phase).pod_template)
     return json.dumps([merged, resources_of(run, phase)], sort_keys=True)
 

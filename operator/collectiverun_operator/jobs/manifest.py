@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Any
 
 from collectiverun_operator.api import labels
 from collectiverun_operator.api.members import settings_of
@@ -11,6 +10,7 @@ from collectiverun_operator.api.phases import Phase
 from collectiverun_operator.api.pod_template import CONTAINER, merge, merge_templates
 from collectiverun_operator.api.run import API_VERSION, KIND, CollectiveRun
 from collectiverun_operator.jobs.phase_order import CA_DIRECTORY, order_text, resources_of, threads_of
+from collectiverun_operator.json_types import JSONObject
 
 ORDER_VARIABLE = "COLLECTIVERUN_PHASE_ORDER"
 POD_UID_VARIABLE = "COLLECTIVERUN_POD_UID"
@@ -18,12 +18,10 @@ GRACE_VARIABLE = "COLLECTIVERUN_GRACE_SECONDS"
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 LOCAL_IMAGE = "this-machine"
 NAME_LIMIT = 63
-# What is left of the grace period for the process to end after its last write.
+# Kept of the grace period for the process to exit after its last write.
 GRACE_MARGIN_SECONDS = 5
 GROUP_ID = 10001
 SCRATCH = "scratch"
-
-JSONObject = dict[str, Any]
 
 
 def job_name(run: CollectiveRun, phase: Phase, member: str, attempt: int) -> str:
@@ -36,7 +34,7 @@ def job_name(run: CollectiveRun, phase: Phase, member: str, attempt: int) -> str
 def job_manifest(run: CollectiveRun, phase: Phase, order: JSONObject, image: str) -> JSONObject:
     """The Job that carries out a phase order."""
     member, attempt = order["member"], order["attempt"]
-    marks = _labels(run, phase, member, attempt)
+    job_labels = _labels(run, phase, member, attempt)
     template = _pod_template(run, phase, order, image)
     return {
         "apiVersion": "batch/v1",
@@ -44,22 +42,22 @@ def job_manifest(run: CollectiveRun, phase: Phase, order: JSONObject, image: str
         "metadata": {
             "name": job_name(run, phase, member, attempt),
             "namespace": run.namespace,
-            "labels": marks | {key: run.labels[key] for key in labels.KUEUE if key in run.labels},
+            "labels": job_labels | {key: run.labels[key] for key in labels.KUEUE if key in run.labels},
             "ownerReferences": [_owner(run)],
         },
         "spec": {
             "backoffLimit": 0,
             "completions": 1,
             "parallelism": 1,
-            # No second Pod starts beside one that still ends.
+            # No second Pod starts while the first is still terminating.
             "podReplacementPolicy": "Failed",
-            "template": merge(template, {"metadata": {"labels": marks}}),
+            "template": merge(template, {"metadata": {"labels": job_labels}}),
         },
     }
 
 
 def _owner(run: CollectiveRun) -> JSONObject:
-    # blockOwnerDeletion would need a right on finalizers that the operator does not have.
+    # blockOwnerDeletion would need permission to update finalizers, which the operator does not have.
     return {"apiVersion": API_VERSION, "kind": KIND, "name": run.name, "uid": run.uid, "controller": True}
 
 
@@ -78,7 +76,7 @@ def _labels(run: CollectiveRun, phase: Phase, member: str, attempt: int) -> dict
 
 
 def _pod_template(run: CollectiveRun, phase: Phase, order: JSONObject, image: str) -> JSONObject:
-    """Defaults < the run's template < the phase's < ours."""
+    """Lowest precedence first: defaults, the run's template, the phase's, the operator's own."""
     template = merge_templates(run.spec.pod_template, settings_of(run.spec, phase).pod_template)
     template = merge({"spec": {"automountServiceAccountToken": False}}, template)
     return _with_storage(run, merge(template, {"spec": _our_pod(run, phase, order, image)}))
@@ -94,7 +92,7 @@ def _our_pod(run: CollectiveRun, phase: Phase, order: JSONObject, image: str) ->
             "seccompProfile": {"type": "RuntimeDefault"},
         },
         "containers": [_our_container(run, phase, order, image)],
-        # The only place of its own a Pod may write to, beside the volumes a user mounts.
+        # The only writable path, besides the volumes that a user mounts.
         "volumes": [{"name": SCRATCH, "emptyDir": {}}],
     }
 
@@ -147,7 +145,7 @@ def _optional(optional: bool) -> dict[str, bool]:
 
 
 def _with_storage(run: CollectiveRun, template: JSONObject) -> JSONObject:
-    """The Pod's identity and certificates, as the run's storage asks."""
+    """The template with the service account and CA certificates that the run's storage needs."""
     storage = run.spec.storage
     if storage.credentials is not None and storage.credentials.service_account_name is not None:
         template["spec"]["serviceAccountName"] = storage.credentials.service_account_name

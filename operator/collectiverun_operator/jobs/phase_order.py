@@ -1,10 +1,9 @@
-"""The phase order: all that one attempt of one member needs to know, as the trainer reads it."""
+"""The phase order: everything that one attempt of a member needs to know, as the trainer reads it."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from collectiverun_operator.api.members import params_of, settings_of
 from collectiverun_operator.api.phases import Phase
@@ -12,11 +11,10 @@ from collectiverun_operator.api.quantities import parse_quantity
 from collectiverun_operator.api.run import CollectiveRun
 from collectiverun_operator.api.tasks import Member, RunTask, holdout_tasks
 from collectiverun_operator.jobs.uris import member_uri
+from collectiverun_operator.json_types import JSONObject
 
 CA_DIRECTORY = "/etc/collectiverun/ca"
 MAX_THREADS = 256
-
-JSONObject = dict[str, Any]
 
 
 def phase_order(
@@ -58,7 +56,7 @@ def task_documents(tasks: Sequence[RunTask]) -> list[JSONObject]:
 
 
 def resources_of(run: CollectiveRun, phase: Phase) -> JSONObject:
-    """What the phase's container asks for: the phase's own, else the platform's default."""
+    """Resources of the phase's container: the phase's own, else the platform's default."""
     resources = settings_of(run.spec, phase).resources
     if resources is None:
         return dict(run.platform.resources)
@@ -66,7 +64,7 @@ def resources_of(run: CollectiveRun, phase: Phase) -> JSONObject:
 
 
 def threads_of(run: CollectiveRun, phase: Phase) -> int:
-    """CPU threads of the phase: whole cores it asks for, at least 1; never those of the machine it meets."""
+    """CPU threads of the phase: whole cores it requests, at least 1, whatever machine it runs on."""
     resources = resources_of(run, phase)
     amounts = (resources.get(kind, {}).get("cpu") for kind in ("requests", "limits"))
     cores = next((parse_quantity(amount) for amount in amounts if amount is not None), 1)
@@ -88,5 +86,5 @@ def _storage_options(run: CollectiveRun) -> JSONObject:
 def _reported_spec(run: CollectiveRun) -> JSONObject:
     document = run.spec.model_dump(mode="json", by_alias=True, exclude_none=True)
     for section in (document, *document["phases"].values()):
-        section.pop("podTemplate", None)  # of any size, and nothing about learning
+        section.pop("podTemplate", None)  # of any size, and irrelevant to learning
     return document

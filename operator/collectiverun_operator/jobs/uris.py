@@ -1,4 +1,4 @@
-"""The storage layout of a run. The only place of this half that joins a path; it opens none."""
+"""The storage layout of a run. The only module of the operator that joins URIs; it opens none."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def member_uri(root: str, phase: str, member: str) -> str:
 
 
 def relative_uri(root: str, uri: str) -> str:
-    """A URI below the run's root as status keeps it: relative, so that a status stays small."""
+    """A URI below the run's root as a status records it: relative, so that a status stays small."""
     return uri.removeprefix(f"{root}/").rstrip("/")
 
 

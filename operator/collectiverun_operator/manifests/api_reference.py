@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import Any
 
 from collectiverun_operator.api.run import API_VERSION, KIND
-
-JSONObject = dict[str, Any]
+from collectiverun_operator.json_types import JSONObject
 
 _INTRODUCTION = f"""<!-- Generated from the typed models by `make manifests`; do not edit. -->
 # {KIND}

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from collectiverun_operator.api.labels import GROUP
 from collectiverun_operator.api.run import API_VERSION, KIND, NAME_LIMIT
 from collectiverun_operator.api.spec import Spec
 from collectiverun_operator.api.status import RunStatus
+from collectiverun_operator.json_types import JSONObject
 from collectiverun_operator.manifests.consistency_rules import consistency_rules
 from collectiverun_operator.manifests.immutability_rules import immutability_rules
 from collectiverun_operator.manifests.list_types import with_list_types
 from collectiverun_operator.manifests.rules import with_rules
 from collectiverun_operator.manifests.structural_schema import structural_schema
-
-JSONObject = dict[str, Any]
 
 PLURAL = "collectiveruns"
 NAME = f"{PLURAL}.{GROUP}"

@@ -6,13 +6,11 @@ They are made from the schema of the spec and from the lists by which the operat
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from collectiverun_operator.api.conditions import SPEC_CHANGED
 from collectiverun_operator.api.immutability import MUTABLE, MUTABLE_IN_PHASES
+from collectiverun_operator.json_types import JSONObject
 from collectiverun_operator.manifests.rules import FORBIDDEN, Rule
-
-JSONObject = dict[str, Any]
 
 _SENTENCE = "can't be changed once the run has begun; give the run another name"
 # Where an older definition let a change in and the operator refuses it, it may be changed back.

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import copy
-from typing import Any
 
-JSONObject = dict[str, Any]
+from collectiverun_operator.json_types import JSONObject
 
 # The server refuses two entries with the same keys, and server-side apply merges by them.
 _KEYS = {

@@ -11,9 +11,8 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from string import Formatter
-from typing import Any
 
-JSONObject = dict[str, Any]
+from collectiverun_operator.json_types import JSONObject
 
 FORBIDDEN, REQUIRED = "FieldValueForbidden", "FieldValueRequired"
 
@@ -39,10 +38,10 @@ class Rule:
 
     def as_json(self) -> JSONObject:
         """As the schema has it."""
-        told = {"messageExpression": self._expression()} if self.values else {"message": self.sentence}
+        message = {"messageExpression": self._expression()} if self.values else {"message": self.sentence}
         path = {"fieldPath": f".{self.path}"} if self.path else {}
         reason = {"reason": self.reason} if self.reason else {}
-        return self._rule() | told | path | reason
+        return self._rule() | message | path | reason
 
     def _rule(self) -> JSONObject:
         if not self.about:
@@ -62,8 +61,8 @@ class Rule:
 def with_rules(schema: JSONObject, rules: Mapping[str, tuple[Rule, ...]]) -> JSONObject:
     """A copy of a schema with rules by the path of the object or list they stand at, such as `spec.tasks`."""
     schema = copy.deepcopy(schema)
-    for path, found in rules.items():
-        _at(schema, path)["x-kubernetes-validations"] = [rule.as_json() for rule in found]
+    for path, path_rules in rules.items():
+        _at(schema, path)["x-kubernetes-validations"] = [rule.as_json() for rule in path_rules]
     return schema
 
 

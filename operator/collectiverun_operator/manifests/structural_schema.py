@@ -7,11 +7,10 @@ fields all have defaults gets the default `{}`, which the API server fills from 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from pydantic import BaseModel
 
-JSONObject = dict[str, Any]
+from collectiverun_operator.json_types import JSONObject
 
 _KEPT = (
     "type",

@@ -1,1 +1,1 @@
-"""(run, observed, now) → Plan: the decisions, one a module. No I/O, no clock, no randomness."""
+"""(run, observed, now) → Plan: the decisions, one module each. No I/O, no clock, no randomness."""

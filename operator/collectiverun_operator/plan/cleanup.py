@@ -1,4 +1,4 @@
-"""Which Jobs have to go, and when the run itself may."""
+"""Which Jobs are deleted, and when the run itself is."""
 
 from __future__ import annotations
 
@@ -11,34 +11,31 @@ from collectiverun_operator.plan.observation import Observed, ObservedAttempt, O
 
 
 def finished_jobs(status: RunStatus, observed: Observed, policy: RunPolicy) -> Iterator[ObservedJob]:
-    """Jobs of which nothing runs and nobody needs the record: the succeeded ones of a phase that is done.
-
-    Failed Jobs stay as evidence until the run goes.
-    """
+    """Succeeded Jobs of phases that are done. Failed Jobs stay for inspection until the run is deleted."""
     done = {phase.name for phase in status.phases if phase.is_done}
     if policy.cleanup.succeeded_jobs == "Retain":
         return
-    for member, seen, job in _standing_jobs(status, observed):
-        if seen.is_over and seen.key.phase in done and _is_winner(member, seen):
+    for member, attempt, job in _undeleted_jobs(status, observed):
+        if attempt.is_over and attempt.key.phase in done and _has_published(member, attempt):
             yield job
 
 
 def stray_jobs(status: RunStatus, observed: Observed) -> Iterator[ObservedJob]:
-    """Jobs that could still run and are nobody's attempt."""
-    for member, seen, job in _standing_jobs(status, observed):
-        if not seen.is_over and not _is_current(member, seen, job):
+    """Jobs that may still run and belong to no recorded attempt."""
+    for member, attempt, job in _undeleted_jobs(status, observed):
+        if not attempt.is_over and not _is_current(member, attempt, job):
             yield job
 
 
-def _standing_jobs(
+def _undeleted_jobs(
     status: RunStatus, observed: Observed
 ) -> Iterator[tuple[MemberStatus, ObservedAttempt, ObservedJob]]:
-    """Each Job nobody deleted yet, of a member the status knows; any other is not ours to judge."""
+    """Each Job that nobody deleted, of a member in the status; all others are left alone."""
     members = {(phase, member.name): member for phase, member in status.members()}
-    for key, seen in sorted(observed.attempts.items()):
+    for key, attempt in sorted(observed.attempts.items()):
         member = members.get((key.phase, key.member))
-        if seen.job is not None and not seen.job.is_terminating and member is not None:
-            yield member, seen, seen.job
+        if attempt.job is not None and not attempt.job.is_terminating and member is not None:
+            yield member, attempt, attempt.job
 
 
 def expiry_time(status: RunStatus, policy: RunPolicy) -> datetime | None:
@@ -48,10 +45,10 @@ def expiry_time(status: RunStatus, policy: RunPolicy) -> datetime | None:
     return status.completion_time + timedelta(seconds=policy.ttl_seconds_after_finished)
 
 
-def _is_winner(member: MemberStatus, seen: ObservedAttempt) -> bool:
-    return member.state == "Succeeded" and member.attempt == seen.key.attempt
+def _has_published(member: MemberStatus, attempt: ObservedAttempt) -> bool:
+    return member.state == "Succeeded" and member.attempt == attempt.key.attempt
 
 
-def _is_current(member: MemberStatus, seen: ObservedAttempt, job: ObservedJob) -> bool:
-    is_ours = member.is_live and member.state != "Stopping" and member.attempt == seen.key.attempt
+def _is_current(member: MemberStatus, attempt: ObservedAttempt, job: ObservedJob) -> bool:
+    is_ours = member.is_live and member.state != "Stopping" and member.attempt == attempt.key.attempt
     return is_ours and member.job_uid in ("", job.uid)

@@ -1,4 +1,4 @@
-"""Two deadlines: the run's active time on our own clock, and a Pod's time to start."""
+"""Two deadlines: on the run's active time, which a status counts, and on a Pod's time to start."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ PENDING = "PendingDeadlineExceeded"
 
 
 def tick(status: RunStatus, now: datetime, *, is_counting: bool) -> RunStatus:
-    """Start or stop the run's clock. The status changes at these transitions only."""
+    """Start or stop the run's active clock. The status changes only then."""
     if is_counting and status.active_since is None:
         return status.replace(active_since=now)
     if not is_counting and status.active_since is not None:
@@ -41,7 +41,7 @@ def active_deadline(status: RunStatus, policy: RunPolicy) -> datetime | None:
 
 
 def pending_deadline(policy: RunPolicy, pod_creation_time: datetime | None) -> datetime | None:
-    """By when a Pod of that age has to start. A Job that a queue holds has no Pod, so it is never late."""
+    """By when a Pod has to start. A Job that a queue holds has no Pod, so it is never late."""
     if policy.pending_deadline_seconds is None or pod_creation_time is None:
         return None
     return pod_creation_time + timedelta(seconds=policy.pending_deadline_seconds)

@@ -1,4 +1,4 @@
-"""What happened between two statuses of a run, one sentence for each transition: the Events people read."""
+"""The Events between two statuses of a run: one sentence for each transition."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _GOES_ON = conditions.IN_PROGRESS.reason
 
 @dataclass(frozen=True)
 class EventText:
-    """One Event. `phase` and `member` say what it is about, empty for the whole run."""
+    """One Event. `phase` and `member`: what it is about; empty for the whole run."""
 
     type: EventType
     reason: str
@@ -28,7 +28,7 @@ class EventText:
 
 
 def transitions(before: RunStatus, after: RunStatus) -> list[EventText]:
-    """Everything that changed for good, in the order in which it is told. Progress is no transition."""
+    """Every transition between two statuses, in the order of the Events. Progress is not one."""
     return [
         *_acceptance(before, after),
         *_reopening(before, after),
@@ -80,7 +80,7 @@ def _member(phase: str, before: MemberStatus, after: MemberStatus, status: RunSt
     for kind in RETRY_BUDGETS:
         spent = after.retries(kind)
         if spent > before.retries(kind):
-            text = f"{where}: is tried again, {kind} retry {spent}{why}"
+            text = f"{where}: is retried, {kind} retry {spent}{why}"
             yield EventText("Warning", "MemberRetried", text, phase, after.name)
 
 
@@ -97,7 +97,7 @@ def _queueing(before: RunStatus, after: RunStatus) -> Iterator[EventText]:
     if is_queued and not was_queued:
         yield EventText("Normal", "Queued", "every Job of the run is held by the queue")
     if was_queued and not is_queued:
-        yield EventText("Normal", "Admitted", "the queue holds the run's Jobs no longer")
+        yield EventText("Normal", "Admitted", "the queue no longer holds the run's Jobs")
 
 
 def _suspension(before: RunStatus, after: RunStatus) -> Iterator[EventText]:
@@ -107,7 +107,7 @@ def _suspension(before: RunStatus, after: RunStatus) -> Iterator[EventText]:
         yield EventText("Normal", reason, new.message)
     failed = after.condition("Failed")
     if old is not None and new is None and failed is not None and failed.reason == _GOES_ON:
-        yield EventText("Normal", "Resumed", "the run is suspended no longer")
+        yield EventText("Normal", "Resumed", "the run is no longer suspended")
 
 
 def _suspended(status: RunStatus) -> ConditionStatus | None:

@@ -1,7 +1,6 @@
-"""Jobs and Pods → Observed: what there is, told in this project's words. Pure, and it judges nothing.
+"""Jobs and Pods → Observed: what there is of each attempt, typed. Pure, and without conclusions.
 
-What it means for a member that a Pod is gone or a second one appeared, only the status can tell
-(`judgement.py`): here stands what can be seen in the cluster alone.
+What a missing or second Pod means for a member depends on the status too: see `attempts.py`.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from collectiverun_operator.api.pod_outcome import is_finished, pod_outcome
 from collectiverun_operator.formatting import parse_time
 from collectiverun_operator.json_types import JSONObject
 
-# A Pod still terminating this long after its grace period is on a lost node: it counts as gone.
+# A Pod that still terminates this long after its grace period is on a lost node: it counts as gone.
 LOST_AFTER_SECONDS = 60
 
 
@@ -42,12 +41,12 @@ class ObservedPod:
 
     @property
     def is_terminating(self) -> bool:
-        """Whether somebody deleted it."""
+        """Whether it is being deleted."""
         return self.gone_time is not None
 
     @property
     def has_ended(self) -> bool:
-        """Whether its container will do nothing more."""
+        """Whether its container has ended."""
         return not isinstance(self.outcome, Active)
 
     @property
@@ -62,7 +61,7 @@ class ObservedPod:
 
 @dataclass(frozen=True)
 class ObservedJob:
-    """One Job. `is_held`: Kueue keeps it suspended. `is_finished`: it is called Complete or Failed."""
+    """One Job. `is_held`: it is suspended, by Kueue. `is_finished`: it is Complete or Failed."""
 
     name: str
     uid: str
@@ -72,7 +71,7 @@ class ObservedJob:
 
     @property
     def is_terminating(self) -> bool:
-        """Whether somebody deleted it."""
+        """Whether it is being deleted."""
         return self.gone_time is not None
 
 
@@ -100,7 +99,7 @@ class ObservedAttempt:
     def occupies(self, now: datetime) -> bool:
         """Whether the next attempt of the member has to wait for it.
 
-        An ended Pod is not enough: until its controller calls the Job finished it may make another one.
+        An ended Pod is not enough: until the Job is finished its controller may create another.
         """
         if any(pod.occupies(now) for pod in self.pods):
             return True
@@ -122,16 +121,16 @@ class Observed:
 
     def attempts_of(self, phase: str, member: str) -> tuple[ObservedAttempt, ...]:
         """Every attempt of a member of which something is there, oldest first."""
-        found = (key for key in self.attempts if (key.phase, key.member) == (phase, member))
-        return tuple(self.attempts[key] for key in sorted(found))
+        keys = (key for key in self.attempts if (key.phase, key.member) == (phase, member))
+        return tuple(self.attempts[key] for key in sorted(keys))
 
 
 def observe(
     jobs: Iterable[JSONObject], pods: Iterable[JSONObject], progress: Mapping[str, Progress] | None = None
 ) -> Observed:
-    """What a run's Jobs and Pods (Kubernetes JSON) and progress lines (by Job name) say.
+    """The attempts in a run's Jobs and Pods (Kubernetes JSON) and progress (by Job name).
 
-    A Job or Pod without this project's labels is somebody else's and left out.
+    A Job or Pod without this project's labels is not the run's and is ignored.
     """
     by_key: dict[AttemptKey, tuple[list[JSONObject], list[JSONObject]]] = {}
     for kind, documents in enumerate((jobs, pods)):
@@ -149,16 +148,16 @@ def _attempt(
     progress: Mapping[str, Progress],
 ) -> ObservedAttempt:
     job = _job(jobs[0]) if jobs else None
-    found = sorted(map(_pod, pods), key=lambda pod: (str(pod.creation_time), pod.uid))
-    return ObservedAttempt(key, job, tuple(found), progress.get(job.name) if job else None)
+    ordered = sorted(map(_pod, pods), key=lambda pod: (str(pod.creation_time), pod.uid))
+    return ObservedAttempt(key, job, tuple(ordered), progress.get(job.name) if job else None)
 
 
 def _key(document: JSONObject) -> AttemptKey | None:
-    found = document.get("metadata", {}).get("labels") or {}
-    attempt = str(found.get(labels.ATTEMPT, ""))
-    if labels.PHASE not in found or labels.MEMBER not in found or not attempt.isdecimal():
+    found_labels = document.get("metadata", {}).get("labels") or {}
+    attempt = str(found_labels.get(labels.ATTEMPT, ""))
+    if labels.PHASE not in found_labels or labels.MEMBER not in found_labels or not attempt.isdecimal():
         return None
-    return AttemptKey(found[labels.PHASE], found[labels.MEMBER], int(attempt))
+    return AttemptKey(found_labels[labels.PHASE], found_labels[labels.MEMBER], int(attempt))
 
 
 def _job(job: JSONObject) -> ObservedJob:
@@ -180,7 +179,7 @@ def _pod(pod: JSONObject) -> ObservedPod:
         node=pod.get("spec", {}).get("nodeName") or "",
         outcome=pod_outcome(pod),
         creation_time=parse_time(metadata.get("creationTimestamp")),
-        gone_time=_gone_time(metadata, 0),  # its deletionTimestamp is when its grace is over
+        gone_time=_gone_time(metadata, 0),  # a Pod's deletionTimestamp includes its grace period
     )
 
 

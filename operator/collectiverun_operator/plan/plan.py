@@ -1,7 +1,7 @@
 """(run, observed, now) → Plan: the status to write first, then the actions to take. Pure and total.
 
-The same arguments give the same plan. The status outranks the cluster: what it calls finished is never run
-again, whatever was deleted, and an attempt's number is in it before its Job exists.
+The same arguments give the same plan. The status outranks the cluster: what is recorded as finished never
+runs again, whatever was deleted, and an attempt is recorded before its Job exists.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from collectiverun_operator.plan import deadlines
 from collectiverun_operator.plan.cleanup import expiry_time, finished_jobs, stray_jobs
 from collectiverun_operator.plan.observation import Observed
 from collectiverun_operator.plan.progress import with_progress_summary
-from collectiverun_operator.plan.recording import PlanContext, advance
+from collectiverun_operator.plan.recording import PlanContext, record_observed
 from collectiverun_operator.plan.retries import apply_retry_token
 from collectiverun_operator.plan.scheduling import missing_jobs, next_start, start_members, stop_members
 from collectiverun_operator.plan.summary import summarise, update_phases, with_rejection
@@ -36,14 +36,14 @@ from collectiverun_operator.plan.summary import summarise, update_phases, with_r
 
 @dataclass(frozen=True)
 class CreateJob:
-    """Make this Job. One of that name and this run that is there already will do."""
+    """Create this Job, unless the run has one of that name already."""
 
     manifest: JSONObject
 
 
 @dataclass(frozen=True)
 class DeleteJob:
-    """Delete the Job of this name and UID. `is_finished`: nothing of it runs that had to be waited for."""
+    """Delete the Job of this name and UID. `is_finished`: no Pod of it runs that would have to stop first."""
 
     namespace: str
     name: str
@@ -53,7 +53,7 @@ class DeleteJob:
 
 @dataclass(frozen=True)
 class DeleteRun:
-    """Delete the run itself: its time to live is over. Its storage stays."""
+    """Delete the run itself: its time to live has expired. Its storage stays."""
 
     namespace: str
     name: str
@@ -77,9 +77,9 @@ def plan(
 ) -> Plan:
     """What is to be done now.
 
-    `refusal`: why what is asked for now can't be carried out. What runs goes on, and nothing new starts.
+    `refusal`: condition Accepted if the spec can't be carried out. What runs goes on; nothing new starts.
     """
-    moment = now.astimezone(UTC).replace(microsecond=0)  # as precise as a status is
+    moment = now.astimezone(UTC).replace(microsecond=0)  # the precision of a status
     status = run.status if run.status.has_begun else _begin(run, moment)
     obstacle = SPEC_CHANGED if status.spec_hash != spec_hash(run.spec) else refusal
     if obstacle is None:
@@ -87,9 +87,9 @@ def plan(
         status = apply_retry_token(status, run.spec.retry_token, is_failing=is_failing)
     if status.is_finished:
         return _plan_finished(run, status, observed, now)
-    status = _turn(run, status, observed, moment, obstacle)
+    status = _advance(run, status, observed, moment, obstacle)
     creations = missing_jobs(run, status) if obstacle is None else ()
-    # New Jobs first: somebody waits for those, and for nothing that is cleared away.
+    # Creations first: somebody waits for those, nobody for deletions.
     actions: list[Action] = [*map(CreateJob, creations), *_deletions(run, status, observed)]
     return Plan(status, tuple(actions), _requeue(_times(run, status, observed, moment), now))
 
@@ -102,15 +102,15 @@ def reject(
     return with_rejection(status, generation, accepted, now.astimezone(UTC).replace(microsecond=0))
 
 
-def _turn(
+def _advance(
     run: CollectiveRun,
     status: RunStatus,
     observed: Observed,
     now: datetime,
     obstacle: DesiredCondition | None,
 ) -> RunStatus:
-    """One turn: enter what happened, stop what must stop, start what may start, sum up."""
-    status = advance(status, PlanContext(run.spec.run_policy, status.storage_root, observed, now))
+    """Record what happened, stop what must stop, start what may start, sum up."""
+    status = record_observed(status, PlanContext(run.spec.run_policy, status.storage_root, observed, now))
     status = _with_deadline(run, status, now)
     is_failing = _is_failing(run, status, now)
     if run.spec.suspend or is_failing:
@@ -152,12 +152,12 @@ def _is_failing(run: CollectiveRun, status: RunStatus, now: datetime) -> bool:
 
 
 def _with_deadline(run: CollectiveRun, status: RunStatus, now: datetime) -> RunStatus:
-    """The active deadline noted as the last failure, once."""
+    """The status with an exceeded active deadline recorded as the last failure, once."""
     phase = status.unfinished_phase
-    known = status.last_failure
+    last_failure = status.last_failure
     if phase is None or status.has_failed_member:
         return status  # done, or failed already for another reason
-    if known is not None and known.reason == deadlines.ACTIVE:
+    if last_failure is not None and last_failure.reason == deadlines.ACTIVE:
         return status
     if not deadlines.is_active_deadline_passed(status, run.spec.run_policy, now):
         return status
@@ -170,7 +170,7 @@ def _with_deadline(run: CollectiveRun, status: RunStatus, now: datetime) -> RunS
 
 
 def _plan_finished(run: CollectiveRun, status: RunStatus, observed: Observed, now: datetime) -> Plan:
-    """Terminal states are frozen: only what is left over goes, and at its time the run itself."""
+    """Terminal states are frozen: leftover Jobs are deleted, and the run itself when its time is up."""
     status = status.replace(observed_generation=run.generation)
     expiry = expiry_time(status, run.spec.run_policy)
     actions: tuple[Action, ...] = tuple(_deletions(run, status, observed))
@@ -188,20 +188,24 @@ def _deletions(run: CollectiveRun, status: RunStatus, observed: Observed) -> Ite
 
 
 def _times(run: CollectiveRun, status: RunStatus, observed: Observed, now: datetime) -> Iterator[datetime]:
-    """Moments at which the plan becomes another one though nothing happens."""
+    """Times at which the plan changes even if nothing happens."""
     policy = run.spec.run_policy
     if status.is_finished:
         expiry = expiry_time(status, policy)
         yield from [expiry] if expiry is not None else []
         return
-    yield from _known(next_start(status, now), deadlines.active_deadline(status, policy))
-    for seen in observed.attempts.values():
-        yield from _known(*(pod.gone_time for pod in seen.pods), seen.job.gone_time if seen.job else None)
-        if not any(pod.has_started for pod in seen.pods):
-            yield from _known(*(deadlines.pending_deadline(policy, pod.creation_time) for pod in seen.pods))
+    yield from _existing(next_start(status, now), deadlines.active_deadline(status, policy))
+    for attempt in observed.attempts.values():
+        yield from _existing(
+            *(pod.gone_time for pod in attempt.pods), attempt.job.gone_time if attempt.job else None
+        )
+        if not any(pod.has_started for pod in attempt.pods):
+            yield from _existing(
+                *(deadlines.pending_deadline(policy, pod.creation_time) for pod in attempt.pods)
+            )
 
 
-def _known(*moments: datetime | None) -> Iterator[datetime]:
+def _existing(*moments: datetime | None) -> Iterator[datetime]:
     return (moment for moment in moments if moment is not None)
 
 

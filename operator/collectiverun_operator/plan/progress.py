@@ -1,4 +1,4 @@
-"""Figures for people: env steps, success rates and the time left, from results and progress lines."""
+"""Progress for people: env steps, success rates and the time left, from results and progress lines."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def with_progress(member: MemberStatus, progress: Progress | None) -> MemberStat
 
 
 def with_progress_summary(status: RunStatus, spec: Spec, observed: Observed) -> RunStatus:
-    """Figures of every phase and of the run."""
+    """The status with the progress of every phase and of the run."""
     phases = tuple(_with_phase_figures(phase, spec, observed) for phase in status.phases)
     members = [member for phase in phases for member in phase.members]
     success = _network_success({phase.name: phase for phase in phases})
@@ -55,19 +55,19 @@ def _with_phase_figures(phase: PhaseStatus, spec: Spec, observed: Observed) -> P
 
 
 def _mean(members: Sequence[MemberStatus], weights: Mapping[str, int]) -> Rates | None:
-    """Mean over tasks of the members that have a figure; a member counts with the number of its tasks."""
-    known = [(member.success, weights.get(member.name, 1)) for member in members if member.success]
-    total = sum(weight for _, weight in known)
+    """Mean over the members whose success is known, each weighted with its number of tasks."""
+    rated = [(member.success, weights.get(member.name, 1)) for member in members if member.success]
+    total = sum(weight for _, weight in rated)
     if not total:
         return None
     return Rates(
-        any_step=round(sum(success.any_step * weight for success, weight in known) / total, 4),
-        at_end=round(sum(success.at_end * weight for success, weight in known) / total, 4),
+        any_step=round(sum(success.any_step * weight for success, weight in rated) / total, 4),
+        at_end=round(sum(success.at_end * weight for success, weight in rated) / total, 4),
     )
 
 
 def _eta_seconds(phase: PhaseStatus, observed: Observed, parallelism: int) -> int | None:
-    """Time left in a phase: the slowest running member, and a whole duration for each wave that waits."""
+    """Time left in a phase: that of the slowest running member, plus one duration for each waiting wave."""
     running = [_progress(phase.name, member, observed) for member in phase.members if member.is_live]
     estimates = [(p.eta_seconds, p.fraction) for p in running if p is not None and p.eta_seconds is not None]
     if not estimates:
@@ -80,7 +80,7 @@ def _eta_seconds(phase: PhaseStatus, observed: Observed, parallelism: int) -> in
 
 
 def _duration(eta_seconds: float, fraction: float | None) -> float:
-    """Seconds a member takes as a whole, if it goes on as it did."""
+    """Seconds that a member takes in all, at its present speed."""
     return eta_seconds / max(1.0 - (fraction or 0.0), 0.01)
 
 
@@ -89,7 +89,7 @@ def _progress(phase: str, member: MemberStatus, observed: Observed) -> Progress 
 
 
 def _network_success(phases: Mapping[str, PhaseStatus]) -> NetworkSuccess:
-    """The evaluation's figures, and until there are any the phases' own."""
+    """The evaluation's success rates, and until there are any the phases' own."""
     members = phases["evaluation"].members
     final = members[0] if members else MemberStatus(name="")
     collective = phases["refinement"].success or phases["onlineDistillation"].success
@@ -101,5 +101,7 @@ def _network_success(phases: Mapping[str, PhaseStatus]) -> NetworkSuccess:
 
 
 def _best(success: NetworkSuccess) -> Rates | None:
-    known = [rates for rates in (success.experts, success.collective, success.students) if rates is not None]
-    return max(known, key=lambda rates: (rates.any_step, rates.at_end), default=None)
+    candidates = [
+        rates for rates in (success.experts, success.collective, success.students) if rates is not None
+    ]
+    return max(candidates, key=lambda rates: (rates.any_step, rates.at_end), default=None)

@@ -28,27 +28,27 @@ class PlanContext:
     now: datetime
 
 
-def advance(status: RunStatus, context: PlanContext) -> RunStatus:
-    """The status after everything that happened since it was written."""
+def record_observed(status: RunStatus, context: PlanContext) -> RunStatus:
+    """The status with everything recorded that happened since it was written."""
     failures: list[LastFailure] = []
-    phases = tuple(_advance_phase(phase, context, failures) for phase in status.phases)
+    phases = tuple(_record_phase(phase, context, failures) for phase in status.phases)
     changed = status.replace(phases=phases)
-    return changed.replace(last_failure=_most_telling(failures, changed) or status.last_failure)
+    return changed.replace(last_failure=_most_important(failures, changed) or status.last_failure)
 
 
-def _most_telling(failures: list[LastFailure], status: RunStatus) -> LastFailure | None:
-    """Of failures seen at once the one that fails the run, else the last."""
+def _most_important(failures: list[LastFailure], status: RunStatus) -> LastFailure | None:
+    """Of several failures at once the one that fails the run, else the last."""
     final = {(phase, member.name) for phase, member in status.members() if member.state == "Failed"}
     ranked = sorted(failures, key=lambda failure: (failure.phase, failure.member) in final)
     return ranked[-1] if ranked else None
 
 
-def _advance_phase(phase: PhaseStatus, context: PlanContext, failures: list[LastFailure]) -> PhaseStatus:
-    members = tuple(_advance_member(phase.name, member, context, failures) for member in phase.members)
+def _record_phase(phase: PhaseStatus, context: PlanContext, failures: list[LastFailure]) -> PhaseStatus:
+    members = tuple(_record_member(phase.name, member, context, failures) for member in phase.members)
     return phase.replace(members=members)
 
 
-def _advance_member(
+def _record_member(
     phase: str, member: MemberStatus, context: PlanContext, failures: list[LastFailure]
 ) -> MemberStatus:
     if member.state in ("Succeeded", "Failed"):
@@ -70,15 +70,15 @@ def _advance_member(
 
 
 def _with_newest_attempt(phase: str, member: MemberStatus, observed: Observed) -> MemberStatus:
-    """A status that was lost or restored may know less than the cluster: numbers never go back."""
-    numbers = (seen.key.attempt for seen in observed.attempts_of(phase, member.name))
+    """A status that was lost or restored may be behind the cluster: attempt numbers never go back."""
+    numbers = (attempt.key.attempt for attempt in observed.attempts_of(phase, member.name))
     return member.replace(attempt=max([member.attempt, *numbers]))
 
 
 def _succeeded(member: MemberStatus, result: Result, root: str) -> MemberStatus:
     return member.replace(
         state="Succeeded",
-        job_uid="",  # its Job is no longer needed, and 64 members have to fit
+        job_uid="",  # its Job is no longer needed, and a status of 64 members has to fit
         next_attempt_time=None,
         uri=relative_uri(root, result.uri),
         manifest_sha256=result.manifest_sha256,
@@ -86,7 +86,7 @@ def _succeeded(member: MemberStatus, result: Result, root: str) -> MemberStatus:
         success=Rates.of(result.success),
         experts=Rates.of(result.experts),
         students=Rates.of(result.students),
-        # A phase of many members has no room for sentences: the manifest keeps them.
+        # A phase of many members has no room for notes: the manifest keeps them.
         note=result.note[:NOTE_LIMIT] if member.name == SINGLE_MEMBER else "",
     )
 

@@ -1,4 +1,4 @@
-"""Whether a member is tried again after a failure, and when; and what re-opens a failed run."""
+"""Whether and when a member is retried after a failure, and what re-opens a failed run."""
 
 from __future__ import annotations
 
@@ -7,30 +7,30 @@ from datetime import datetime, timedelta
 from collectiverun_operator.api.outcome import FailureKind
 from collectiverun_operator.api.spec import Retries
 from collectiverun_operator.api.status import ConditionStatus, MemberStatus, RunStatus
+from collectiverun_operator.rate_limit import exponential_backoff
 
 
 def after_failure(member: MemberStatus, kind: FailureKind, retries: Retries, now: datetime) -> MemberStatus:
-    """The member after its attempt ended so: waiting for the next one, or failed for good."""
+    """The member after a failed attempt: waiting for the next one, or failed for good."""
     if kind == "stopped":
         return member.replace(state="Waiting", next_attempt_time=None)
-    spent = _spend(member, kind)
-    if kind in ("fatal", "deadline") or _is_budget_exhausted(spent, retries):
+    charged = _charge(member, kind)
+    if kind in ("fatal", "deadline") or _is_budget_exhausted(charged, retries):
         return member.replace(state="Failed", next_attempt_time=None)
-    count = spent.application_retries + spent.infrastructure_retries
+    count = charged.application_retries + charged.infrastructure_retries
     moment = now + timedelta(seconds=backoff_seconds(retries, count))
-    return spent.replace(state="Waiting", next_attempt_time=moment)
+    return charged.replace(state="Waiting", next_attempt_time=moment)
 
 
 def backoff_seconds(retries: Retries, count: int) -> int:
-    """Wait before a member's `count`-th retry: doubled every time, up to the limit."""
-    doublings = min(count - 1, 20)  # more than any limit allows, and no huge number
-    return int(min(retries.backoff_seconds * 2**doublings, retries.max_backoff_seconds))
+    """Seconds to wait before a member's `count`-th retry."""
+    return int(exponential_backoff(retries.backoff_seconds, count, retries.max_backoff_seconds))
 
 
 def apply_retry_token(status: RunStatus, retry_token: str, *, is_failing: bool) -> RunStatus:
-    """Act on a retry token once: a run that failed or is about to goes on; no other needs it.
+    """Act on a new retry token: a run that failed or is failing is re-opened.
 
-    A token is taken up even if it did nothing, so that a run that fails later does not retry unasked.
+    It is recorded in any case, so that a run that fails later is not re-opened by an old token.
     """
     if retry_token == status.retry_token or status.is_true("Complete"):
         return status
@@ -39,13 +39,13 @@ def apply_retry_token(status: RunStatus, retry_token: str, *, is_failing: bool) 
 
 
 def _reopen(status: RunStatus) -> RunStatus:
-    """The run with its failed members' budgets and its clocks at zero. Attempt numbers never go back."""
+    """The run with the budgets of its failed members and its clocks reset. Attempt numbers go on."""
     phases = tuple(
         phase.replace(members=tuple(map(_reopen_member, phase.members))) for phase in status.phases
     )
     return status.replace(
         phases=phases,
-        conditions=tuple(found for found in status.conditions if not _says_failed(found)),
+        conditions=tuple(condition for condition in status.conditions if not _is_failure(condition)),
         completion_time=None,
         active_seconds=0,
         active_since=None,
@@ -53,7 +53,7 @@ def _reopen(status: RunStatus) -> RunStatus:
     )
 
 
-def _says_failed(condition: ConditionStatus) -> bool:
+def _is_failure(condition: ConditionStatus) -> bool:
     return condition.type == "Failed" and condition.status == "True"
 
 
@@ -65,7 +65,7 @@ def _reopen_member(member: MemberStatus) -> MemberStatus:
     )
 
 
-def _spend(member: MemberStatus, kind: FailureKind) -> MemberStatus:
+def _charge(member: MemberStatus, kind: FailureKind) -> MemberStatus:
     if kind == "application":
         return member.replace(application_retries=member.application_retries + 1)
     if kind == "infrastructure":

@@ -19,7 +19,10 @@ _BY_NAME = {phase.name: phase for phase in PHASES}
 
 
 def start_members(run: CollectiveRun, status: RunStatus, observed: Observed, now: datetime) -> RunStatus:
-    """The status with the attempts that begin now: due, nothing left of earlier ones, and a place free."""
+    """The status with the attempts that begin now, within the phase's parallelism.
+
+    A member is due when nothing of its earlier attempts is left and its back-off is over.
+    """
     phase = status.unfinished_phase
     if phase is None:
         return status
@@ -38,7 +41,7 @@ def start_members(run: CollectiveRun, status: RunStatus, observed: Observed, now
 
 
 def missing_jobs(run: CollectiveRun, status: RunStatus) -> Iterator[JSONObject]:
-    """Manifests of recorded attempts of which no Job was ever seen."""
+    """Manifests of recorded attempts whose Job was never observed."""
     for phase in status.phases:
         for member in phase.members:
             if member.state == "Pending" and not member.job_uid:
@@ -60,10 +63,7 @@ def next_start(status: RunStatus, now: datetime) -> datetime | None:
 
 
 def stop_members(status: RunStatus, observed: Observed, now: datetime) -> RunStatus:
-    """Stop every live attempt, as a suspended or failing run asks. One that runs nothing ends at once, free.
-
-    No retry budget is charged for it.
-    """
+    """The status with every live attempt stopping, or over if nothing of it runs. No retry is charged."""
     return status.replace(phases=tuple(_stop_phase(phase, observed, now) for phase in status.phases))
 
 
@@ -74,8 +74,10 @@ def is_anything_left(status: RunStatus, observed: Observed, now: datetime) -> bo
 
 
 def _is_occupied(phase: str, member: MemberStatus, observed: Observed, now: datetime) -> bool:
-    """Whether something of the member runs, or is about to."""
-    return member.is_live or any(seen.occupies(now) for seen in observed.attempts_of(phase, member.name))
+    """Whether an attempt of the member runs or is about to."""
+    return member.is_live or any(
+        attempt.occupies(now) for attempt in observed.attempts_of(phase, member.name)
+    )
 
 
 def _may_start(phase: str, member: MemberStatus, observed: Observed, now: datetime) -> bool:
@@ -110,7 +112,7 @@ def _manifest(run: CollectiveRun, status: RunStatus, phase: PhaseStatus, member:
 
 
 def _references(run: CollectiveRun, status: RunStatus, name: str) -> list[JSONObject]:
-    """Where the artifacts of a phase lie, exactly."""
+    """URIs and digests of the artifacts that a phase published."""
     tasks = {member.name: member.tasks for member in members_of(run.spec, _BY_NAME[name])}
     return [
         {

@@ -1,4 +1,4 @@
-"""What a status sums up: the phases' states, the six conditions, the run's state and its clock."""
+"""What sums up a status: the phases' states, the six conditions, the run's state and its active clock."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def summarise(
 def with_rejection(
     status: RunStatus, generation: int, accepted: DesiredCondition, now: datetime
 ) -> RunStatus:
-    """The status of a run that is not accepted, with everything that was known before."""
+    """The status of a run that is not accepted: all other conditions stay."""
     kept = {type_: _kept(status.condition(type_)) for type_ in conditions.TYPES}
     return update_conditions(status, kept | {conditions.ACCEPTED: accepted}, generation, now)
 

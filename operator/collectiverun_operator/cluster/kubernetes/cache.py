@@ -12,8 +12,8 @@ from typing import Any, Literal
 
 from collectiverun_operator.api import labels
 from collectiverun_operator.api.pod_template import CONTAINER
+from collectiverun_operator.json_types import JSONObject
 
-JSONObject = dict[str, Any]
 Kind = Literal["Job", "Pod"]
 
 _METADATA = (
@@ -44,8 +44,8 @@ class ObjectCache:
         if not run_uid or metadata.get("uid") in self._gone:
             return
         bodies = self._bodies.setdefault((kind, run_uid), {})
-        known = bodies.get(metadata["name"])
-        if known is None or not _is_older(_version(body), _version(known)):
+        cached = bodies.get(metadata["name"])
+        if cached is None or not _is_older(_version(body), _version(cached)):
             bodies[metadata["name"]] = slim(body)
 
     def discard(self, kind: Kind, body: Mapping[str, Any]) -> None:
@@ -53,8 +53,8 @@ class ObjectCache:
         run_uid, metadata = run_uid_of(body), body["metadata"]
         self._remember_gone(str(metadata.get("uid")))
         bodies = self._bodies.get((kind, run_uid), {})
-        known = bodies.get(metadata["name"])
-        if known is not None and known["metadata"].get("uid") == metadata.get("uid"):
+        cached = bodies.get(metadata["name"])
+        if cached is not None and cached["metadata"].get("uid") == metadata.get("uid"):
             del bodies[metadata["name"]]
         if not bodies:
             self._bodies.pop((kind, run_uid), None)
@@ -72,8 +72,8 @@ class ObjectCache:
         self, kind: Kind, run_uid: str, bodies: Iterable[Mapping[str, Any]], resource_version: str = ""
     ) -> None:
         """Take over a fresh list of everything, made at `resource_version`; what came in since stays."""
-        known = self._bodies.pop((kind, run_uid), {})
-        since = {name: body for name, body in known.items() if _is_older(resource_version, _version(body))}
+        cached = self._bodies.pop((kind, run_uid), {})
+        since = {name: body for name, body in cached.items() if _is_older(resource_version, _version(body))}
         if since:
             self._bodies[kind, run_uid] = since
         for body in bodies:
@@ -143,7 +143,7 @@ def _slim_status(body: Mapping[str, Any]) -> JSONObject:
     conditions = [_picked(c, _CONDITION) for c in status.get("conditions") or [] if _is_telling(c)]
     containers = [_picked(c, ("name", "state")) for c in status.get("containerStatuses") or []]
     kept["conditions"] = conditions
-    kept["containerStatuses"] = [found for found in containers if found.get("name") == CONTAINER]
+    kept["containerStatuses"] = [container for container in containers if container.get("name") == CONTAINER]
     return kept
 
 

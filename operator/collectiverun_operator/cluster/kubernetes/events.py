@@ -6,15 +6,13 @@ import asyncio
 import logging
 import time
 from datetime import UTC, datetime
-from typing import Any
 
 from collectiverun_operator.api.run import API_VERSION, KIND
 from collectiverun_operator.cluster.kubernetes import paths
 from collectiverun_operator.cluster.kubernetes.requests import KubernetesRequests
 from collectiverun_operator.errors import ClusterError
 from collectiverun_operator.formatting import format_time
-
-JSONObject = dict[str, Any]
+from collectiverun_operator.json_types import JSONObject
 
 COMPONENT = "collectiverun-operator"
 MESSAGE_LIMIT = 1024
@@ -54,8 +52,8 @@ class KubernetesEvents:
             async with self._slots:
                 await self._requests.send("create", path, body=event)
         except ClusterError as error:
-            said = (event["reason"], event["message"], error)
-            _log.warning("an Event could not be posted (%s: %s): %s", *said)
+            details = (event["reason"], event["message"], error)
+            _log.warning("an Event could not be posted (%s: %s): %s", *details)
 
 
 def event_of(run: JSONObject, type_: str, reason: str, message: str) -> JSONObject:

@@ -5,6 +5,7 @@ Doing anything twice is harmless: a Job has one name for ever, and only the Job 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -15,12 +16,15 @@ from collectiverun_operator.cluster.kubernetes.cache import Kind, ObjectCache
 from collectiverun_operator.cluster.kubernetes.requests import KubernetesRequests
 from collectiverun_operator.cluster.kubernetes.sweeper import Sweeper
 from collectiverun_operator.errors import ClusterError, ConflictError, NameTakenError
+from collectiverun_operator.json_types import JSONObject
 
-JSONObject = dict[str, Any]
+# How the API server begins: that a Job is invalid, or that it can't even be read.
+_JOB = re.compile(r'^Job\.batch "[^"]*" is invalid: |^Job in version "v1" cannot be handled as a Job: ')
+_DENIED = "denied the request"  # how the API server words the verdict of an admission webhook
 
 
 class KubernetesJobs:
-    """Jobs and Pods by run, and the Jobs' making and deleting."""
+    """The verbs of a cluster that are about Jobs and Pods."""
 
     def __init__(self, requests: KubernetesRequests, cache: ObjectCache) -> None:
         self._requests = requests
@@ -29,12 +33,12 @@ class KubernetesJobs:
         # Jobs, by run, of which an ended Pod is known, or was asked for after they finished.
         self._explained: dict[str, set[str]] = {}
 
-    def jobs(self, run_uid: str) -> list[JSONObject]:
-        """What the cache shows."""
+    async def jobs(self, run_uid: str) -> list[JSONObject]:
+        """See `Cluster.jobs`; from the cache."""
         return self._cache.jobs(run_uid)
 
     async def job(self, namespace: str, name: str, run_uid: str) -> JSONObject | None:
-        """The Job as the server has it; None if there is none or it is not this run's."""
+        """See `Cluster.job`; from the server."""
         job = await self._requests.find(paths.job(namespace, name))
         if job is None or controller_uid(job) != run_uid:
             return None
@@ -42,13 +46,26 @@ class KubernetesJobs:
         return job
 
     async def pods(self, run_uid: str) -> list[JSONObject]:
-        """What the cache shows, but how a finished Job ended is asked for if the cache does not know.
+        """See `Cluster.pods`; from the cache, except how a finished Job ended if the cache does not know.
 
-        Jobs and Pods are watched apart: that a Job has ended may be heard of before how its Pod did.
+        Jobs and Pods are watched apart: the end of a Job may arrive before that of its Pod.
         """
         for job in self._unexplained(run_uid):
             await self._explain(job, run_uid)
         return self._cache.pods(run_uid)
+
+    async def dry_run(self, manifest: JSONObject) -> str | None:
+        """See `Cluster.dry_run`."""
+        path = paths.jobs(manifest["metadata"]["namespace"])
+        try:
+            await self._requests.send("create", path, query={"dryRun": "All"}, body=manifest)
+        except ClusterError as error:
+            if error.code in (400, 422) or (error.code == 403 and _DENIED in error.sentence):
+                return _template_sentence(error.sentence)
+            if error.code not in (403, 409):
+                raise
+            # Rights and quota are not the template's fault; making the real Job will tell.
+        return None
 
     async def refresh(self, namespace: str, run_uid: str, expected_pods: Collection[str] = ()) -> None:
         """Ask for everything that bears the run's label; the cache holds that instead of what it held.
@@ -64,11 +81,11 @@ class KubernetesJobs:
 
     def lacks(self, run_uid: str, expected_pods: Collection[str]) -> bool:
         """Whether the cache lacks one of these Pods, though nobody has told that it is gone."""
-        known = {pod["metadata"]["uid"] for pod in self._cache.pods(run_uid)}
-        return any(uid not in known and not self._cache.is_gone(uid) for uid in expected_pods)
+        cached = {pod["metadata"]["uid"] for pod in self._cache.pods(run_uid)}
+        return any(uid not in cached and not self._cache.is_gone(uid) for uid in expected_pods)
 
-    async def create(self, manifest: JSONObject) -> JSONObject:
-        """The Job as made, or as it is there already. Raises NameTakenError if it is another owner's."""
+    async def create_job(self, manifest: JSONObject) -> JSONObject:
+        """See `Cluster.create_job`. Raises NameTakenError if the name is another owner's."""
         try:
             job = await self._requests.send(
                 "create", paths.jobs(manifest["metadata"]["namespace"]), body=manifest
@@ -78,8 +95,8 @@ class KubernetesJobs:
         self._cache.put("Job", job)
         return job
 
-    async def delete(self, namespace: str, name: str, uid: str, *, is_finished: bool) -> None:
-        """Delete the Job of this UID, its Pods first; one that is finished soon. None there is success."""
+    async def delete_job(self, namespace: str, name: str, uid: str, *, is_finished: bool = False) -> None:
+        """See `Cluster.delete_job`; a finished one is deleted in the background, at the sweeper's rate."""
         if is_finished:
             self._sweeper.add(namespace, name, uid)
         else:
@@ -96,14 +113,14 @@ class KubernetesJobs:
     async def _delete(self, namespace: str, name: str, uid: str, policy: str) -> None:
         body = {"propagationPolicy": policy, "preconditions": {"uid": uid}}
         try:
-            left = await self._requests.send("delete", paths.job(namespace, name), body=body)
+            answer = await self._requests.send("delete", paths.job(namespace, name), body=body)
         except ClusterError as error:
             if error.code not in (404, 409):
                 raise
             self._cache.discard_uid("Job", uid)
         else:
-            if left.get("kind") == "Job":
-                self._cache.put("Job", left)
+            if answer.get("kind") == "Job":
+                self._cache.put("Job", answer)
             else:
                 self._cache.discard_uid("Job", uid)
 
@@ -129,19 +146,19 @@ class KubernetesJobs:
         """Ask how a finished Job's Pods ended: for those that are known by name, else for the run's."""
         namespace, uid = job["metadata"]["namespace"], job["metadata"]["uid"]
         for pod in self._pods_of(uid, run_uid):
-            found = await self._requests.find(paths.pod(namespace, pod["metadata"]["name"]))
-            if found is None:
+            current = await self._requests.find(paths.pod(namespace, pod["metadata"]["name"]))
+            if current is None:
                 self._cache.discard("Pod", pod)
             else:
-                self._cache.put("Pod", found)
+                self._cache.put("Pod", current)
         if not any(map(has_ended, self._pods_of(uid, run_uid))):
             await self._list("Pod", paths.pods(namespace), run_uid)
         self._explained[run_uid].add(uid)
 
     async def _list(self, kind: Kind, path: str, run_uid: str, **options: str) -> None:
         query = {"labelSelector": f"{labels.RUN_UID}={run_uid}"} | options
-        found = await self._requests.send("list", path, query=query)
-        self._cache.replace(kind, run_uid, found["items"], found["metadata"].get("resourceVersion", ""))
+        answer = await self._requests.send("list", path, query=query)
+        self._cache.replace(kind, run_uid, answer["items"], answer["metadata"].get("resourceVersion", ""))
 
     def _pods_of(self, job_uid: str, run_uid: str) -> list[JSONObject]:
         return [pod for pod in self._cache.pods(run_uid) if controller_uid(pod) == job_uid]
@@ -158,3 +175,8 @@ def controller_uid(body: Mapping[str, Any]) -> str:
     """UID of a Job's run, or of a Pod's Job; empty if nothing controls it."""
     owners = body["metadata"].get("ownerReferences") or []
     return next((str(owner.get("uid")) for owner in owners if owner.get("controller")), "")
+
+
+def _template_sentence(sentence: str) -> str:
+    """What is wrong with the Job, without its name, which is none a user knows, and without its bytes."""
+    return _JOB.sub("", sentence).split(", error found in #", 1)[0]

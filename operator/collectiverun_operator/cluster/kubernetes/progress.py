@@ -10,7 +10,6 @@ import asyncio
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from collectiverun_operator.api.outcome import Progress
 from collectiverun_operator.api.pod_template import CONTAINER
@@ -18,13 +17,13 @@ from collectiverun_operator.api.trainer_report import newest_progress
 from collectiverun_operator.cluster.kubernetes import paths
 from collectiverun_operator.cluster.kubernetes.requests import KubernetesRequests
 from collectiverun_operator.errors import ClusterError
-
-JSONObject = dict[str, Any]
+from collectiverun_operator.json_types import JSONObject
+from collectiverun_operator.rate_limit import TokenBucket, exponential_backoff
 
 CONCURRENT_READS = 8
 # What thousands of Pods may cost: then each is read less often than it is due.
 READS_PER_SECOND = 10.0
-READS_AT_ONCE = 100.0
+READS_AT_ONCE = 100
 # A worker waits so long in a round; with thousands of Pods nearly every round has a log to wait for.
 PATIENCE_SECONDS = 0.1
 READ_SECONDS = 10.0
@@ -52,8 +51,10 @@ class PodProgress:
     clock: Callable[[], float] = time.monotonic
     _runs: dict[str, dict[str, _Followed]] = field(default_factory=dict)
     _slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(CONCURRENT_READS))
-    _allowance: float = READS_AT_ONCE
-    _counted_at: float = 0.0
+    _bucket: TokenBucket = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._bucket = TokenBucket(READS_PER_SECOND, READS_AT_ONCE, self.clock)
 
     async def newest(self, run_uid: str, pods: Iterable[JSONObject]) -> Mapping[str, Progress]:
         """Progress by Job name. Logs that are due are read; a slow answer is there the next time."""
@@ -78,32 +79,23 @@ class PodProgress:
 
     def _follow(self, run_uid: str, pods: Iterable[JSONObject]) -> dict[str, _Followed]:
         """Follow exactly the Pods that run now, and begin the reads that are due."""
-        known = self._runs.pop(run_uid, {})
-        now: dict[str, _Followed] = {}
+        followed = self._runs.pop(run_uid, {})
+        running: dict[str, _Followed] = {}
         for pod in pods:
             if _runs(pod):
                 uid = pod["metadata"]["uid"]
-                now[uid] = known.pop(uid) if uid in known else _Followed(_job_name(pod))
-                self._begin(now[uid], pod["metadata"])
-        for left in known.values():
+                running[uid] = followed.pop(uid) if uid in followed else _Followed(_job_name(pod))
+                self._begin(running[uid], pod["metadata"])
+        for left in followed.values():
             _stop(left)
-        if now:
-            self._runs[run_uid] = now
-        return now
+        if running:
+            self._runs[run_uid] = running
+        return running
 
     def _begin(self, pod: _Followed, metadata: JSONObject) -> None:
-        if pod.reading is None and self.clock() >= pod.due and self._may_read():
+        if pod.reading is None and self.clock() >= pod.due and self._bucket.try_take():
             path = paths.pod_log(metadata["namespace"], metadata["name"])
             pod.reading = asyncio.create_task(self._read(pod, path))
-
-    def _may_read(self) -> bool:
-        now = self.clock()
-        gained = (now - self._counted_at) * READS_PER_SECOND
-        self._allowance, self._counted_at = min(READS_AT_ONCE, self._allowance + gained), now
-        if self._allowance < 1:
-            return False
-        self._allowance -= 1
-        return True
 
     async def _read(self, pod: _Followed, path: str) -> None:
         try:
@@ -114,7 +106,7 @@ class PodProgress:
         except ClusterError:
             pod.failures = min(pod.failures + 1, MAX_FAILURES)
         finally:
-            pod.due = self.clock() + self.progress_seconds * 2**pod.failures
+            pod.due = self.clock() + exponential_backoff(self.progress_seconds, pod.failures + 1)
             pod.reading = None
 
 

@@ -16,8 +16,8 @@ from kubernetes.aio.client import ApiClient
 from kubernetes.aio.config import ConfigException
 
 from collectiverun_operator.errors import ClusterError, ClusterUnreachableError, ConflictError
+from collectiverun_operator.json_types import JSONObject
 
-JSONObject = dict[str, Any]
 # Told of every request: Kubernetes' verb, and the HTTP status of the answer or 0 if there was none.
 OnRequest = Callable[[str, int], None]
 

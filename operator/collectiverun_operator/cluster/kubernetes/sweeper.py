@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable
 from itertools import count
 
 from collectiverun_operator.errors import ClusterError
-from collectiverun_operator.rate_limit import DOUBLING, TokenBucket
+from collectiverun_operator.rate_limit import DEFAULT_BACK_OFF, TokenBucket
 
 DELETIONS_PER_SECOND = 10.0
 DELETIONS_AT_ONCE = 10
@@ -52,4 +52,4 @@ class Sweeper:
                 return
             except ClusterError as error:
                 _log.warning("Job %s/%s could not be deleted, it is tried again: %s", namespace, name, error)
-            await asyncio.sleep(DOUBLING.delay(failures, random.random()))
+            await asyncio.sleep(DEFAULT_BACK_OFF.delay(failures, random.random()))

@@ -11,9 +11,9 @@ import uuid
 from pathlib import Path
 from typing import Any
 
+from collectiverun_operator.api.pod_outcome import has_ended
 from collectiverun_operator.api.trainer_report import read_report
 from collectiverun_operator.cluster.local.container import (
-    POD_UID_VARIABLE,
     container_command,
     container_environment,
     termination_message,
@@ -24,7 +24,6 @@ from collectiverun_operator.cluster.local.pod import (
     Ending,
     cannot_start,
     grace_seconds,
-    has_ended,
     is_deleted,
     new_job,
     new_pod,
@@ -38,8 +37,8 @@ from collectiverun_operator.cluster.local.pod import (
 from collectiverun_operator.cluster.local.process import ChildProcess, Exit, ProcessIdentity, kill_survivors
 from collectiverun_operator.cluster.local.progress import ProgressTail
 from collectiverun_operator.cluster.local.state_dir import HEARTBEAT_SECONDS, RunRecord
-
-JSONObject = dict[str, Any]
+from collectiverun_operator.jobs.manifest import POD_UID_VARIABLE
+from collectiverun_operator.json_types import JSONObject
 
 MEMORY_CHECK_SECONDS = 0.5
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from copy import deepcopy
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from collectiverun_operator.api.outcome import Progress
 from collectiverun_operator.api.status import RunStatus
@@ -18,8 +18,7 @@ from collectiverun_operator.cluster.local.attempt import LocalAttempt
 from collectiverun_operator.cluster.local.journal import PhaseTime, phase_times
 from collectiverun_operator.cluster.local.machine import Machine
 from collectiverun_operator.cluster.local.state_dir import RunRecord
-
-JSONObject = dict[str, Any]
+from collectiverun_operator.json_types import JSONObject
 
 
 class LocalCluster:

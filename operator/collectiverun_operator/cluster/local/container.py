@@ -6,15 +6,12 @@ import os
 import shutil
 import sys
 from pathlib import Path
-from typing import Any
 
 from collectiverun_operator.cluster.local.pod import environment, phase_order, trainer_container
+from collectiverun_operator.jobs.manifest import POD_UID_VARIABLE, THREAD_VARIABLES
+from collectiverun_operator.json_types import JSONObject
 
-JSONObject = dict[str, Any]
-
-POD_UID_VARIABLE = "COLLECTIVERUN_POD_UID"
 RESULT_PATH_VARIABLE = "COLLECTIVERUN_RESULT_PATH"
-THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 MESSAGE_LIMIT_BYTES = 4096
 LOG_EXCERPT_BYTES = 2048
 
@@ -40,7 +37,8 @@ def container_environment(pod: JSONObject, result_path: Path, gpus: tuple[str, .
         "PYTHONUNBUFFERED": "1",
     }
     devices = {"CUDA_VISIBLE_DEVICES": ",".join(gpus)} if gpus else {}
-    return {**os.environ, **dict.fromkeys(THREAD_VARIABLES, threads), **environment(pod), **ours, **devices}
+    limits = dict.fromkeys((*THREAD_VARIABLES, "NUMEXPR_NUM_THREADS"), threads)
+    return {**os.environ, **limits, **environment(pod), **ours, **devices}
 
 
 def termination_message(result_path: Path, log: Path, exit_code: int) -> str:

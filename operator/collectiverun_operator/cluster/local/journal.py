@@ -64,7 +64,7 @@ def violations(events: Iterable[Event]) -> list[str]:
     A later attempt that reports the commit of an earlier one again names the same artifact: that is no
     second commit.
     """
-    found: list[str] = []
+    sentences: list[str] = []
     live: dict[tuple[str, str], str] = {}
     commits: dict[tuple[str, str], tuple[str, str]] = {}
     for event in events:
@@ -72,13 +72,13 @@ def violations(events: Iterable[Event]) -> list[str]:
             continue
         member = (event["phase"], event["member"])
         if event["event"] == "podStarted":
-            found += _overlap(member, live, event)
+            sentences += _overlap(member, live, event)
             live[member] = event["podUid"]
             continue
         if live.get(member) == event["podUid"]:
             del live[member]
-        found += _second_commit(member, commits, event)
-    return found
+        sentences += _second_commit(member, commits, event)
+    return sentences
 
 
 def _overlap(member: tuple[str, str], live: dict[tuple[str, str], str], event: Event) -> list[str]:

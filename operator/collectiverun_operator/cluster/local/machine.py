@@ -28,11 +28,11 @@ class Request:
         """Read a container's `resources`; a limit stands in for a missing request, as in Kubernetes."""
         resources = container.get("resources") or {}
         limits = resources.get("limits") or {}
-        asked = {**limits, **(resources.get("requests") or {})}
+        requests = {**limits, **(resources.get("requests") or {})}
         memory = limits.get("memory")
         return cls(
-            cores=float(parse_quantity(asked.get("cpu", 1))),
-            gpus=int(parse_quantity(asked.get(GPU_RESOURCE, 0))),
+            cores=float(parse_quantity(requests.get("cpu", 1))),
+            gpus=int(parse_quantity(requests.get(GPU_RESOURCE, 0))),
             memory_bytes=None if memory is None else int(parse_quantity(memory)),
         )
 

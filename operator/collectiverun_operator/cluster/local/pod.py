@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
-JSONObject = dict[str, Any]
+from collectiverun_operator.api.pod_template import CONTAINER
+from collectiverun_operator.formatting import format_time
+from collectiverun_operator.jobs.manifest import ORDER_VARIABLE
+from collectiverun_operator.json_types import JSONObject
 
-ORDER_VARIABLE = "COLLECTIVERUN_PHASE_ORDER"
 DEFAULT_GRACE_SECONDS = 30
 START_ERROR_CODE = 128
 INVALID_CODE = 3
@@ -38,7 +39,7 @@ def cannot_start(error: OSError | ValueError) -> Ending:
 
 def timestamp(time: float) -> str:
     """Unix seconds as Kubernetes writes a moment (UTC, whole seconds)."""
-    return datetime.fromtimestamp(time, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return format_time(datetime.fromtimestamp(time, UTC))
 
 
 def new_job(manifest: JSONObject, uid: str, now: float) -> JSONObject:
@@ -54,7 +55,7 @@ def new_pod(job: JSONObject, uid: str, now: float) -> JSONObject:
     template = deepcopy(job["spec"]["template"])
     name, job_uid = job["metadata"]["name"], job["metadata"]["uid"]
     labels = template.get("metadata", {}).get("labels", {})
-    marks = {"batch.kubernetes.io/job-name": name, "batch.kubernetes.io/controller-uid": job_uid}
+    of_job = {"batch.kubernetes.io/job-name": name, "batch.kubernetes.io/controller-uid": job_uid}
     owner = {"apiVersion": "batch/v1", "kind": "Job", "name": name, "uid": job_uid, "controller": True}
     return {
         "apiVersion": "v1",
@@ -63,7 +64,7 @@ def new_pod(job: JSONObject, uid: str, now: float) -> JSONObject:
             "name": f"{name}-{uid[:5]}",
             "namespace": job["metadata"].get("namespace", "default"),
             "uid": uid,
-            "labels": labels | marks,
+            "labels": labels | of_job,
             "ownerReferences": [owner],
             "creationTimestamp": timestamp(now),
         },
@@ -75,7 +76,7 @@ def new_pod(job: JSONObject, uid: str, now: float) -> JSONObject:
 def trainer_container(pod: JSONObject) -> JSONObject:
     """The one container that counts here: `trainer`, else the first."""
     containers: Sequence[JSONObject] = pod["spec"]["containers"]
-    return next((container for container in containers if container.get("name") == "trainer"), containers[0])
+    return next((container for container in containers if container.get("name") == CONTAINER), containers[0])
 
 
 def phase_order(pod: JSONObject) -> JSONObject:
@@ -166,16 +167,11 @@ def is_deleted(document: JSONObject) -> bool:
     return "deletionTimestamp" in document["metadata"]
 
 
-def has_ended(pod: JSONObject) -> bool:
-    """Whether its container has ended."""
-    return pod["status"]["phase"] in ("Succeeded", "Failed")
-
-
 def _set_container_state(pod: JSONObject, state: JSONObject) -> None:
     container = trainer_container(pod)
     pod["status"]["containerStatuses"] = [
         {
-            "name": container.get("name", "trainer"),
+            "name": container.get("name", CONTAINER),
             "image": container.get("image", ""),
             "ready": "running" in state,
             "restartCount": 0,

@@ -183,10 +183,10 @@ def _kill(processes: Sequence[psutil.Process]) -> None:
     for process in processes:
         with suppress(psutil.NoSuchProcess):
             process.kill()
-    _, left = psutil.wait_procs(processes, timeout=_KILL_TIMEOUT_SECONDS)
-    if left:
+    _, survivors = psutil.wait_procs(processes, timeout=_KILL_TIMEOUT_SECONDS)
+    if survivors:
         raise TimeoutError(
-            f"process {left[0].pid} of an earlier driver can't be killed; end it and run again"
+            f"process {survivors[0].pid} of an earlier driver can't be killed; end it and run again"
         )
 
 
