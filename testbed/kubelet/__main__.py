@@ -18,7 +18,7 @@ from pathlib import Path
 
 from testbed.kubelet import PROCESSES, SIMULATED
 from testbed.kubelet.log_server import LogServer
-from testbed.kubelet.node import NodeSpec, keep_alive, register
+from testbed.kubelet.node import Node
 from testbed.kubelet.pod_agent import PodAgent
 from testbed.kubelet.process_pod import NodeResources, ProcessPod
 from testbed.kubelet.simulated_pod import SimulatedPod
@@ -33,11 +33,11 @@ async def run(options: argparse.Namespace) -> None:
     async with ApiClient.open(options.kubeconfig) as api:
         agent = _agent(api, options)
         (port,) = free_ports(1)
-        node = NodeSpec(options.name, _CAPACITY_PODS[options.kind], port, options.taint)
+        node = Node(api, options.name, _CAPACITY_PODS[options.kind], port, options.taint)
         pki = options.certificates
         await LogServer(agent.container).start(port, pki / "serving.crt", pki / "serving.key")
-        await register(api, node)
-        await asyncio.gather(keep_alive(api, node), agent.run())
+        await node.register()
+        await asyncio.gather(node.keep_alive(), agent.run())
 
 
 def _agent(api: ApiClient, options: argparse.Namespace) -> PodAgent:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,9 +54,9 @@ class ContainerRunner:
         """Whether it is started, or about to say so."""
         return self._is_starting or self._process is not None
 
-    def log_of(self, restart: int) -> ContainerLog:
-        """Its output since one of its starts."""
-        return ContainerLog(self._context.folder / f"{self.state.name}.{restart}.log")
+    def read_log(self, restart: int, query: Mapping[str, str]) -> AsyncIterator[bytes]:
+        """Its output since one of its starts, as the query of `kubectl logs` asks for it."""
+        return self._log(restart).read(query, lambda: "running" not in self.state.state)
 
     async def run(self) -> None:
         """Until it has ended for good. Cancel it to give it up before its first start."""
@@ -132,8 +132,11 @@ class ContainerRunner:
 
     async def _start(self, environment: Mapping[str, str]) -> ContainerProcess:
         command = [*self._spec.get("command", []), *self._spec.get("args", [])]
-        log, result = self.log_of(self.state.restarts), Path(environment[RESULT_PATH_VARIABLE])
+        log, result = self._log(self.state.restarts), Path(environment[RESULT_PATH_VARIABLE])
         return await ContainerProcess.start(command, environment, self._context.folder, log, result)
+
+    def _log(self, restart: int) -> ContainerLog:
+        return ContainerLog(self._context.folder / f"{self.state.name}.{restart}.log")
 
     def _ended(self, code: int, since: str) -> JSONObject:
         assert self._process is not None

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 ANNOTATION = "testbed.collectiverl.io/fault"
-PORTS_ANNOTATION = "testbed.collectiverl.io/ports"
 _KILLED_CODE = 137
 _EXIT = re.compile(r"exit-(\d{1,3})")
 

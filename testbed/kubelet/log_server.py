@@ -9,7 +9,6 @@ from pathlib import Path
 
 from aiohttp import web
 
-from testbed.kubelet.container_log import LogOptions
 from testbed.kubelet.pod_worker import Container
 
 
@@ -34,12 +33,11 @@ class LogServer:
         container = self._find(words["namespace"], words["pod"], words["container"])
         if container is None:
             raise web.HTTPNotFound(text=f'pod "{words["pod"]}" is not on this node')
-        log, options = container.log_of(_restart(request, container)), LogOptions.parse(request.query)
+        lines = container.read_log(_restart(request, container), request.query)
         answer = web.StreamResponse(headers={"Content-Type": "text/plain"})
         await answer.prepare(request)
-        has_ended = lambda: "running" not in container.state.state  # noqa: E731
         with suppress(ConnectionResetError):  # the client has heard enough
-            async for line in log.read(options, has_ended):
+            async for line in lines:
                 await answer.write(line)
         return answer
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Mapping
 from typing import Protocol
 
 from testbed import JSONObject
-from testbed.kubelet.container_log import LogOptions
 from testbed.kubelet.faults import Fault, fault_of
 from testbed.kubelet.pod_status import ContainerState, now
 from testbed.kubernetes.api_client import ApiClient, pod_path
@@ -17,20 +16,13 @@ from testbed.kubernetes.api_client import ApiClient, pod_path
 log = logging.getLogger(__name__)
 
 
-class Log(Protocol):
-    """The output of a container."""
-
-    def read(self, options: LogOptions, has_ended: Callable[[], bool]) -> AsyncIterator[bytes]:
-        """The lines asked for; with `follow` also those to come."""
-
-
 class Container(Protocol):
     """One container of a Pod."""
 
     state: ContainerState
 
-    def log_of(self, restart: int) -> Log:
-        """Its output since one of its starts."""
+    def read_log(self, restart: int, query: Mapping[str, str]) -> AsyncIterator[bytes]:
+        """Its output since one of its starts, as the query of `kubectl logs` asks for it."""
 
 
 class PodWorker(ABC):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,10 +10,9 @@ from testbed import JSONObject
 from testbed.kubelet import pod_status
 from testbed.kubelet.container_runner import ContainerRunner, PodContext
 from testbed.kubelet.environment import listening_ports, machine_environment
-from testbed.kubelet.faults import PORTS_ANNOTATION
 from testbed.kubelet.pod_worker import PodWorker
 from testbed.kubelet.service_account import PodIdentity, wants_token
-from testbed.kubernetes.api_client import STRATEGIC_MERGE, ApiClient, pod_path
+from testbed.kubernetes.api_client import ApiClient
 
 _KILL_AGAIN_SECONDS = 0.5
 
@@ -88,9 +86,6 @@ class ProcessPod(PodWorker):
         folder = resources.folder / metadata["namespace"] / f"{metadata['name']}-{metadata['uid'][:8]}"
         environment = machine_environment(self.pod, folder, resources.folder / "cache")
         ports = listening_ports(self.pod)
-        if ports:
-            note = {"metadata": {"annotations": {PORTS_ANNOTATION: json.dumps(ports)}}}
-            await self._api.request("PATCH", pod_path(self.pod), note, STRATEGIC_MERGE)
         tasks = []
         if wants_token(self.pod):
             environment["KUBECONFIG"] = str(folder / "kubeconfig")

@@ -6,12 +6,11 @@ import asyncio
 import hashlib
 import json
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Mapping
 
 from collectiverun_trainer.order import ORDER_VARIABLE, PhaseOrder, PhaseResult, Success
 from testbed import JSONObject
 from testbed.kubelet import pod_status
-from testbed.kubelet.container_log import LogOptions
 from testbed.kubelet.pod_status import ContainerState, now
 from testbed.kubelet.pod_worker import PodWorker
 from testbed.kubernetes.api_client import ApiClient
@@ -53,11 +52,7 @@ class SimulatedPod(PodWorker):
         """Its only container."""
         return self if name == self.state.name else None
 
-    def log_of(self, _restart: int) -> SimulatedPod:
-        """Its output."""
-        return self
-
-    async def read(self, _options: LogOptions, _has_ended: Callable[[], bool]) -> AsyncIterator[bytes]:
+    async def read_log(self, _restart: int, _query: Mapping[str, str]) -> AsyncIterator[bytes]:
         """One line of progress."""
         whole = self._seconds or 3600.0
         fraction = min(1.0, (time.monotonic() - self._began) / whole)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import subprocess
+import os
 from pathlib import Path
+
+from testbed.kubernetes.client_tools import run
 
 _EC_KEY = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes")
 _DAYS = "3650"
@@ -52,8 +54,6 @@ class Certificates:
 
 def _openssl(*arguments: str | Path) -> None:
     try:
-        subprocess.run(["openssl", *arguments], check=True, capture_output=True, text=True)
+        run(["openssl", *map(str, arguments)], os.environ)
     except FileNotFoundError:
         raise RuntimeError("openssl is missing: install it (on Debian: apt-get install openssl)") from None
-    except subprocess.CalledProcessError as error:
-        raise RuntimeError(f"openssl {arguments[0]} failed: {error.stderr}") from None

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-import time
+import contextlib
+from functools import partial
 from pathlib import Path
+
+from testbed.waiting import eventually
 
 ROOT = "/collectiverun-e2e"
 _MOUNT = Path("/sys/fs/cgroup")
@@ -23,19 +26,14 @@ def remove() -> None:
     for root in roots():
         # The deepest first: a group goes when it has no groups in it.
         for group in sorted(root.glob("**/"), key=lambda path: len(path.parts), reverse=True):
-            _remove_group(group)
+            eventually(partial(_is_removed, group), f"{group} goes", _LIMIT_SECONDS)
 
 
-def _remove_group(group: Path) -> None:
+def _is_removed(group: Path) -> bool:
     """A group can go when its last process has, which takes the kernel a moment after a kill."""
-    deadline = time.monotonic() + _LIMIT_SECONDS
-    while group.is_dir():
-        try:
-            group.rmdir()
-        except OSError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.05)
+    with contextlib.suppress(OSError):
+        group.rmdir()
+    return not group.is_dir()
 
 
 def roots() -> list[Path]:

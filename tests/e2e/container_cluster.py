@@ -27,17 +27,13 @@ class ContainerCluster(SmallCluster):
         super().__init__(folder, with_crd=False)
         self.control_plane = ControlPlane(self.folder / "control-plane", API_SERVER_ADDRESS, port=443)
         self.object_store = ObjectStore(folder / "object-store", address=NODE_ADDRESS)
-        self.container_node = Node(FIRST_NODE, folder / "node", self.control_plane.kubeconfig_of(NODE))
+        kubeconfig = self.control_plane.kubeconfig_of(NODE)
+        self.container_node = Node(FIRST_NODE, self.folder / "node", kubeconfig, ALL)
 
     def start_first_node(self) -> None:
         """Start the only node there is."""
-        self.nodes[FIRST_NODE] = self.container_node.daemon
-        self.container_node.start(ALL)
-
-    def kill(self) -> None:
-        """End everything at once."""
-        super().kill()
-        self.container_node.stop()
+        self.nodes[FIRST_NODE] = self.container_node
+        self.container_node.start()
 
     def install(self, *options: str, verb: str = "install") -> str:
         """Install the chart with the images under test, and wait until the operator is well."""

@@ -66,8 +66,11 @@ class ImageStore:
         done = self._run("images", "--no-trunc", "--format", "{{.ID}}", name)
         return done.stdout.strip() or None
 
-    def image(self, image_id: str) -> StoredImage:
-        """The image with an id."""
+    def image(self, name: str) -> StoredImage:
+        """The image of a name. Raises BuildError if there is none."""
+        image_id = self.image_id(name)
+        if image_id is None:
+            raise BuildError(f"{name} is not built. Run `bash tests/e2e/prepare` first.")
         return StoredImage(self.folder / "storage", image_id)
 
     def build(self, name: str, dockerfile: Path, context: Path, *options: str) -> None:

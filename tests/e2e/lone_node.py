@@ -23,10 +23,10 @@ def main(folder: Path) -> None:
     certificates.make((own_network.NODE_ADDRESS,))
     url = f"https://{own_network.API_SERVER_ADDRESS}"
     kubeconfig = write_kubeconfig(folder / "kubeconfig", url, certificates.authority, token="none")
-    node = Node("lone", folder / "node", kubeconfig)
+    node = Node("lone", folder / "node", kubeconfig, [PAUSE])
     with FileLock(LOCK):
         own_network.enter()
-        node.start([PAUSE])
+        node.start()
         signal.pause()
 
 

@@ -2,7 +2,7 @@
 
 Nothing of it outlives the process that started it, however that ends: the kernel kills every process of the
 node's process namespace with its first one, and drops its mounts and its network with the last. What is on
-record of its Pods lies in a folder that each node makes anew.
+record of its Pods is in a folder that each node makes anew.
 """
 
 from __future__ import annotations
@@ -11,12 +11,14 @@ import os
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Self
 
-from e2e import cgroups, image_import, node_files
+import psutil
+from e2e import cgroups, node_files
 from e2e.container_images import CACHE, ImageStore
 from e2e.containerd import Containerd
 from e2e.own_network import NODE_ADDRESS
-from e2e.own_processes import NAMESPACES, family_of, with_ours
+from e2e.own_processes import NAMESPACES
 from testbed.processes.daemon import Daemon
 from testbed.processes.left_running import has_ended
 from testbed.programs.binaries import containerd_folder, kubelet_binary
@@ -37,39 +39,43 @@ def clear() -> None:
         shutil.rmtree(_STORE)
 
 
-class Node:
-    """One node, with its files in `folder`."""
+class Node(Daemon):
+    """One node that has these images, with its files in `folder`."""
 
-    def __init__(self, name: str, folder: Path, kubeconfig: Path) -> None:
-        self.folder = folder
+    def __init__(self, name: str, folder: Path, kubeconfig: Path, images: Sequence[str]) -> None:
+        self._folder = folder
         self._containerd = Containerd(folder / "containerd.sock")
         self._kubeconfig = kubeconfig
+        self._images = images
         command = [*NAMESPACES, "bash", str(_INIT), str(folder), str(kubelet_binary()), name, NODE_ADDRESS]
         # First on the path, because there containerd looks for its shim, and the machine may have another.
         path = os.pathsep.join([str(containerd_folder()), os.environ["PATH"]])
-        self.daemon = Daemon("node", command, folder, with_ours({"PATH": path}))
+        super().__init__("node", command, folder, os.environ | {"PATH": path})
 
-    def start(self, images: Sequence[str]) -> None:
-        """Start containerd, then the kubelet. Raises MissingImageError if an image is not built."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+    def start(self) -> Self:
+        """Start containerd, then the kubelet. Raises BuildError if an image is not built."""
+        self._folder.mkdir(parents=True, exist_ok=True)
         clear()
         cgroups.make_empty()
-        node_files.write(self.folder, _STORE, self._containerd.socket)
-        shutil.copy(self._kubeconfig, self.folder / "kubeconfig")
-        self.daemon.start()
-        self.daemon.wait_until(self._containerd.answers)
-        image_import.bring(self._containerd, images, self.folder / "image.tar", ImageStore())
-        (self.folder / "ready-for-kubelet").touch()
+        node_files.write(self._folder, _STORE, self._containerd.socket)
+        shutil.copy(self._kubeconfig, self._folder / "kubeconfig")
+        super().start()
+        self.wait_until(self._containerd.answers)
+        store = ImageStore()
+        images = {name: store.image(name) for name in self._images}
+        self._containerd.add_images(images, self._folder / "image.tar")
+        (self._folder / "ready-for-kubelet").touch()
+        return self
 
-    def stop(self) -> None:
+    def kill(self) -> None:
         """End it with everything that runs on it."""
-        if self.daemon.is_running:
-            family = family_of(self.daemon.pid)
-            self.daemon.kill()
+        if self.is_running:
+            family = psutil.Process(self.pid).children(recursive=True)
+            super().kill()
             eventually(lambda: all(map(has_ended, family)), "the end of what ran on the node")
         clear()
 
     def logs(self) -> str:
-        """The ends of its logs, for a look at why it did not do what it should."""
-        texts = {path.name: path.read_text(errors="replace") for path in sorted(self.folder.glob("*.log"))}
+        """The ends of its logs, to see why it did not do what it should."""
+        texts = {path.name: path.read_text(errors="replace") for path in sorted(self._folder.glob("*.log"))}
         return "\n".join(f"--- {name}\n{text[-_LOG_EXCERPT:]}" for name, text in texts.items())

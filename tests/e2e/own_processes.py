@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
-import psutil
 from testbed.processes.daemon import end_with
 
 # Before a command: namespaces whose first process is killed with `unshare`, and all others with that first
@@ -18,19 +17,9 @@ def run(command: Sequence[str], **environment: str) -> subprocess.CompletedProce
     """Run a command in namespaces of its own and wait for its end; `environment` is added to ours."""
     return subprocess.run(
         [*NAMESPACES, *command],
-        env=with_ours(environment),
+        env=os.environ | environment,
         preexec_fn=end_with(os.getpid()),
         capture_output=True,
         text=True,
         check=False,
     )
-
-
-def family_of(pid: int) -> list[psutil.Process]:
-    """All that a process has started, directly or not, and that runs."""
-    return psutil.Process(pid).children(recursive=True)
-
-
-def with_ours(environment: Mapping[str, str]) -> dict[str, str]:
-    """The environment of this process with some variables set."""
-    return {**os.environ, **environment}

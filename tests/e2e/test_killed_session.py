@@ -9,12 +9,12 @@ import signal
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 from e2e import cgroups
 from e2e.container_images import CACHE, PAUSE
 from e2e.containerd import Containerd
 from e2e.node import clear
-from e2e.own_processes import family_of, with_ours
 from testbed import ROOT
 from testbed.processes.daemon import Daemon
 from testbed.processes.left_running import has_ended
@@ -60,7 +60,8 @@ def start(place):
         for pod in pods:
             (static / f"{pod['metadata']['name']}.json").write_text(json.dumps(pod))
         command = [sys.executable, "-m", "e2e.lone_node", str(folder)]
-        session = Daemon("session", command, folder, with_ours({"PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}"}))
+        environment = os.environ | {"PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}"}
+        session = Daemon("session", command, folder, environment)
         sessions.append(session)
         session.start()
         session.wait_until((folder / "node" / "ready-for-kubelet").exists)
@@ -75,7 +76,7 @@ def start(place):
 
 def kill(session):
     """Kill the session's first process alone: what it started must end with it."""
-    family = family_of(session.pid)
+    family = psutil.Process(session.pid).children(recursive=True)
     os.kill(session.pid, signal.SIGKILL)
     eventually(lambda: all(map(has_ended, family)), lambda: f"all of {family} end")
 
