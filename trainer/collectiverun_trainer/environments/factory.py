@@ -14,7 +14,7 @@ from collectiverun_trainer.environments.fast_classes import fast_environment_cla
 from collectiverun_trainer.environments.fast_stepping import FastEnvironment
 from collectiverun_trainer.environments.robots import robot
 
-# Scripted policies ask for more than a full action and say so each time; `scripted_action` clips it.
+# Scripted policies exceed the action limits and warn each time; `scripted_action` clips them.
 warnings.filterwarnings("ignore", message=r"Constant\(s\) may be too high", module=r"metaworld\.policies")
 
 

@@ -7,8 +7,8 @@ and infos stay bit-identical (tests/unit_trainer/test_fast_stepping.py compares 
 * Environments of one XML file share one MuJoCo model. A goal changes nothing of it but body and site
   positions; each environment keeps its own and puts them in place when it takes its turn. Environments are
   therefore for one thread.
-* The hand settles for 250 physics steps at each reset. What comes of it depends on the goal alone, so it is
-  simulated once for each goal.
+* The hand settles for 250 physics steps at each reset. The outcome depends on the goal alone, so it is
+  simulated once per goal.
 * Contact forces on bodies (`mj_rnePostConstraint`) are left out: nothing reads them.
 """
 
@@ -47,13 +47,13 @@ class FastEnvironment(SawyerXYZEnv):  # type: ignore[misc]  # metaworld has no t
         return self._shared.model, data
 
     def _place(self) -> None:
-        """Put this environment's own body and site positions in the shared model."""
+        """Write this environment's body and site positions to the shared model."""
         self._shared.body_pos[:] = self._body_pos
         self._shared.site_pos[:] = self._site_pos
         self._shared.user = self
 
     def take_turn(self) -> None:
-        """Make the shared model this environment's; needed before anything that reads the model."""
+        """Make the shared model this environment's; call it before anything that reads the model."""
         if self._shared.user is not self:
             self._place()
 
@@ -119,10 +119,10 @@ class FastEnvironment(SawyerXYZEnv):  # type: ignore[misc]  # metaworld has no t
         return obs
 
     def _reset_hand(self, steps: int = 50) -> None:
-        """Close in on the first hand position, for `steps` env steps.
+        """Move the hand to its start position for `steps` env steps.
 
-        Target and control stand still meanwhile, so it is one call of physics. Its outcome depends on the
-        goal alone and is remembered up to the last physics step, which computes all other quantities.
+        Target and control do not change meanwhile, so this is one call of MuJoCo. Its outcome depends on the
+        goal alone and is cached up to the last physics step, which computes all other quantities.
         """
         if self._settling:
             self._settle(steps * self.frame_skip)
@@ -146,10 +146,10 @@ class FastEnvironment(SawyerXYZEnv):  # type: ignore[misc]  # metaworld has no t
     def reset(
         self, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Vector, dict[str, Any]]:
-        """Begin an episode with the goal in `_last_rand_vec`; what happened before leaves no trace.
+        """Begin an episode with the goal in `_last_rand_vec`, whatever happened before.
 
-        Stock environments reset their model twice. The first time only moves bodies to where the goal
-        wants them, so nothing settles then; the second settles the hand among the moved bodies.
+        Stock environments reset their model twice. The first reset only moves bodies to the goal's layout,
+        so nothing settles; the second settles the hand among the moved bodies.
         """
         self._body_pos[:] = self._shared.first_body_pos
         self._site_pos[:] = self._shared.first_site_pos

@@ -1,8 +1,8 @@
-"""The goals of a task: the same ones Meta-World's MT1 benchmark draws for a seed.
+"""The goals of a task: the same ones that Meta-World's MT1 benchmark draws for a seed.
 
 `metaworld.MT1(env, seed=s)` simulates two resets per goal and pickles the result; only the random vectors
-matter. They are drawn here in the same order from a generator of our own, without physics: half a
-second instead of several, and numpy's global generator is left alone.
+matter. They are drawn here in the same order from a separate generator, without physics: half a second
+instead of several, and NumPy's global generator is not touched.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def goal_vectors(task: Task, goal_seed: int, goals: int) -> Goals:
 
 @cache
 def _drawing_class(task: Task) -> type[Any]:
-    """An environment whose resets draw goals but simulate nothing."""
+    """A class whose resets draw goals but simulate nothing."""
     stock = fast_environment_class(task)
 
     class Drawing(stock):  # type: ignore[misc,valid-type]
