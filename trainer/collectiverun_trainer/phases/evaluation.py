@@ -1,4 +1,4 @@
-"""Phase `evaluation`: what the run has come to, in numbers, pictures and one page.
+"""Phase `evaluation`: the results of the run in numbers, videos and one page.
 
 Reads everything before it. Every reported goal of every task is played once by the experts, the collective,
 the collective without its task embedding, students and their controls, and those of unseen tasks by the

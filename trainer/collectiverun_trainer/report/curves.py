@@ -14,7 +14,7 @@ _ANY_STEP, _AT_END = f"{SELECTION}/{ANY_STEP}", f"{SELECTION}/{AT_END}"
 
 @dataclass(frozen=True)
 class Curve:
-    """One network's success while it learnt, an evaluation a point."""
+    """One network's success while it learned, one point per evaluation."""
 
     series: str
     task: str | None
@@ -36,7 +36,7 @@ class Curve:
 
 
 def curves(records: Iterable[Mapping[str, Any]], series: str, prefix: str = "") -> list[Curve]:
-    """One curve a task (or one for all, task None) from metrics records that carry both success rates.
+    """One curve per task (or one for all, task None) from metrics records that carry both success rates.
 
     `prefix` stands before the names of the metrics, such as `student/`.
     """
