@@ -24,7 +24,6 @@ from collectiverun_trainer.rollouts.evaluation import evaluate_for_selection
 from collectiverun_trainer.rollouts.outcomes import Outcomes, mean_of
 from collectiverun_trainer.rollouts.play import Decision, play
 from collectiverun_trainer.sac.agent import StackedSAC
-from collectiverun_trainer.sac.networks import State
 from collectiverun_trainer.seeding import generator_state, numpy_generator, restore_generator, torch_generator
 
 
@@ -89,11 +88,6 @@ class OffPolicyLearning:
     def env_steps(self) -> int:
         """Env steps of each learner that still learns."""
         return self.schedule.env_steps(self.decisions)
-
-    @property
-    def gradient_steps(self) -> int:
-        """Gradient steps of each learner that still learns."""
-        return self.schedule.gradient_steps(self.decisions)
 
     @property
     def evaluation_due(self) -> bool:
@@ -193,17 +187,13 @@ class OffPolicyLearning:
         outcomes = {role: self._evaluate(index) for index, role in enumerate(self.roles)}
         for slot, learner in enumerate(self.active):
             success = outcomes[learner.role][learner.task].success
-            learner.selection.offer(self.env_steps, success, self.networks_of(slot))
+            learner.selection.offer(self.env_steps, success, self.agent.networks_of(slot))
         self.guide.record(outcomes)
         return outcomes
 
     def _evaluate(self, role_index: int) -> dict[Task, Outcomes]:
         policy = StackPolicy(self.agent, range(role_index, len(self.active), len(self.roles)))
         return evaluate_for_selection(policy, self.tasks, self.settings, self.params.selection_episodes)
-
-    def networks_of(self, slot: int) -> dict[str, State]:
-        """A copy of the networks of the active learner in that slot, as `Learner.best` reads them."""
-        return {"actor": self.agent.actor_state(slot), "critics": self.agent.critics_state(slot)}
 
     def stop_finished(self) -> None:
         """Learners whose budget is spent, or that satisfy the stop rule, stop and leave the stack."""
