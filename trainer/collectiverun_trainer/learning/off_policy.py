@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from collectiverun_trainer.config import EnvironmentSettings, Phase, SACParams, Task
-from collectiverun_trainer.environments.observation import Array
-from collectiverun_trainer.environments.vector import Integers, VectorEnvironment
+from collectiverun_trainer.environments.observation import Array, Integers
+from collectiverun_trainer.environments.vector import VectorEnvironment
 from collectiverun_trainer.learning.demonstrations import demonstrate
 from collectiverun_trainer.learning.guide import Guide, NoGuide
 from collectiverun_trainer.learning.learner import Learner, Role
