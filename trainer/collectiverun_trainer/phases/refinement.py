@@ -32,7 +32,7 @@ def run(context: PhaseContext) -> PhaseResult:
     (_, source), *_ = context.inputs("onlineDistillation")
     refining = _prepare(context, source)
     context.resume(refining)
-    if refining.given is None:
+    if refining.baseline is None:
         _evaluate(context, refining)
     while not refining.done:
         refining.learn()

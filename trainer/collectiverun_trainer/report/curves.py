@@ -40,7 +40,7 @@ def curves(records: Iterable[Mapping[str, Any]], series: str, prefix: str = "") 
 
     `prefix` stands before the names of the metrics, such as `student/`.
     """
-    found: dict[str | None, list[tuple[int, float, float]]] = {}
+    points_of: dict[str | None, list[tuple[int, float, float]]] = {}
     for record in records:
         values = record["values"]
         if prefix + _ANY_STEP in values:
@@ -49,8 +49,8 @@ def curves(records: Iterable[Mapping[str, Any]], series: str, prefix: str = "") 
                 float(values[prefix + _ANY_STEP]),
                 float(values[prefix + _AT_END]),
             )
-            found.setdefault(record.get("task"), []).append(point)
-    return [_curve(series, task, points) for task, points in found.items()]
+            points_of.setdefault(record.get("task"), []).append(point)
+    return [_curve(series, task, points) for task, points in points_of.items()]
 
 
 def _curve(series: str, task: str | None, points: list[tuple[int, float, float]]) -> Curve:

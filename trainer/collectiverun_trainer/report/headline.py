@@ -31,10 +31,10 @@ def headline(summary: Summary) -> str:
 def findings(summary: Summary) -> tuple[str, ...]:
     """What else the run shows: whether students benefit, whether the collective needs the task embedding."""
     overall = summary.overall
-    found = [students_sentence(summary.students)] if summary.students else []
+    sentences = [students_sentence(summary.students)] if summary.students else []
     if "zero" in overall:
-        found.append(ablation_sentence(overall["collective"], overall["zero"], overall.get("shuffled")))
-    return tuple(found)
+        sentences.append(ablation_sentence(overall["collective"], overall["zero"], overall.get("shuffled")))
+    return tuple(sentences)
 
 
 def students_sentence(students: Sequence[StudentGain]) -> str:

@@ -49,13 +49,13 @@ def notes(artifacts: Iterable[Artifact]) -> list[str]:
 
 def version_notes(here: Mapping[str, str], artifacts: Iterable[Artifact]) -> list[str]:
     """A sentence for each package of which phases used different versions."""
-    found: dict[str, set[str]] = {name: {version} for name, version in here.items()}
+    versions_of: dict[str, set[str]] = {name: {version} for name, version in here.items()}
     for artifact in artifacts:
         for name, version in artifact.manifest["versions"].items():
-            found.setdefault(name, set()).add(version)
+            versions_of.setdefault(name, set()).add(version)
     return [
         f"Phases of this run used different versions of {name}: {', '.join(sorted(versions))}."
-        for name, versions in sorted(found.items())
+        for name, versions in sorted(versions_of.items())
         if len(versions) > 1
     ]
 

@@ -168,9 +168,9 @@ def task_table(
 
 def pooled(outcomes: OutcomesByNetwork, tasks: Iterable[Task]) -> dict[Network, Score]:
     """The score of each network over all its episodes on `tasks`."""
-    wanted = set(tasks)
+    pooled_tasks = set(tasks)
     chosen = {
-        name: [o for task, o in by_task.items() if task in wanted] for name, by_task in outcomes.items()
+        name: [o for task, o in by_task.items() if task in pooled_tasks] for name, by_task in outcomes.items()
     }
     return {name: Score.of(some) for name, some in chosen.items() if some}
 

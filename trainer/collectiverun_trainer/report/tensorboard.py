@@ -43,6 +43,6 @@ def event_file(records: Iterable[Mapping[str, Any]]) -> bytes:
 
 
 def _event(record: Mapping[str, Any], unit: str) -> Event:
-    known = {tag: value for tag, value in record["values"].items() if value is not None}
-    values = [Summary.Value(tag=tag, simple_value=float(value)) for tag, value in sorted(known.items())]
+    finite = {tag: value for tag, value in record["values"].items() if value is not None}
+    values = [Summary.Value(tag=tag, simple_value=float(value)) for tag, value in sorted(finite.items())]
     return Event(step=int(record[unit]), summary=Summary(value=values))

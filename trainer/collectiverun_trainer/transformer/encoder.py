@@ -56,8 +56,10 @@ class Block(nn.Module):
     def _attend(self, asking: Tensor, answering: Tensor, real: Tensor) -> Tensor:
         query = self._split(self.query(asking))
         key, value = (self._split(part) for part in self.key_value(answering).chunk(2, dim=-1))
-        found = functional.scaled_dot_product_attention(query, key, value, attn_mask=real[:, None, None, :])
-        merged: Tensor = self.merge(found.transpose(1, 2).flatten(2))
+        attended = functional.scaled_dot_product_attention(
+            query, key, value, attn_mask=real[:, None, None, :]
+        )
+        merged: Tensor = self.merge(attended.transpose(1, 2).flatten(2))
         return merged
 
     def _split(self, values: Tensor) -> Tensor:

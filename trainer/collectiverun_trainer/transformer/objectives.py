@@ -100,6 +100,6 @@ class Objectives(nn.Module):
         return torch.stack([weights[name] * loss for name, loss in losses.items()]).sum()
 
 
-def _mean_where(wanted: Tensor, values: Tensor) -> Tensor:
-    """Mean of the wanted values; 0 if there are none."""
-    return (values * wanted).sum() / wanted.sum().clamp_min(1)
+def _mean_where(mask: Tensor, values: Tensor) -> Tensor:
+    """Mean of the values where the mask is true; 0 if it never is."""
+    return (values * mask).sum() / mask.sum().clamp_min(1)

@@ -162,10 +162,10 @@ def _neighbourhood(sample: Sample) -> list[Metric]:
     candidates = other_episode.sum(axis=1)
     chance = float(((same_task & other_episode).sum(axis=1) / candidates).mean())
     order = np.argsort(np.where(other_episode, distance, np.inf), axis=1, kind="stable")
-    found = np.take_along_axis(same_task, order[:, : max(RETRIEVED)], axis=1)
+    nearest_share_task = np.take_along_axis(same_task, order[:, : max(RETRIEVED)], axis=1)
     overall = float(distance[other_episode].mean())
     return [
-        *(Metric(f"retrieval@{k}", float(found[:, :k].mean()), chance) for k in RETRIEVED),
+        *(Metric(f"retrieval@{k}", float(nearest_share_task[:, :k].mean()), chance) for k in RETRIEVED),
         Metric("distance within a task", float(distance[same_task & other_episode].mean()), overall),
         Metric("distance between tasks", float(distance[~same_task].mean()), overall),
     ]

@@ -82,9 +82,9 @@ def windows(episodes: RecordedRows, row: Tensor, length: int) -> Windows:
     """
     starts = episodes.episode_start
     first = starts[torch.searchsorted(starts, row, right=True) - 1]
-    wanted = row[:, None] - length + torch.arange(length, device=row.device)
-    mask = wanted >= first[:, None]
-    index = torch.where(mask, wanted, first[:, None])
+    decision = row[:, None] - length + torch.arange(length, device=row.device)
+    mask = decision >= first[:, None]
+    index = torch.where(mask, decision, first[:, None])
     blank = ~mask[:, :, None]
     return Windows(
         compress(episodes.obs[index]).masked_fill(blank, 0.0),
