@@ -13,7 +13,7 @@ from collectiverun_trainer.config import EnvironmentSettings, Phase, SACParams, 
 from collectiverun_trainer.environments.observation import Array, Integers
 from collectiverun_trainer.environments.vector import VectorEnvironment
 from collectiverun_trainer.learning.demonstrations import demonstrate
-from collectiverun_trainer.learning.guide import Guide, NoGuide
+from collectiverun_trainer.learning.guide import Guide
 from collectiverun_trainer.learning.learner import Learner, Role
 from collectiverun_trainer.learning.schedule import Schedule
 from collectiverun_trainer.learning.selection import StopRule, never
@@ -59,7 +59,7 @@ class OffPolicyLearning:
         sampled_episodes: int = 0,
     ) -> None:
         self.phase, self.settings, self.params, self.seed, self.device = phase, settings, params, seed, device
-        self.roles, self.guide = tuple(roles), guide or NoGuide()
+        self.roles, self.guide = tuple(roles), guide or Guide()
         self.schedule = Schedule(params, settings)
         self.decisions = 0
         self.learners = [Learner(task, role) for task in tasks for role in roles]
