@@ -25,8 +25,9 @@ from rich.table import Table
 from collectiverun_trainer.collective.network import CollectiveNetwork
 from collectiverun_trainer.collective.policy import CollectivePolicy
 from collectiverun_trainer.config import EnvironmentSettings, Task, TrajectoryTransformerParams
-from collectiverun_trainer.environments.factory import begin_episode, make_environment, scripted_action
+from collectiverun_trainer.environments.factory import begin_episode, make_environment
 from collectiverun_trainer.environments.goals import goal_vectors
+from collectiverun_trainer.environments.scripted import scripted_action
 from collectiverun_trainer.rollouts.evaluation import evaluate
 from collectiverun_trainer.rollouts.policy import ActorPolicy, Policy
 from collectiverun_trainer.sac.networks import StackedMLP

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from phases.small_run import StopAfter
 
 from collectiverun_trainer import phases
 from collectiverun_trainer.artifacts.artifact import Artifact
@@ -30,28 +31,10 @@ PARAMS = {
 }
 
 
-class Never:
-    """Nobody asks to stop."""
-
-    requested = False
-
-
-class AfterLooks:
-    """Asks to stop from the k-th time on that the phase looks; it looks once or twice a step."""
-
-    def __init__(self, k: int) -> None:
-        self.left = k
-
-    @property
-    def requested(self) -> bool:
-        self.left -= 1
-        return self.left <= 0
-
-
 def run(order: PhaseOrder, stop: StopFlag | None = None) -> PhaseResult:
     """Run the order's phase in this process."""
     torch.set_num_threads(1)
-    return phases.load(order.phase)(prepare(order, Reporter(), stop or Never()))
+    return phases.load(order.phase)(prepare(order, Reporter(), stop or StopAfter()))
 
 
 def scripted_experts(root: Path, tasks: tuple[Task, ...] = TASKS) -> ArtifactReference:

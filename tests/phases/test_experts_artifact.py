@@ -12,7 +12,7 @@ from phases.small_run import SmallRun
 
 from collectiverun_trainer.artifacts.artifact import Artifact
 from collectiverun_trainer.config import Task
-from collectiverun_trainer.environments.factory import scripted_action
+from collectiverun_trainer.environments.scripted import scripted_action
 from collectiverun_trainer.order import PhaseResult
 from collectiverun_trainer.policy_files import load_experts
 from collectiverun_trainer.replay.episodes import SOURCES, Episodes

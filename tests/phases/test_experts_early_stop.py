@@ -41,7 +41,7 @@ def succeed(learning: OffPolicyLearning, expert: int, times: int) -> None:
     slot = learning.active.index(learning.learners[expert])
     for _ in range(times):
         learning.learners[expert].selection.offer(
-            learning.env_steps, Success(any_step=1.0, at_end=1.0), learning.networks_of(slot)
+            learning.env_steps, Success(any_step=1.0, at_end=1.0), learning.agent.networks_of(slot)
         )
     learning.stop_finished()
 

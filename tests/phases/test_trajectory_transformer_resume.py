@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from phases.encoder_orders import AfterLooks, contents, encoder_order, run, scripted_experts
+from phases.encoder_orders import contents, encoder_order, run, scripted_experts
 from phases.interruptions import kill_after_checkpoints, run_to_the_end
+from phases.small_run import StopAfter
 
 from collectiverun_trainer.errors import Stopped
 from collectiverun_trainer.order import ArtifactReference, PhaseOrder
@@ -40,7 +41,7 @@ def test_stopped_and_continued(
     order = encoder_order(root, experts, name="stopped-at-" + "-".join(map(str, looks)))
     for count in looks:
         with pytest.raises(Stopped, match="checkpoint"):
-            run(order, AfterLooks(count))
+            run(order, StopAfter(looks=count))
         order = next_attempt(order)
     assert contents(order, run(order)) == expected
 

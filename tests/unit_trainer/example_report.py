@@ -96,7 +96,7 @@ def example_summary(tasks: Sequence[Task] = TASKS) -> Summary:
                       wall_seconds=310.0 / (i + 1), cpu_seconds=300.0 / (i + 1))
             for i, name in enumerate(phases)
         ),
-        notes=("Refinement did not help: the collective is published as it came.",),
+        notes=("Refinement did not help: the collective is published unchanged.",),
         versions={"torch": "2.13.0", "metaworld": "3.1.1", "mujoco": "3.3.0", "python": "3.11.7"},
         machine=Machine(platform="Linux 6.1 x86_64", processor="Intel Xeon 2.1 GHz", cores=2, device="cpu"),
         inputs={"experts/reach-v3-sawyer": "ab" * 32, "trajectoryTransformer/all": "cd" * 32},

@@ -11,8 +11,8 @@ import torch
 from collectiverun_trainer.artifacts.artifact import Artifact, ArtifactWriter
 from collectiverun_trainer.artifacts.storage import Storage
 from collectiverun_trainer.config import Task
-from collectiverun_trainer.environments.factory import scripted_action
 from collectiverun_trainer.environments.observation import OBS_MEAN, OBS_SPREAD, scale_obs
+from collectiverun_trainer.environments.scripted import scripted_action
 from collectiverun_trainer.errors import InputInvalid
 from collectiverun_trainer.order import ArtifactReference, StorageOptions
 from collectiverun_trainer.policy_files import load_experts

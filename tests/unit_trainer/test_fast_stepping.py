@@ -8,8 +8,9 @@ import pytest
 from unit_trainer.stock_meta_world import stock_environment
 
 from collectiverun_trainer.config import TASK_NAMES, Task
-from collectiverun_trainer.environments.factory import begin_episode, make_environment, scripted_action
+from collectiverun_trainer.environments.factory import begin_episode, make_environment
 from collectiverun_trainer.environments.goals import goal_vectors
+from collectiverun_trainer.environments.scripted import scripted_action
 
 STEPS = 100
 STRETCH = 20  # env steps of scripted actions, then as many of random ones, and so on

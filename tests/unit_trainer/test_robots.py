@@ -7,8 +7,9 @@ import pytest
 
 from collectiverun_trainer.config import ROBOTS, EnvironmentSettings, Task
 from collectiverun_trainer.environments import robots
-from collectiverun_trainer.environments.factory import make_environment, scripted_action
+from collectiverun_trainer.environments.factory import make_environment
 from collectiverun_trainer.environments.goals import goal_vectors
+from collectiverun_trainer.environments.scripted import scripted_action
 from collectiverun_trainer.environments.vector import VectorEnvironment
 from collectiverun_trainer.errors import InvalidConfiguration
 

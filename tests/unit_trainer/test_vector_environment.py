@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from collectiverun_trainer.config import EnvironmentSettings, Task
-from collectiverun_trainer.environments.factory import begin_episode, make_environment, scripted_action
+from collectiverun_trainer.environments.factory import begin_episode, make_environment
 from collectiverun_trainer.environments.goals import goal_vectors
 from collectiverun_trainer.environments.observation import OBS_SIZE
+from collectiverun_trainer.environments.scripted import scripted_action
 from collectiverun_trainer.environments.vector import VectorEnvironment
 
 REACH, DRAWER = Task(env="reach-v3"), Task(env="drawer-close-v3")

@@ -7,14 +7,17 @@ import os
 import sys
 import traceback
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from collectiverun_trainer import phases
 from collectiverun_trainer.errors import PhaseError, Stopped
 from collectiverun_trainer.order import PhaseOrder, PhaseResult
 from collectiverun_trainer.process import command, result, stopping
-from collectiverun_trainer.process.progress_bar import TerminalBar
 from collectiverun_trainer.process.reporter import Reporter
 from collectiverun_trainer.process.stopping import SignalStopFlag, StopFlag
+
+if TYPE_CHECKING:
+    from collectiverun_trainer.process.progress_bar import TerminalBar
 
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
@@ -38,7 +41,7 @@ def _run(arguments: Sequence[str], line: result.ResultLine) -> PhaseResult:
     stop = SignalStopFlag(_ender(line), stopping.grace_seconds_of_environment())
     stop.install()  # first of all: process 1 of a container ignores a signal that has no handler
     order = command.parse(arguments)
-    bar = TerminalBar(order.phase) if sys.stderr.isatty() else None
+    bar = _terminal_bar(order.phase)
     reporter = Reporter(bar=bar)
     logging.getLogger("collectiverun_trainer").addHandler(_LogLines(reporter))
     try:
@@ -46,6 +49,15 @@ def _run(arguments: Sequence[str], line: result.ResultLine) -> PhaseResult:
     finally:
         if bar:
             bar.close()
+
+
+def _terminal_bar(phase: str) -> TerminalBar | None:
+    """A progress bar if stderr is a terminal."""
+    if not sys.stderr.isatty():
+        return None
+    from collectiverun_trainer.process.progress_bar import TerminalBar  # imported late: it loads rich
+
+    return TerminalBar(phase)
 
 
 def _work(order: PhaseOrder, reporter: Reporter, stop: StopFlag) -> PhaseResult:

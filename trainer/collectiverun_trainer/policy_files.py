@@ -1,7 +1,7 @@
 """The files of every policy: experts, students and their controls, the collective with its encoder.
 
-Weights are safetensors; the JSON beside them says how to build the networks and what their numbers mean.
-Every name and key of these files is written and read here and nowhere else.
+Weights are safetensors; the JSON beside them says how to build the networks and what their values mean. Names
+and keys of these files are known here and nowhere else.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from collectiverun_trainer.config import (
 from collectiverun_trainer.errors import InputInvalid
 from collectiverun_trainer.experts.stacked import ScriptedExperts, StackedExperts, TrainedExperts
 from collectiverun_trainer.learning.learner import Learner, Role
-from collectiverun_trainer.order import ArtifactReference
+from collectiverun_trainer.order import ArtifactReference, Success
 from collectiverun_trainer.rollouts.outcomes import Outcomes
 from collectiverun_trainer.rollouts.policy import ActorPolicy, Policy
 from collectiverun_trainer.students.guidance import ROLES
@@ -70,12 +70,8 @@ def write_curves(writer: ArtifactWriter, student: Learner, control: Learner) -> 
     """`curves.json`: [{envSteps, student {anyStep, atEnd}, control {anyStep, atEnd}}, …]."""
     scores = zip(student.selection.scores, control.selection.scores, strict=True)
     points = [
-        {
-            "envSteps": env_steps,
-            "student": of_student.model_dump(by_alias=True),
-            "control": of_control.model_dump(by_alias=True),
-        }
-        for (env_steps, of_student), (_, of_control) in scores
+        {"envSteps": env_steps, "student": _rates(one), "control": _rates(other)}
+        for (env_steps, one), (_, other) in scores
     ]
     writer.add_json(f"{student.task.name}/curves.json", points)
 
@@ -101,9 +97,13 @@ def _write_learner(
         "discount": params.discount,
         **training,
         "bestEnvSteps": learner.selection.best_step,
-        "selectionSuccess": best.model_dump(by_alias=True) if best else None,
+        "selectionSuccess": best and _rates(best),
     }
     writer.add_json(f"{start}policy.json", document)
+
+
+def _rates(success: Success) -> dict[str, float]:
+    return success.model_dump(by_alias=True)
 
 
 def _task_document(task: Task) -> dict[str, Any]:
@@ -112,8 +112,7 @@ def _task_document(task: Task) -> dict[str, Any]:
 
 def expert_kind(artifact: Artifact, task: Task) -> str:
     """`sac` for a trained expert, `scripted` for a scripted one."""
-    kind: str = artifact.read_json(f"{task.name}/policy.json")["kind"]
-    return kind
+    return str(artifact.read_json(f"{task.name}/policy.json")["kind"])
 
 
 def load_experts(inputs: Inputs, device: torch.device = CPU) -> tuple[StackedExperts, tuple[Task, ...]]:
@@ -159,8 +158,7 @@ def load_students(inputs: Inputs, device: torch.device) -> dict[Role, dict[Task,
 
 def _load_actor(artifact: Artifact, task: Task, role: Role, device: torch.device) -> Policy:
     name = f"{task.name}/{_PREFIX[role]}policy"
-    document = artifact.read_json(f"{name}.json")
-    weights = artifact.read_tensors(f"{name}.safetensors")
+    document, weights = artifact.read_json(f"{name}.json"), artifact.read_tensors(f"{name}.safetensors")
     try:
         return ActorPolicy.of(weights, document["hiddenSizes"], device)
     except (KeyError, TypeError, RuntimeError) as error:

@@ -13,9 +13,9 @@ def require(ours: Mapping[str, Any], theirs: Mapping[str, Any], uri: str) -> Non
 
     Fields that only one of them has are fine: a newer trainer may know more parameters.
     """
-    if found := _differences(ours, theirs, ""):
+    if differences := _differences(ours, theirs, ""):
         raise InvalidConfiguration(
-            f"{uri} was made with another configuration ({'; '.join(found)}); "
+            f"{uri} was made with another configuration ({'; '.join(differences)}); "
             "use the same, or another memberUri for a new one."
         )
 
@@ -23,5 +23,9 @@ def require(ours: Mapping[str, Any], theirs: Mapping[str, Any], uri: str) -> Non
 def _differences(ours: Any, theirs: Any, path: str) -> list[str]:
     if isinstance(ours, Mapping) and isinstance(theirs, Mapping):
         shared = sorted(ours.keys() & theirs.keys())
-        return [found for key in shared for found in _differences(ours[key], theirs[key], f"{path}.{key}")]
+        return [
+            difference
+            for key in shared
+            for difference in _differences(ours[key], theirs[key], f"{path}.{key}")
+        ]
     return [] if ours == theirs else [f"{path.removeprefix('.')} is now {ours!r}, was {theirs!r}"]

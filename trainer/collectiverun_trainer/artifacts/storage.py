@@ -101,9 +101,9 @@ class Storage:
     def _names(self, uri: str) -> _Names:
         filesystem = self._filesystem(uri)
         own = str(filesystem._strip_protocol(uri)).rstrip("/")
-        found = (str(name).rstrip("/") for name in filesystem.ls(uri, detail=False))
+        listed = (str(name).rstrip("/") for name in filesystem.ls(uri, detail=False))
         # Some S3 servers keep an object "prefix/" that stands for the prefix itself.
-        names = {name.rsplit("/", 1)[-1] for name in found if name != own}
+        names = {name.rsplit("/", 1)[-1] for name in listed if name != own}
         return sorted(name for name in names if not name.endswith(_PARTIAL_SUFFIX))
 
     def _delete_tree(self, uri: str) -> None:

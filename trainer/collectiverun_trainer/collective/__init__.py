@@ -1,4 +1,4 @@
-"""The collective: one network for all tasks, told apart by their embedding alone.
+"""The collective: one network for all tasks, distinguished by their embedding alone.
 
 Must never give the network a task's name or index.
 """

@@ -1,4 +1,4 @@
-"""The collective at play: it acts from the history of each episode alone."""
+"""The policy of the collective: it acts from the history of each episode alone."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ class Refining:
         self.distiller = Distiller(network, params, critics=collective.q_scale is not None)
         self.distiller.q_scale = collective.q_scale and collective.q_scale.to(device)
         self.selection = Selection()
-        self.given: tuple[Success, float] | None = None
+        self.baseline: tuple[Success, float] | None = None
         """Success on selection goals and validation loss of the given collective."""
         self.best_loss = math.inf
         self._without_improvement = 0
@@ -92,10 +92,10 @@ class Refining:
 
     def _record(self, success: Success, loss: float) -> None:
         """The first score is that of the given collective; later ones must improve on one of the two."""
-        if self.given is None:
-            self.given, self.best_loss = (success, loss), loss
+        if self.baseline is None:
+            self.baseline, self.best_loss = (success, loss), loss
             return
-        bar = max(rank(self.given[0]), rank(self.selection.best) if self.selection.best else (0.0, 0.0))
+        bar = max(rank(self.baseline[0]), rank(self.selection.best) if self.selection.best else (0.0, 0.0))
         gain = loss < self.best_loss or rank(success) > bar
         self._without_improvement = 0 if gain else self._without_improvement + 1
         self.best_loss = min(self.best_loss, loss)
@@ -105,9 +105,9 @@ class Refining:
     @property
     def helped(self) -> bool:
         """Whether the best refined network beats the given one in success, or equals it at a lower loss."""
-        if self.given is None or self.selection.best is None:
+        if self.baseline is None or self.selection.best is None:
             return False
-        success, loss = self.given
+        success, loss = self.baseline
         best, best_loss = self.selection.best, self.selection.state["validation_loss"]
         return (*rank(best), -best_loss) > (*rank(success), -loss)
 
@@ -125,7 +125,7 @@ class Refining:
             "distiller": self.distiller.state_dict(),
             "selection": self.selection.state_dict(),
             "generator": self._generator.get_state(),
-            "given": [list(rank(self.given[0])), self.given[1]] if self.given else None,
+            "baseline": [list(rank(self.baseline[0])), self.baseline[1]] if self.baseline else None,
             "best_loss": self.best_loss,
             "without_gain": self._without_improvement,
         }
@@ -135,9 +135,9 @@ class Refining:
         self.distiller.load_state_dict(state["distiller"])
         self.selection.load_state_dict(state["selection"])
         self._generator.set_state(state["generator"])
-        if state["given"]:
-            (at_end, any_step), loss = state["given"]
-            self.given = Success(at_end=at_end, any_step=any_step), loss
+        if state["baseline"]:
+            (at_end, any_step), loss = state["baseline"]
+            self.baseline = Success(at_end=at_end, any_step=any_step), loss
         self.best_loss, self._without_improvement = state["best_loss"], state["without_gain"]
 
 

@@ -13,8 +13,8 @@ from collectiverun_trainer.config import Phase
 from collectiverun_trainer.distillation.online_buffer import OnlineBuffer
 from collectiverun_trainer.distillation.rows import Labelled
 from collectiverun_trainer.distillation.schedule import COLLECTIVE, RANDOM, Schedule
-from collectiverun_trainer.environments.observation import ACTION_SIZE, Array
-from collectiverun_trainer.environments.vector import Integers, VectorEnvironment
+from collectiverun_trainer.environments.observation import ACTION_SIZE, Array, Integers
+from collectiverun_trainer.environments.vector import VectorEnvironment
 from collectiverun_trainer.experts.stacked import StackedExperts
 from collectiverun_trainer.rollouts.play import play
 from collectiverun_trainer.seeding import numpy_generator, torch_generator

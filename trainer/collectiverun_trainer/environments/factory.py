@@ -1,10 +1,6 @@
-"""Making one environment of a task, and the scripted policy for it."""
+"""Making one environment of a task, and beginning its episodes."""
 
 from __future__ import annotations
-
-import warnings
-from functools import cache
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,10 +8,6 @@ import numpy.typing as npt
 from collectiverun_trainer.config import Task
 from collectiverun_trainer.environments.fast_classes import fast_environment_class
 from collectiverun_trainer.environments.fast_stepping import FastEnvironment
-from collectiverun_trainer.environments.robots import robot
-
-# Scripted policies exceed the action limits and warn each time; `scripted_action` clips them.
-warnings.filterwarnings("ignore", message=r"Constant\(s\) may be too high", module=r"metaworld\.policies")
 
 
 def make_environment(task: Task) -> FastEnvironment:
@@ -37,15 +29,3 @@ def begin_episode(env: FastEnvironment, goal: npt.NDArray[np.float64]) -> npt.ND
     env._last_rand_vec = goal.copy()  # tasks keep views of it and write to them
     obs: npt.NDArray[np.float64] = env.reset()[0]
     return obs
-
-
-@cache
-def _scripted_policy(task: Task) -> Any:
-    return robot(task.robot).scripted_policy(task.env)
-
-
-def scripted_action(task: Task, obs: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.float32]:
-    """Action (4,) in [-1, 1] of the scripted policy for an observation (39,)."""
-    action = _scripted_policy(task).get_action(np.asarray(obs, dtype=np.float64))
-    clipped: npt.NDArray[np.float32] = np.clip(action, -1.0, 1.0).astype(np.float32)
-    return clipped

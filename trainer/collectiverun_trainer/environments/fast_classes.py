@@ -50,7 +50,7 @@ def _quick_members(stock: type) -> dict[str, Any]:
 
 def _quickened(function: Callable[..., Any]) -> Callable[..., Any]:
     """A copy of the function that finds the quick versions under the names of `_QUICK`."""
-    # `assert_task_is_set` keeps the function it wraps in the closure variable `func`.
+    # The check that `assert_task_is_set` adds is not needed: the function it wraps is its closure's `func`.
     plain = cast("FunctionType", inspect.getclosurevars(function).nonlocals.get("func", function))
     names = {**plain.__globals__, **_QUICK}
     copy = FunctionType(plain.__code__, names, plain.__name__, plain.__defaults__, plain.__closure__)

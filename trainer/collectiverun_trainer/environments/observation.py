@@ -14,6 +14,8 @@ import numpy.typing as npt
 import torch
 
 Array = npt.NDArray[np.float32]
+Flags = npt.NDArray[np.bool_]
+Integers = npt.NDArray[np.int64]
 
 OBS_SIZE = 39
 ACTION_SIZE = 4

@@ -7,11 +7,10 @@ statistic tells one from another.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
-
-from metaworld.env_dict import ALL_V3_ENVIRONMENTS
 
 from collectiverun_trainer.errors import InvalidConfiguration
 
@@ -43,14 +42,19 @@ class Robot:
     """Geoms that touch what is gripped."""
 
 
+# metaworld is imported late: a phase that only loads networks should not wait for it.
 def _sawyer_class(env_name: str) -> type[Any]:
+    from metaworld.env_dict import ALL_V3_ENVIRONMENTS
+
     stock: type[Any] = ALL_V3_ENVIRONMENTS[env_name]
     return stock
 
 
 def _sawyer_policy(env_name: str) -> Any:
-    from metaworld.policies import ENV_POLICY_MAP  # imported late: only demonstrations and scripts need it
+    from metaworld.policies import ENV_POLICY_MAP
 
+    # Scripts exceed the action limits and warn each time; `scripted_action` clips them.
+    warnings.filterwarnings("ignore", message=r"Constant\(s\) may be too high", module=r"metaworld\.policies")
     return ENV_POLICY_MAP[env_name]()
 
 

@@ -6,17 +6,12 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from collectiverun_trainer.config import EnvironmentSettings, Task
 from collectiverun_trainer.environments.factory import begin_episode, make_environment
 from collectiverun_trainer.environments.goals import goal_vectors
-from collectiverun_trainer.environments.observation import ACTION_SIZE, OBS_SIZE
+from collectiverun_trainer.environments.observation import ACTION_SIZE, OBS_SIZE, Array, Flags, Integers
 from collectiverun_trainer.environments.rendering import Picture, picture_maker
-
-Array = npt.NDArray[np.float32]
-Flags = npt.NDArray[np.bool_]
-Integers = npt.NDArray[np.int64]
 
 
 class Step(NamedTuple):

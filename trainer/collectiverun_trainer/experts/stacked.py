@@ -10,9 +10,8 @@ import torch
 from torch import Tensor
 
 from collectiverun_trainer.config import Task
-from collectiverun_trainer.environments.factory import scripted_action
-from collectiverun_trainer.environments.observation import ACTION_SIZE, OBS_SIZE, Array, scale_obs
-from collectiverun_trainer.environments.vector import Integers
+from collectiverun_trainer.environments.observation import ACTION_SIZE, OBS_SIZE, Array, Integers, scale_obs
+from collectiverun_trainer.environments.scripted import scripted_action
 from collectiverun_trainer.rollouts.policy import ActorPolicy, Policy
 from collectiverun_trainer.rollouts.scripted import ScriptedPolicy
 from collectiverun_trainer.sac.networks import StackedMLP, State, TwinCritics, gaussian_head, stack, take

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from collectiverun_trainer.environments.observation import Array
-from collectiverun_trainer.environments.vector import Integers, VectorEnvironment
+from collectiverun_trainer.environments.observation import Array, Integers
+from collectiverun_trainer.environments.vector import VectorEnvironment
 from collectiverun_trainer.learning.guide import Guide
 from collectiverun_trainer.rollouts.policy import Policy, PolicyPerTask
 from collectiverun_trainer.rollouts.recording import record

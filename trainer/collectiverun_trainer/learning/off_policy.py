@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 from collectiverun_trainer.config import EnvironmentSettings, Phase, SACParams, Task
-from collectiverun_trainer.environments.observation import Array
-from collectiverun_trainer.environments.vector import Integers, VectorEnvironment
+from collectiverun_trainer.environments.observation import Array, Integers
+from collectiverun_trainer.environments.vector import VectorEnvironment
 from collectiverun_trainer.learning.demonstrations import demonstrate
-from collectiverun_trainer.learning.guide import Guide, NoGuide
+from collectiverun_trainer.learning.guide import Guide
 from collectiverun_trainer.learning.learner import Learner, Role
 from collectiverun_trainer.learning.schedule import Schedule
 from collectiverun_trainer.learning.selection import StopRule, never
@@ -24,7 +24,6 @@ from collectiverun_trainer.rollouts.evaluation import evaluate_for_selection
 from collectiverun_trainer.rollouts.outcomes import Outcomes, mean_of
 from collectiverun_trainer.rollouts.play import Decision, play
 from collectiverun_trainer.sac.agent import StackedSAC
-from collectiverun_trainer.sac.networks import State
 from collectiverun_trainer.seeding import generator_state, numpy_generator, restore_generator, torch_generator
 
 
@@ -60,7 +59,7 @@ class OffPolicyLearning:
         sampled_episodes: int = 0,
     ) -> None:
         self.phase, self.settings, self.params, self.seed, self.device = phase, settings, params, seed, device
-        self.roles, self.guide = tuple(roles), guide or NoGuide()
+        self.roles, self.guide = tuple(roles), guide or Guide()
         self.schedule = Schedule(params, settings)
         self.decisions = 0
         self.learners = [Learner(task, role) for task in tasks for role in roles]
@@ -89,11 +88,6 @@ class OffPolicyLearning:
     def env_steps(self) -> int:
         """Env steps of each learner that still learns."""
         return self.schedule.env_steps(self.decisions)
-
-    @property
-    def gradient_steps(self) -> int:
-        """Gradient steps of each learner that still learns."""
-        return self.schedule.gradient_steps(self.decisions)
 
     @property
     def evaluation_due(self) -> bool:
@@ -193,17 +187,13 @@ class OffPolicyLearning:
         outcomes = {role: self._evaluate(index) for index, role in enumerate(self.roles)}
         for slot, learner in enumerate(self.active):
             success = outcomes[learner.role][learner.task].success
-            learner.selection.offer(self.env_steps, success, self.networks_of(slot))
+            learner.selection.offer(self.env_steps, success, self.agent.networks_of(slot))
         self.guide.record(outcomes)
         return outcomes
 
     def _evaluate(self, role_index: int) -> dict[Task, Outcomes]:
         policy = StackPolicy(self.agent, range(role_index, len(self.active), len(self.roles)))
         return evaluate_for_selection(policy, self.tasks, self.settings, self.params.selection_episodes)
-
-    def networks_of(self, slot: int) -> dict[str, State]:
-        """A copy of the networks of the active learner in that slot, as `Learner.best` reads them."""
-        return {"actor": self.agent.actor_state(slot), "critics": self.agent.critics_state(slot)}
 
     def stop_finished(self) -> None:
         """Learners whose budget is spent, or that satisfy the stop rule, stop and leave the stack."""

@@ -27,6 +27,7 @@ def train(learning: OffPolicyLearning, reporter: Reporter, checkpoint: Checkpoin
 
 
 def _report_episode(learning: OffPolicyLearning, reporter: Reporter, metrics: Mapping[str, Tensor]) -> None:
+    gradient_steps = learning.schedule.gradient_steps(learning.decisions)
     guidance = learning.guide.task_metrics(learning.env_steps)
     roles = list(_prefixes(learning))
     for index, task in enumerate(learning.tasks):
@@ -36,7 +37,7 @@ def _report_episode(learning: OffPolicyLearning, reporter: Reporter, metrics: Ma
             for name, column in metrics.items()
         }
         values |= {name: float(column[index]) for name, column in guidance.items()}
-        reporter.metrics(learning.env_steps, learning.gradient_steps, values, task)
+        reporter.metrics(learning.env_steps, gradient_steps, values, task)
     done = sum(learner.env_steps for learner in learning.learners)
     left = len(learning.active) * (learning.schedule.total_env_steps - learning.env_steps)
     reporter.progress(done, done + left, learning.success)
@@ -45,13 +46,14 @@ def _report_episode(learning: OffPolicyLearning, reporter: Reporter, metrics: Ma
 def _report_evaluation(
     learning: OffPolicyLearning, reporter: Reporter, outcomes: Mapping[Role, Mapping[Task, Outcomes]]
 ) -> None:
+    gradient_steps = learning.schedule.gradient_steps(learning.decisions)
     for task in learning.tasks:
         values = {
             f"{prefix}{name}": value
             for role, prefix in _prefixes(learning)
             for name, value in outcomes[role][task].metrics().items()
         }
-        reporter.metrics(learning.env_steps, learning.gradient_steps, values, task)
+        reporter.metrics(learning.env_steps, gradient_steps, values, task)
 
 
 def _prefixes(learning: OffPolicyLearning) -> Iterator[tuple[Role, str]]:

@@ -1,4 +1,4 @@
-"""Phase `evaluation`: what the run has come to, in numbers, pictures and one page.
+"""Phase `evaluation`: the results of the run in numbers, videos and one page.
 
 Reads everything before it. Every reported goal of every task is played once by the experts, the collective,
 the collective without its task embedding, students and their controls, and those of unseen tasks by the
@@ -55,7 +55,9 @@ def _measurements(context: PhaseContext, inputs: Inputs) -> Iterator[Measurement
     tasks, settings = order.tasks, order.environment
     experts, _ = load_experts(context.inputs("experts"), context.device)
     yield trial("experts", "experts", {t: experts.policy_for(t) for t in tasks}, tasks, settings)
-    collective = load_collective(_last_collective(inputs), context.device)
+    # Refinement publishes a copy if it did not help.
+    (_, latest), *_ = context.inputs_of_first("refinement", "onlineDistillation")
+    collective = load_collective(latest, context.device)
     yield trial("collective", "collective", collective.policy(), tasks, settings)
     if params.ablations:
         yield trial("z = 0", "zero", collective.policy("zero"), tasks, settings)
@@ -74,13 +76,8 @@ def _students(context: PhaseContext, inputs: Inputs) -> dict[Network, dict[Task,
     """The policies of students and their controls; none where the run has no students."""
     if "students" not in inputs:
         return {}
-    found = load_students(context.inputs("students"), context.device)
-    return {"students": found["student"], "controls": found["control"]}
-
-
-def _last_collective(inputs: Inputs) -> Artifact:
-    """The refined collective where there is one: refinement publishes a copy if it did not help."""
-    return inputs.get("refinement", inputs["onlineDistillation"])[0]
+    policies_of = load_students(context.inputs("students"), context.device)
+    return {"students": policies_of["student"], "controls": policies_of["control"]}
 
 
 def _measure(context: PhaseContext, parts: list[Measurement], measurements: Measurements) -> None:

@@ -1,7 +1,7 @@
 """Phase `experts`: one soft actor-critic per (robot, task), all tasks of the Job trained as one stack.
 
-Reads nothing. Writes per task the policy and its critics as they were at the best evaluation, and
-`buffer_distill`: whole episodes, from all of training and by that policy, every row labelled by it.
+Reads nothing. Writes per task the policy and its critics at the best evaluation, and `buffer_distill`: whole
+episodes, from all of training and of that policy, every row labelled by it.
 See docs/phases/experts.md.
 """
 
@@ -32,7 +32,7 @@ from collectiverun_trainer.rollouts.scripted import NoisyScriptedPolicy
 from collectiverun_trainer.seeding import numpy_generator
 
 TRAINING_FRACTION = 0.8  # of the episodes of each source; the rest is held out
-LABEL_ROWS = 8192  # labelled at once, which bounds the memory it takes
+LABEL_ROWS = 8192  # labelled at once, which bounds memory
 
 
 def run(context: PhaseContext) -> PhaseResult:
@@ -55,7 +55,7 @@ def run(context: PhaseContext) -> PhaseResult:
 
 
 def _run_scripted(context: PhaseContext, params: ExpertsParams) -> PhaseResult:
-    """Scripted policies as experts; random actions mixed into them make episodes as varied as training's."""
+    """Scripted policies as experts; with random actions mixed in, episodes vary as much as in training."""
     order = context.order
     streams = [numpy_generator(order.seed, order.phase, task, "training") for task in order.tasks]
     noisy = [NoisyScriptedPolicy(task, stream) for task, stream in zip(order.tasks, streams, strict=True)]
@@ -98,7 +98,7 @@ def _publish(
 def _policy_episodes(
     context: PhaseContext, params: ExpertsParams, policies: Sequence[Policy]
 ) -> list[Episodes]:
-    """Episodes by the published policies, without noise, on the first goals."""
+    """Episodes of the published policies, without noise, on the first goals."""
     tasks, settings = context.order.tasks, context.order.environment
     goals = np.tile(np.arange(params.policy_episodes) % settings.goals, (len(tasks), 1))
     recording = record(VectorEnvironment(tasks, settings), PolicyPerTask(policies), goals)

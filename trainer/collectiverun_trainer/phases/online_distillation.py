@@ -1,9 +1,9 @@
-"""Phase `onlineDistillation`: one network for all tasks learns online what their experts would do.
+"""Phase `onlineDistillation`: one network for all tasks learns online to act as their experts would.
 
-Reads the experts and the trajectory transformer. All tasks are played side by side, at first at random, then
-by the collective itself, at last by the experts; each task's expert labels every decision, and the network
-is pulled towards the labels while the data arrives. Writes the collective (network and encoder) as it was at
-its best evaluation, and `online_buffer`: every episode played. See docs/phases/online-distillation.md.
+Reads the experts and the trajectory transformer. All tasks are played side by side, first at random,
+then by the collective itself, finally by the experts; each task's expert labels every decision, and the
+network is trained on the labels while the data arrives. Writes the collective (network and encoder) at its
+best evaluation, and `online_buffer`: every episode played. See docs/phases/online-distillation.md.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from collectiverun_trainer.rollouts.outcomes import mean_success
 
 
 def run(context: PhaseContext) -> PhaseResult:
-    """Teach the collective network and publish it."""
+    """Distil the experts into the collective network and publish it."""
     training = _prepare(context)
     context.resume(training)
     while not training.done:

@@ -1,8 +1,8 @@
-"""Phase `refinement`: the collective network learns on from the whole online buffer.
+"""Phase `refinement`: further training of the collective network on the whole online buffer.
 
-Reads the collective and `online_buffer` of online distillation. The same losses, on the episodes that are not
-held out, until neither the loss on those that are nor success on selection goals gains any more. Writes the
-best refined collective, or, where refinement did not help, a copy of what it was given. See
+Reads the collective and `online_buffer` of online distillation. Trains with the same losses until neither the
+loss on held-out episodes nor success on selection goals improves any more. Writes the best refined
+collective, or, where refinement did not help, a copy of the given one. See
 docs/phases/refinement.md.
 """
 
@@ -28,11 +28,11 @@ from collectiverun_trainer.rollouts.outcomes import mean_success
 
 
 def run(context: PhaseContext) -> PhaseResult:
-    """Refine the collective and publish whichever is better, it or what came in."""
+    """Refine the collective and publish the refined or the given one, whichever is better."""
     (_, source), *_ = context.inputs("onlineDistillation")
     refining = _prepare(context, source)
     context.resume(refining)
-    if refining.given is None:
+    if refining.baseline is None:
         _evaluate(context, refining)
     while not refining.done:
         refining.learn()
@@ -52,7 +52,7 @@ def _prepare(context: PhaseContext, source: Artifact) -> Refining:
     try:
         return Refining(collective, episodes, order.environment, params, order.seed, context.device)
     except ValueError as error:
-        raise InputInvalid(f"online_buffer of {source.uri} can't be refined on: {error}.") from error
+        raise InputInvalid(f"online_buffer of {source.uri} cannot be refined on: {error}.") from error
 
 
 def _evaluate(context: PhaseContext, refining: Refining) -> None:
@@ -76,7 +76,7 @@ def _publish(context: PhaseContext, refining: Refining, source: Artifact) -> Pha
         outcomes = [*evaluate_reported(collective.policy(), collective.tasks, settings).values()]
         save_collective(writer, collective)
     else:
-        note = "Refinement did not help on selection goals; the collective is passed on as it came."
+        note = "Refinement did not help on selection goals; the collective is passed on unchanged."
         outcomes = read_collective_outcomes(source)
         copy_collective(source, writer)
     write_collective_outcomes(writer, outcomes)

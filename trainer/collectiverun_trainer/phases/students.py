@@ -1,8 +1,8 @@
-"""Phase `students`: what the collective is worth to someone who learns a single task anew.
+"""Phase `students`: what the collective is worth to a new learner of a single task.
 
 Reads the collective (refined, where there is refinement). Per task two soft actor-critics learn side by side
 with equal seeds and budgets: the student, rewarded for acting as the collective would (or started from its
-weights), and a control that knows nothing of it. Writes both policies, their outcomes on the reported goals,
+weights), and a control that is not helped by it. Writes both policies, their outcomes on the reported goals,
 and their learning curves. See docs/phases/students.md.
 """
 
@@ -43,12 +43,12 @@ def _collective(context: PhaseContext, params: StudentsParams) -> Collective:
 
 
 def _check_sizes(params: StudentsParams, collective: Collective) -> None:
-    """Raises InvalidConfiguration if a student can't take the collective's weights."""
+    """Raises InvalidConfiguration if a student cannot take the collective's weights."""
     sizes = collective.network.hidden_sizes
     if params.hidden_sizes != sizes or not params.critic_layer_norm:
         given = f"{list(params.hidden_sizes)!r} with criticLayerNorm {params.critic_layer_norm!r}"
         raise InvalidConfiguration(
-            f"params.hiddenSizes: {given} can't start from the collective's weights; "
+            f"params.hiddenSizes: {given} cannot start from the collective's weights; "
             f"mode 'finetune' needs {list(sizes)!r} with criticLayerNorm True."
         )
 

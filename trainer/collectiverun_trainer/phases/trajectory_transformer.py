@@ -1,9 +1,9 @@
-"""Phase `trajectoryTransformer`: learn, from the experts' own episodes, an embedding that tells tasks apart.
+"""Phase `trajectoryTransformer`: learn from the experts' episodes an embedding that separates tasks.
 
-Reads `buffer_distill` of every expert. An encoder of the last decisions is trained by itself: windows of
-other episodes of a task shall be close and those of other tasks far, hidden tokens shall be guessed, and
-windows that follow each other shall agree. Writes the encoder as it was at its best loss on held-out
-episodes, embeddings of held-out windows with a map of them, and how well they tell tasks apart.
+Reads `buffer_distill` of every expert. An encoder of windows of recent decisions is trained with
+self-supervised losses: windows of one task are pulled together and those of other tasks pushed apart, masked
+tokens are reconstructed, and neighbouring windows are kept close. Writes the encoder at its best validation
+loss, embeddings of held-out windows with a 2-D map of them, and how well they separate tasks.
 See docs/phases/trajectory-transformer.md.
 """
 
@@ -51,7 +51,7 @@ def _buffer_distill(context: PhaseContext) -> Episodes:
 
 
 def _train(context: PhaseContext, training: EncoderTraining) -> None:
-    """Gradient steps, validated and saved at fixed distances, until no more gain is to be expected."""
+    """Gradient steps, validated and saved at fixed distances, until the budget or patience is exhausted."""
     context.resume(training)
     while not training.done:
         losses = training.step()
@@ -78,7 +78,7 @@ def _publish(context: PhaseContext, training: EncoderTraining, episodes: Episode
     _write_embeddings(writer, held_out, episodes)
     writer.add_json(QUALITY_NAME, document)
     context.reporter.progress(total, total, activity="done")
-    note = "" if document["figures"] else "With one task there is nothing for the embedding to tell apart."
+    note = "" if document["figures"] else "With one task there is nothing for the embedding to separate."
     return context.publish(writer, None, env_steps=0, note=note, extra={"figures": document["figures"]})
 
 
@@ -114,7 +114,7 @@ def _report_quality(context: PhaseContext, training: EncoderTraining, document: 
 
 
 def _write_embeddings(writer: ArtifactWriter, sample: quality.Sample, episodes: Episodes) -> None:
-    """The embedded windows and their map, and the names their indices stand for."""
+    """The embedded windows and their map, and the names that their indices refer to."""
     writer.add_tensors(f"{EMBEDDINGS}.safetensors", vars(sample) | {"map2d": quality.map_2d(sample.z)})
     names = {
         "tasks": [task.name for task in episodes.tasks],

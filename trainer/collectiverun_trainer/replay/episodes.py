@@ -152,15 +152,15 @@ class Episodes:
         Raises:
             ValueError: a tensor is missing or the parts are inconsistent.
         """
-        wanted = {field.name for field in fields(cls)} - {"tasks", "z"}
-        if missing := sorted(wanted - set(tensors)):
+        required = {field.name for field in fields(cls)} - {"tasks", "z"}
+        if missing := sorted(required - set(tensors)):
             raise ValueError(f"episodes lack the tensors {', '.join(missing)}")
         if tuple(document["sources"]) != SOURCES:
             raise ValueError(
                 f"episodes name the sources {document['sources']!r}; this version knows {list(SOURCES)!r}"
             )
         tasks = tuple(Task.model_validate(task) for task in document["tasks"])
-        episodes = cls(**{name: tensors[name] for name in wanted}, z=tensors.get("z"), tasks=tasks)
+        episodes = cls(**{name: tensors[name] for name in required}, z=tensors.get("z"), tasks=tasks)
         episodes._verify()
         return episodes
 

@@ -32,7 +32,7 @@ from collectiverun_trainer.report.summary import (
 
 @dataclass(frozen=True)
 class PriorPhases:
-    """What earlier phases left for the report. Read first of all, so that a damaged file ends it at once."""
+    """What earlier phases published for the report; read first, so that a damaged file fails at once."""
 
     artifacts: tuple[Artifact, ...]
     records: dict[Phase, list[dict[str, Any]]]
@@ -109,7 +109,7 @@ def summarise(
 
 
 def _gains(prior: PriorPhases, tasks: Sequence[Task]) -> tuple[StudentGain, ...]:
-    """Each student beside its control, in the order of the run's tasks."""
+    """Each student compared with its control, in the order of the run's tasks."""
     students, controls = (
         {curve.task: curve for curve in prior.curves if curve.series == series}
         for series in ("students", "controls")

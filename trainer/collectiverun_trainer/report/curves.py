@@ -14,7 +14,7 @@ _ANY_STEP, _AT_END = f"{SELECTION}/{ANY_STEP}", f"{SELECTION}/{AT_END}"
 
 @dataclass(frozen=True)
 class Curve:
-    """One network's success while it learnt, an evaluation a point."""
+    """One network's success while it learned, one point per evaluation."""
 
     series: str
     task: str | None
@@ -36,11 +36,11 @@ class Curve:
 
 
 def curves(records: Iterable[Mapping[str, Any]], series: str, prefix: str = "") -> list[Curve]:
-    """One curve a task (or one for all, task None) from metrics records that carry both success rates.
+    """One curve per task (or one for all, task None) from metrics records that carry both success rates.
 
     `prefix` stands before the names of the metrics, such as `student/`.
     """
-    found: dict[str | None, list[tuple[int, float, float]]] = {}
+    points_of: dict[str | None, list[tuple[int, float, float]]] = {}
     for record in records:
         values = record["values"]
         if prefix + _ANY_STEP in values:
@@ -49,8 +49,8 @@ def curves(records: Iterable[Mapping[str, Any]], series: str, prefix: str = "") 
                 float(values[prefix + _ANY_STEP]),
                 float(values[prefix + _AT_END]),
             )
-            found.setdefault(record.get("task"), []).append(point)
-    return [_curve(series, task, points) for task, points in found.items()]
+            points_of.setdefault(record.get("task"), []).append(point)
+    return [_curve(series, task, points) for task, points in points_of.items()]
 
 
 def _curve(series: str, task: str | None, points: list[tuple[int, float, float]]) -> Curve:

@@ -7,7 +7,7 @@ from statistics import fmean
 
 from collectiverun_trainer.report.summary import Rate, Score, StudentGain, Summary
 
-# Differences of mean success smaller than this are called no difference: one seed cannot tell them from luck.
+# Smaller differences of mean success count as none: with one seed they may be chance.
 NOTICEABLE = 0.05
 
 
@@ -29,12 +29,12 @@ def headline(summary: Summary) -> str:
 
 
 def findings(summary: Summary) -> tuple[str, ...]:
-    """What else the run shows: whether students profit, whether the collective needs the task embedding."""
+    """What else the run shows: whether students benefit, whether the collective needs the task embedding."""
     overall = summary.overall
-    found = [students_sentence(summary.students)] if summary.students else []
+    sentences = [students_sentence(summary.students)] if summary.students else []
     if "zero" in overall:
-        found.append(ablation_sentence(overall["collective"], overall["zero"], overall.get("shuffled")))
-    return tuple(found)
+        sentences.append(ablation_sentence(overall["collective"], overall["zero"], overall.get("shuffled")))
+    return tuple(sentences)
 
 
 def students_sentence(students: Sequence[StudentGain]) -> str:
@@ -57,7 +57,7 @@ def _verdict(gain: float) -> str:
 
 
 def ablation_sentence(true: Score, zero: Score, shuffled: Score | None) -> str:
-    """What taking the task embedding away costs, in points of any-step success."""
+    """What removing the task embedding costs in any-step success."""
     base, without = true.any_step, [("zeros", zero.any_step)]
     if shuffled is not None:
         without.append(("the embedding of another task", shuffled.any_step))

@@ -18,14 +18,14 @@ from collectiverun_trainer.rollouts.outcomes import Outcomes, mean_success
 from collectiverun_trainer.rollouts.policy import Policy
 from collectiverun_trainer.rollouts.recording import record_video
 
-# Longer episodes are shown faster rather than made heavier: a page holds a video of every task.
+# Longer episodes are shown faster to limit the size of the page, which holds a video of every task.
 VIDEO_FRAMES = 150
 VIDEO_GOAL = 0
 
 
 @dataclass
 class Measurements:
-    """Outcomes of every network on every task it played, and a video of the collective on each."""
+    """Outcomes of every network on its tasks, and a video of the collective on each task."""
 
     outcomes: dict[Network, dict[Task, Outcomes]] = field(default_factory=dict)
     videos: dict[Task, Video] = field(default_factory=dict)
@@ -85,7 +85,7 @@ class Measurement:
     measure: Callable[[Measurements], None]
 
     def add_to(self, measurements: Measurements) -> None:
-        """Measure and note that it is done."""
+        """Measure, and record that it is done."""
         self.measure(measurements)
         measurements.done.append(self.name)
         measurements.env_steps += self.env_steps
@@ -98,7 +98,7 @@ def trial(
     tasks: tuple[Task, ...],
     settings: EnvironmentSettings,
 ) -> Measurement:
-    """Every reported goal of every task once, by one policy for all tasks or one for each."""
+    """Every reported goal of every task once, by one policy for all tasks or one per task."""
 
     def measure(measurements: Measurements) -> None:
         outcomes = evaluate_reported(policies, tasks, settings)
@@ -108,7 +108,7 @@ def trial(
 
 
 def video(policy: Policy, task: Task, settings: EnvironmentSettings, params: EvaluationParams) -> Measurement:
-    """One episode as pictures: always the same goal, whatever its outcome."""
+    """One episode as a video: always the same goal, whatever its outcome."""
 
     def measure(measurements: Measurements) -> None:
         frames = record_video(policy, task, settings, VIDEO_GOAL, params.video_size)

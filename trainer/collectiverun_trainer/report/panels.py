@@ -27,7 +27,7 @@ class EmbeddingMap:
 
 
 class Labels:
-    """Task names as the page prints them: without the robot where the run has only one."""
+    """Task names as printed in the page: without the robot where the run has only one."""
 
     def __init__(self, summary: Summary) -> None:
         tasks = [row.task for row in (*summary.tasks, *summary.holdout)] + [
@@ -43,7 +43,7 @@ class Labels:
 def success(
     summary: Summary, notion: Literal["any_step", "at_end"], networks: Sequence[Network], labels: Labels
 ) -> Markup:
-    """Success of each network on each task, and below on all tasks pooled where a network played them all."""
+    """Success of each network on each task, and on all tasks pooled if it was evaluated on all."""
     everywhere = [name for name in networks if all(name in row.scores for row in summary.tasks)]
     rows = [
         plots.IntervalRow(labels(row.task.name), _rates(row.scores, notion, networks))
@@ -75,7 +75,7 @@ def ablation(summary: Summary) -> Markup:
 
 
 def curve_panels(curves: Sequence[Curve], series: Sequence[str], labels: Labels) -> list[Panel]:
-    """One panel a task with the curves of `series` on it, as (title, SVG)."""
+    """One panel per task with the curves of `series` on it, as (title, SVG)."""
     chosen = [curve for name in series for curve in curves if curve.series == name]
     by_task: dict[str | None, list[Curve]] = {}
     for curve in chosen:

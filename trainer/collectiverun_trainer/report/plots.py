@@ -1,4 +1,4 @@
-"""Plots as SVG text that takes its colours from the page, so that one drawing serves light and dark.
+"""Plots as SVG text that takes its colours from the page, so that one plot serves both themes.
 
 Matplotlib draws with placeholder colours; each is then replaced by a CSS variable of `report.css`. Text stays
 text.
@@ -37,7 +37,7 @@ _NAMES = [
     "zero",
     "shuffled",
 ] + [f"task-{i}" for i in range(TASK_COLOURS)]
-# A colour nobody would choose stands for each CSS variable until the SVG is written.
+# An unlikely colour is the placeholder of each CSS variable until the SVG is written.
 _PLACEHOLDERS = {name: f"#0{i:02x}a5f" for i, name in enumerate(_NAMES, start=16)}
 # Points between two dots of one row of an interval plot, and between two rows.
 _LINE, _GAP = 12.0, 13.0
@@ -77,7 +77,7 @@ class IntervalRow:
 
 
 def intervals(rows: Sequence[IntervalRow], description: str) -> str:
-    """Success rates as dots with their 95 % intervals as lines, a row a label, from 0 to 100 %."""
+    """Success rates as dots with their 95 % intervals as lines, one row per label, from 0 to 100 %."""
     with matplotlib.rc_context(_STYLE):
         height = 30.0 + sum(_GAP + _LINE * len(row.rates) for row in rows)
         left = 14.0 + _CHARACTER * max(len(row.label) for row in rows)
@@ -132,7 +132,7 @@ def _draw_curve(axes: Axes, curve: Curve) -> None:
 def embedding_map(
     points: NDArray[np.float32], task_index: NDArray[np.int64], tasks: int, description: str
 ) -> str:
-    """Task embeddings in two dimensions: points (n, 2), a colour and a marker a task; axes without unit."""
+    """Task embeddings in two dimensions: points (n, 2), a colour and marker per task; no units."""
     with matplotlib.rc_context(_STYLE):
         figure, axes = _figure(480.0, 400.0, left=6.0, bottom=6.0, top=6.0, right=6.0)
         for index in range(tasks):
@@ -153,7 +153,7 @@ def embedding_map(
 
 
 def task_style(index: int) -> dict[str, Any]:
-    """Colour and marker of the n-th task: a hundred pairs before one returns."""
+    """Colour and marker of the n-th task: a hundred distinct pairs."""
     marker = MARKERS[(index + index // TASK_COLOURS) % len(MARKERS)]
     return {"color": colour(f"task-{index % TASK_COLOURS}"), "marker": marker}
 

@@ -1,4 +1,4 @@
-"""What a report takes from the artifacts of earlier phases: metrics, costs, notes, versions, embeddings."""
+"""What a report reads from the artifacts of earlier phases: metrics, costs, notes, versions, embeddings."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from collectiverun_trainer.process.reporter import METRICS_NAME
 from collectiverun_trainer.report.panels import EmbeddingMap
 from collectiverun_trainer.report.summary import ExpertSource, HistoryAccuracy, PhaseCost, QualityMetric
 
-# A page draws every point: more would make it heavy and the map no clearer.
+# The page draws every point: more would make it large and the map no clearer.
 MAP_POINTS_PER_TASK = 150
 
 
@@ -31,7 +31,7 @@ def _records(artifact: Artifact) -> list[dict[str, Any]]:
 
 
 def cost(phase: str, artifacts: Sequence[Artifact]) -> PhaseCost:
-    """What a phase took, summed over its members."""
+    """Cost of a phase, summed over its members."""
     manifests = [artifact.manifest for artifact in artifacts]
     return PhaseCost(
         phase=phase,
@@ -43,19 +43,19 @@ def cost(phase: str, artifacts: Sequence[Artifact]) -> PhaseCost:
 
 
 def notes(artifacts: Iterable[Artifact]) -> list[str]:
-    """The sentences phases left for a person, such as that refinement did not help."""
+    """The notes of phases, such as that refinement did not help."""
     return [note for artifact in artifacts if (note := artifact.manifest["result"].get("note"))]
 
 
 def version_notes(here: Mapping[str, str], artifacts: Iterable[Artifact]) -> list[str]:
-    """A sentence for each piece of software of which phases used different versions."""
-    found: dict[str, set[str]] = {name: {version} for name, version in here.items()}
+    """A sentence for each package of which phases used different versions."""
+    versions_of: dict[str, set[str]] = {name: {version} for name, version in here.items()}
     for artifact in artifacts:
         for name, version in artifact.manifest["versions"].items():
-            found.setdefault(name, set()).add(version)
+            versions_of.setdefault(name, set()).add(version)
     return [
         f"Phases of this run used different versions of {name}: {', '.join(sorted(versions))}."
-        for name, versions in sorted(found.items())
+        for name, versions in sorted(versions_of.items())
         if len(versions) > 1
     ]
 
@@ -70,7 +70,7 @@ def expert_sources(artifacts: Iterable[Artifact]) -> dict[Task, ExpertSource]:
 
 
 def quality(artifact: Artifact) -> tuple[QualityMetric, ...]:
-    """How well the encoder's embeddings tell tasks apart, beside chance and an untrained encoder."""
+    """How well the encoder's embeddings separate tasks, compared with chance and an untrained encoder."""
     document = artifact.read_json("quality.json")
     untrained = {metric["name"]: metric["value"] for metric in document["untrained"]}
     return tuple(
@@ -79,7 +79,7 @@ def quality(artifact: Artifact) -> tuple[QualityMetric, ...]:
 
 
 def accuracy_by_history(artifact: Artifact) -> tuple[HistoryAccuracy, ...]:
-    """How soon in an episode the embedding tells the task."""
+    """How early in an episode the embedding identifies the task."""
     return tuple(
         HistoryAccuracy(
             from_decisions=part["from"],
@@ -92,7 +92,7 @@ def accuracy_by_history(artifact: Artifact) -> tuple[HistoryAccuracy, ...]:
 
 
 def embedding_map(artifact: Artifact) -> EmbeddingMap:
-    """The encoder's map of held-out windows, thinned evenly to what a page can show."""
+    """The encoder's map of held-out windows, thinned evenly to what the page can show."""
     tensors = artifact.read_tensors("embeddings.safetensors")
     tasks = tuple(artifact.read_json("embeddings.json")["tasks"])
     task_index = tensors["task"].numpy()
@@ -101,5 +101,5 @@ def embedding_map(artifact: Artifact) -> EmbeddingMap:
 
 
 def parameter(artifacts: Sequence[Artifact], name: str) -> str:
-    """A parameter of a phase, alike for all its members; '' where the run has no such phase."""
+    """A parameter of a phase, equal for all its members; '' where the run has no such phase."""
     return str(artifacts[0].manifest["config"]["params"][name]) if artifacts else ""

@@ -1,4 +1,4 @@
-"""What a run shows, as data: success with intervals, retention, students, costs. `summary.json` is this."""
+"""The summary of a run as data: success with intervals, retention, students, costs (`summary.json`)."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from collectiverun_trainer.report.curves import Curve
 from collectiverun_trainer.rollouts.outcomes import Outcomes, wilson_interval
 
 Network = Literal["experts", "collective", "students", "controls", "zero", "shuffled"]
-# Any-step success on selection goals from which a task counts as learnt.
-LEARNT = 0.8
+# Any-step success on selection goals from which a task counts as learned.
+LEARNED = 0.8
 ExpertSource = Literal["sac", "scripted"]
 OutcomesByNetwork = Mapping[Network, Mapping[Task, Outcomes]]
 
@@ -40,7 +40,7 @@ class Rate(Model):
 
 
 class Score(Model):
-    """How often a network succeeded: at any env step of an episode, and at its last one."""
+    """Success of a network at any env step of an episode, and at the last one."""
 
     any_step: Rate
     at_end: Rate
@@ -77,11 +77,11 @@ class Retention(Model):
 
 
 class StudentGain(Model):
-    """A student shaped by the collective beside its unshaped control, at equal seed and budget."""
+    """A student compared with its control, at equal seed and budget."""
 
     task: Task
     mode: str = Field("shaping", description="'shaping' or 'finetune'.")
-    threshold: float = Field(description="Any-step success on selection goals that counts as learnt.")
+    threshold: float = Field(description="Any-step success on selection goals that counts as learned.")
     student_env_steps: int | None = Field(description="Env steps until the threshold; None: never reached.")
     control_env_steps: int | None = Field(description="The same for the control.")
     student_mean: float = Field(description="Mean any-step success over the evaluations while learning.")
@@ -89,16 +89,16 @@ class StudentGain(Model):
 
 
 class QualityMetric(Model):
-    """One metric of how well task embeddings tell the tasks apart."""
+    """One metric of how well task embeddings separate the tasks."""
 
     name: str
     value: float
-    chance: float = Field(description="What embeddings without information would get.")
-    untrained: float | None = Field(None, description="What the encoder had before its first gradient step.")
+    chance: float = Field(description="Value for embeddings without information.")
+    untrained: float | None = Field(None, description="Value before the encoder's first gradient step.")
 
 
 class HistoryAccuracy(Model):
-    """How well tasks are told apart, by kNN, from histories of some length."""
+    """kNN task accuracy from histories of some length."""
 
     from_decisions: int
     to_decisions: int
@@ -107,7 +107,7 @@ class HistoryAccuracy(Model):
 
 
 class PhaseCost(Model):
-    """What a phase took, summed over its members."""
+    """Cost of a phase, summed over its members."""
 
     phase: str
     members: int
@@ -155,7 +155,7 @@ class Summary(Model):
 def task_table(
     outcomes: OutcomesByNetwork, tasks: Iterable[Task], sources: Mapping[Task, ExpertSource]
 ) -> tuple[TaskScores, ...]:
-    """One row a task with the scores of every network that was evaluated on it."""
+    """One row per task with the scores of every network evaluated on it."""
     return tuple(
         TaskScores(
             task=task,
@@ -168,9 +168,9 @@ def task_table(
 
 def pooled(outcomes: OutcomesByNetwork, tasks: Iterable[Task]) -> dict[Network, Score]:
     """The score of each network over all its episodes on `tasks`."""
-    wanted = set(tasks)
+    pooled_tasks = set(tasks)
     chosen = {
-        name: [o for task, o in by_task.items() if task in wanted] for name, by_task in outcomes.items()
+        name: [o for task, o in by_task.items() if task in pooled_tasks] for name, by_task in outcomes.items()
     }
     return {name: Score.of(some) for name, some in chosen.items() if some}
 
@@ -185,13 +185,13 @@ def retention(overall: Mapping[Network, Score]) -> Retention:
 
 
 def student_gain(task: Task, mode: str, student: Curve, control: Curve) -> StudentGain:
-    """How two learning curves on one task compare; both were measured on the same goals."""
+    """Comparison of two learning curves on one task, measured on the same goals."""
     return StudentGain(
         task=task,
         mode=mode,
-        threshold=LEARNT,
-        student_env_steps=student.env_steps_to(LEARNT),
-        control_env_steps=control.env_steps_to(LEARNT),
+        threshold=LEARNED,
+        student_env_steps=student.env_steps_to(LEARNED),
+        control_env_steps=control.env_steps_to(LEARNED),
         student_mean=student.mean,
         control_mean=control.mean,
     )

@@ -1,4 +1,4 @@
-"""TensorBoard event files made in memory from metrics records: no temporary file, no TensorFlow."""
+"""TensorBoard event files made in memory from metrics records, without temporary files or TensorFlow."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ FILE_VERSION = "brain.Event:2"
 def event_files(phase: str, records: Iterable[Mapping[str, Any]]) -> dict[str, bytes]:
     """File name → content: a TensorBoard run for each task of `phase`, and one for metrics of no single task.
 
-    TensorBoard takes a folder for a run, so that the same metric of all tasks lies in one chart.
+    TensorBoard treats a folder as a run, so that the same metric of all tasks lies in one chart.
     """
     by_task: dict[str, list[Mapping[str, Any]]] = {}
     for record in records:
@@ -43,6 +43,6 @@ def event_file(records: Iterable[Mapping[str, Any]]) -> bytes:
 
 
 def _event(record: Mapping[str, Any], unit: str) -> Event:
-    known = {tag: value for tag, value in record["values"].items() if value is not None}
-    values = [Summary.Value(tag=tag, simple_value=float(value)) for tag, value in sorted(known.items())]
+    finite = {tag: value for tag, value in record["values"].items() if value is not None}
+    values = [Summary.Value(tag=tag, simple_value=float(value)) for tag, value in sorted(finite.items())]
     return Event(step=int(record[unit]), summary=Summary(value=values))

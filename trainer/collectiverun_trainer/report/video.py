@@ -1,4 +1,4 @@
-"""Rollouts as animated WebP: every browser plays it, and it is small enough to stand inside a page."""
+"""Episodes as animated WebP: every browser plays it, and it is small enough to embed in a page."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Video:
 def animate(frames: NDArray[np.uint8], frames_per_second: int) -> Video:
     """Frames (n, H, W, 3) as an endless animation.
 
-    The last frame is held for a second, so that one sees where an episode ends.
+    The last frame is held for a second, so that the end of the episode is visible.
     """
     pictures = [Image.fromarray(frame) for frame in np.asarray(frames)]
     each = round(1000 / frames_per_second)

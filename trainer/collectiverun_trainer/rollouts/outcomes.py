@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from collectiverun_trainer.config import Task
-from collectiverun_trainer.environments.vector import Flags
+from collectiverun_trainer.environments.observation import Flags
 from collectiverun_trainer.order import Success
 
 ANY_STEP: Final = "success_any_step"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from collectiverun_trainer.environments.observation import Array
-from collectiverun_trainer.environments.vector import Flags, Integers, VectorEnvironment
+from collectiverun_trainer.environments.observation import Array, Flags, Integers
+from collectiverun_trainer.environments.vector import VectorEnvironment
 from collectiverun_trainer.rollouts.policy import Policy
 
 

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from collectiverun_trainer.config import EnvironmentSettings, Task
-from collectiverun_trainer.environments.observation import Array
-from collectiverun_trainer.environments.vector import Integers, VectorEnvironment
+from collectiverun_trainer.environments.observation import Array, Integers
+from collectiverun_trainer.environments.vector import VectorEnvironment
 from collectiverun_trainer.replay.episodes import Episodes
 from collectiverun_trainer.rollouts.play import play
 from collectiverun_trainer.rollouts.policy import Policy

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from collectiverun_trainer.config import Task
-from collectiverun_trainer.environments.factory import scripted_action
 from collectiverun_trainer.environments.observation import Array
+from collectiverun_trainer.environments.scripted import scripted_action
 from collectiverun_trainer.rollouts.policy import MemorylessPolicy, RandomPolicy
 
 

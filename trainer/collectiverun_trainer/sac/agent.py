@@ -14,7 +14,7 @@ from torch import Tensor
 from collectiverun_trainer.config import SACParams
 from collectiverun_trainer.environments.observation import ACTION_SIZE, OBS_SIZE, scale_obs
 from collectiverun_trainer.sac import losses
-from collectiverun_trainer.sac.networks import StackedMLP, TwinCritics, gaussian_head, take
+from collectiverun_trainer.sac.networks import StackedMLP, State, TwinCritics, gaussian_head, take
 from collectiverun_trainer.sac.optimiser import load_optimiser_state, optimiser_state, take_optimiser_state
 
 # With few rows, BLAS takes a path whose rounding depends on where a slice lies in memory, hence on the other
@@ -95,12 +95,10 @@ class StackedSAC:
         return gaussian_head(self.actor(self.scale(obs)))
 
     @torch.no_grad()
-    def act(self, obs: Tensor, deterministic: bool = False) -> Tensor:
-        """Actions (E, B, A) in (-1, 1) at raw obs (E, B, O); each expert explores with its own generator."""
+    def act(self, obs: Tensor) -> Tensor:
+        """Sampled actions (E, B, A) in (-1, 1) at raw obs (E, B, O), each expert by its own generator."""
         rows = obs.shape[1]
         mu, log_std = (part[:, :rows] for part in self.gaussian(pad_rows(obs)))
-        if deterministic:
-            return torch.tanh(mu)
         noise = self._draw(self.exploration, rows, ACTION_SIZE)
         return torch.tanh(mu + log_std.exp() * noise)
 
@@ -176,13 +174,12 @@ class StackedSAC:
             row.normal_(generator=generator)
         return noise.to(self.device)
 
-    def actor_state(self, expert: int) -> dict[str, Tensor]:
-        """A copy of one expert's actor, as a stack of one."""
-        return take(self.actor.state_dict(), [expert])
-
-    def critics_state(self, expert: int) -> dict[str, Tensor]:
-        """A copy of one expert's twin critics, as a stack of one expert."""
-        return take(self.critics.state_dict(), [expert], 2)
+    def networks_of(self, expert: int) -> dict[str, State]:
+        """Copies of one expert's actor and twin critics, as stacks of one expert."""
+        return {
+            "actor": take(self.actor.state_dict(), [expert]),
+            "critics": take(self.critics.state_dict(), [expert], 2),
+        }
 
     def keep(self, experts: Sequence[int]) -> None:
         """Keep these experts only; not one of their bits changes."""

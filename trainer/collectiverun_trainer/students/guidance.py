@@ -14,6 +14,7 @@ from torch import Tensor
 from collectiverun_trainer.collective.policy import Collective
 from collectiverun_trainer.config import Phase, StudentsParams, Task
 from collectiverun_trainer.environments.observation import ACTION_SIZE, Array
+from collectiverun_trainer.learning.guide import Guide
 from collectiverun_trainer.learning.learner import Role
 from collectiverun_trainer.rollouts.outcomes import Outcomes
 from collectiverun_trainer.sac.agent import StackedSAC
@@ -26,8 +27,8 @@ ROLES: tuple[Role, Role] = ("student", "control")
 _STUDENTS = slice(None, None, len(ROLES))  # the students among the learners' rows
 
 
-class Guidance:
-    """The guide of T students (`learning.guide.Guide`); their controls get nothing.
+class Guidance(Guide):
+    """The guide of T students; their controls get nothing.
 
     In mode `shaping` it rewards a student for acting as the collective would, as long as that has weight. In
     mode `finetune` the collective acts for the student until learning begins; the mean embedding it has by

@@ -44,10 +44,10 @@ class Block(nn.Module):
         self.dropout = nn.Dropout(params.dropout)
 
     def forward(self, tokens: Tensor, real: Tensor, only_last: bool = False) -> Tensor:
-        """(B, S, width) to the same, or (B, 1, width) of the last token; only `real` (B, S) count."""
+        """(B, S, width) to the same, or (B, 1, width) of the last token; attends to `real` (B, S) tokens."""
         normed = asking = self.attention_norm(tokens)
         if only_last:
-            # Contiguous: else torch picks another product for frozen weights, and z differs in its last bit.
+            # Contiguous: else torch picks another kernel for frozen weights, and z differs in its last bit.
             tokens, asking = tokens[:, -1:], normed[:, -1:].contiguous()
         tokens = tokens + self.dropout(self._attend(asking, normed, real))
         advanced: Tensor = tokens + self.dropout(self.feedforward(tokens))
@@ -56,8 +56,10 @@ class Block(nn.Module):
     def _attend(self, asking: Tensor, answering: Tensor, real: Tensor) -> Tensor:
         query = self._split(self.query(asking))
         key, value = (self._split(part) for part in self.key_value(answering).chunk(2, dim=-1))
-        found = functional.scaled_dot_product_attention(query, key, value, attn_mask=real[:, None, None, :])
-        merged: Tensor = self.merge(found.transpose(1, 2).flatten(2))
+        attended = functional.scaled_dot_product_attention(
+            query, key, value, attn_mask=real[:, None, None, :]
+        )
+        merged: Tensor = self.merge(attended.transpose(1, 2).flatten(2))
         return merged
 
     def _split(self, values: Tensor) -> Tensor:
@@ -66,7 +68,7 @@ class Block(nn.Module):
 
 
 class TrajectoryEncoder(nn.Module):
-    """Encoder, CLS head and input statistics; nothing in it knows a task's or a robot's name."""
+    """Encoder, CLS head and input statistics; it never sees the name of a task or a robot."""
 
     def __init__(self, params: TrajectoryTransformerParams, normaliser: Normaliser) -> None:
         super().__init__()
@@ -88,14 +90,14 @@ class TrajectoryEncoder(nn.Module):
         """Task embeddings (B, Z) of length 1, with gradients; dropout follows `train()` and `eval()`."""
         return self._embedding(self._run(windows, None, only_last=True)[:, -1])
 
-    def encode(self, windows: Windows, hidden: Tensor) -> tuple[Tensor, Tensor]:
-        """Task embeddings (B, Z) and outputs (B, T, 3, width) with `hidden` (B, T, 3) tokens hidden."""
-        output = self._run(windows, hidden, only_last=False)
-        tokens = output[:, :-1].reshape(*hidden.shape, -1)
+    def encode(self, windows: Windows, masked: Tensor) -> tuple[Tensor, Tensor]:
+        """Task embeddings (B, Z) and outputs (B, T, 3, width) with `masked` (B, T, 3) tokens masked."""
+        output = self._run(windows, masked, only_last=False)
+        tokens = output[:, :-1].reshape(*masked.shape, -1)
         return self._embedding(output[:, -1]), tokens
 
     def embed(self, windows: Windows) -> Tensor:
-        """Task embeddings (B, Z) of length 1, for use: no gradients, no dropout, on the encoder's device."""
+        """Task embeddings (B, Z) of length 1, for inference: no gradients or dropout, on its device."""
         training = self.training
         self.eval()
         with torch.inference_mode():
@@ -104,23 +106,23 @@ class TrajectoryEncoder(nn.Module):
             ]
             z = torch.cat(parts)
         self.train(training)
-        return z.clone()  # outside inference mode: a plain tensor, which a loss may use
+        return z.clone()  # outside inference mode: a normal tensor, which a loss may use
 
-    def _run(self, windows: Windows, hidden: Tensor | None, only_last: bool) -> Tensor:
-        tokens, real = self._tokens(windows, hidden)
+    def _run(self, windows: Windows, masked: Tensor | None, only_last: bool) -> Tensor:
+        tokens, real = self._tokens(windows, masked)
         for block in self.blocks[:-1]:
             tokens = block(tokens, real)
         output: Tensor = self.last_norm(self.blocks[-1](tokens, real, only_last))
         return output
 
-    def _tokens(self, windows: Windows, hidden: Tensor | None) -> tuple[Tensor, Tensor]:
+    def _tokens(self, windows: Windows, masked: Tensor | None) -> tuple[Tensor, Tensor]:
         """Tokens (B, 3 T + 1, width), CLS last, and which of them are real; CLS always is."""
         values = self.normaliser(windows)
         content = torch.stack(
             [project(value) for project, value in zip(self.projections, values, strict=True)], dim=2
         )
-        if hidden is not None:
-            content = torch.where(hidden[..., None], self.hidden_token, content)
+        if masked is not None:
+            content = torch.where(masked[..., None], self.hidden_token, content)
         content = content + self.time + self.modality
         cls = self.cls.expand(len(windows), 1, -1)
         real = functional.pad(windows.mask.repeat_interleave(MODALITIES, dim=1), (0, 1), value=True)

@@ -1,4 +1,4 @@
-"""Input statistics of the encoder, pooled over all tasks: the task a window is from must not show in them."""
+"""Input statistics of the encoder, pooled over all tasks, so that they do not reveal a window's task."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from collectiverun_trainer.transformer.windows import RecordedRows, Windows
 
 SIZES = {"state": COMPRESSED_SIZE, "action": ACTION_SIZE, "reward": 1}
 MIN_SPREAD = 0.01
-"""A feature that hardly moves (a fixed coordinate) is not blown up: 1 cm in a position, 0.01 elsewhere."""
+"""Lower bound of spreads, so that nearly constant features are not amplified: 1 cm in a position."""
 MAX_VALUE = 10.0
-"""Normalised values are cut off here, so that an unseen task cannot saturate the network."""
+"""Normalised values are clipped here, so that an unseen task cannot saturate the network."""
 
 
 class Normaliser(nn.Module):
-    """Takes (values - mean) / spread of each feature of state, action and reward; stored with the encoder."""
+    """(values - mean) / spread of each feature of state, action and reward; stored with the encoder."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""The three self-supervised losses of the trajectory transformer, each switched off by a weight of 0."""
+"""The self-supervised losses of the trajectory transformer, each switched off by a weight of 0."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from collectiverun_trainer.transformer.windows import Windows
 def contrastive_loss(anchor: Tensor, positive: Tensor, group: Tensor, temperature: float) -> Tensor:
     """Symmetric InfoNCE (van den Oord et al. 2018, arXiv:1807.03748) of unit vectors (B, Z), in nats.
 
-    Entry i's positive is row i of the other side; its negatives are the rows of other groups. Rows of its
-    own group that are not its pair are left out: they are neither.
+    Entry i's positive is row i of the other side; its negatives are the rows of other groups. Other rows
+    of its own group are left out: they are neither.
     """
     logits = anchor @ positive.T / temperature
     same = group[:, None] == group[None, :]
@@ -33,22 +33,22 @@ def temporal_loss(anchor: Tensor, neighbour: Tensor) -> Tensor:
 
 
 def sample_mask(mask: Tensor, probability: float, generator: torch.Generator) -> Tensor:
-    """Tokens to hide, (B, T, 3) bool: each real token of `mask` (B, T) by itself with this probability."""
+    """Tokens to mask, (B, T, 3) bool: each real token of `mask` (B, T) independently."""
     chance = torch.rand((*mask.shape, MODALITIES), generator=generator).to(mask.device)
     return (chance < probability) & mask[..., None]
 
 
 class Reconstruction(nn.Module):
-    """Guesses hidden states, actions and rewards from the encoder's outputs at their places."""
+    """Reconstructs masked states, actions and rewards from the encoder's outputs at their positions."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
         self.heads = nn.ModuleList(nn.Linear(width, size) for size in SIZES.values())
 
-    def forward(self, tokens: Tensor, truth: tuple[Tensor, ...], hidden: Tensor) -> Tensor:
-        """Sum over the three kinds of their mean squared error, in units of the normalised inputs."""
+    def forward(self, tokens: Tensor, truth: tuple[Tensor, ...], masked: Tensor) -> Tensor:
+        """Sum of the three modalities' mean squared errors, in units of the normalised inputs."""
         errors = [
-            _mean_where(hidden[:, :, kind], (head(tokens[:, :, kind]) - truth[kind]).square().mean(dim=-1))
+            _mean_where(masked[:, :, kind], (head(tokens[:, :, kind]) - truth[kind]).square().mean(dim=-1))
             for kind, head in enumerate(self.heads)
         ]
         return torch.stack(errors).sum()
@@ -67,8 +67,8 @@ class Objectives(nn.Module):
     ) -> dict[str, Tensor]:
         """Each loss that is switched on, and their weighted sum as `total`.
 
-        Anchors have tokens hidden (so one pass serves reconstruction and z); positives and neighbours are
-        encoded as at play.
+        Anchors have masked tokens (so one pass serves reconstruction and z); positives and neighbours are
+        encoded as in rollouts.
         """
         params, losses = self.params, {}
         if params.reconstruction_weight:
@@ -87,9 +87,9 @@ class Objectives(nn.Module):
     def _reconstruct(
         self, encoder: TrajectoryEncoder, anchor: Windows, generator: torch.Generator
     ) -> tuple[Tensor, Tensor]:
-        hidden = sample_mask(anchor.mask, self.params.mask_probability, generator)
-        z, tokens = encoder.encode(anchor, hidden)
-        return z, self.reconstruction(tokens, encoder.normaliser(anchor), hidden)
+        masked = sample_mask(anchor.mask, self.params.mask_probability, generator)
+        z, tokens = encoder.encode(anchor, masked)
+        return z, self.reconstruction(tokens, encoder.normaliser(anchor), masked)
 
     def _total(self, losses: dict[str, Tensor]) -> Tensor:
         weights = {
@@ -100,6 +100,6 @@ class Objectives(nn.Module):
         return torch.stack([weights[name] * loss for name, loss in losses.items()]).sum()
 
 
-def _mean_where(wanted: Tensor, values: Tensor) -> Tensor:
-    """Mean of the wanted values; 0 if none is."""
-    return (values * wanted).sum() / wanted.sum().clamp_min(1)
+def _mean_where(mask: Tensor, values: Tensor) -> Tensor:
+    """Mean of the values where the mask is true; 0 if it never is."""
+    return (values * mask).sum() / mask.sum().clamp_min(1)

@@ -1,4 +1,4 @@
-"""How well task embeddings tell tasks apart, on held-out episodes. Nothing else turns z into a task."""
+"""How well task embeddings separate tasks, on held-out episodes. Nothing else maps z to a task."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ MAP_ITERATIONS = 500
 
 @dataclass(frozen=True)
 class Sample:
-    """n embedded windows, the same number of every task, and where they are from."""
+    """n embedded windows, equally many of every task, and where they come from."""
 
     z: Floats  # (n, Z)
     task: Integers  # (n,) index into the run's tasks
@@ -51,12 +51,12 @@ class Sample:
 
 
 def robots(tasks: Sequence[Task]) -> tuple[str, ...]:
-    """The robots of the tasks, each once, in their order."""
+    """The distinct robots of the tasks, in order."""
     return tuple(dict.fromkeys(task.robot for task in tasks))
 
 
 def embed_sample(encoder: TrajectoryEncoder, episodes: Episodes, generator: np.random.Generator) -> Sample:
-    """Embed windows of random decisions, the start of episodes included."""
+    """Embed windows at random decisions, the start of episodes included."""
     rows = _draw_rows(episodes, generator)
     episode = episodes.episode_of_row[rows]
     task = episodes.task[episode].numpy()
@@ -137,7 +137,7 @@ def map_2d(z: Floats) -> Floats:
 def _accuracies(
     what: str, reference: Sample, held_out: Sample, label: Callable[[Sample], Integers]
 ) -> list[Metric]:
-    """Share of windows whose label a kNN vote and a linear probe find."""
+    """Accuracy of a kNN vote and of a linear probe on the windows' labels."""
     truth = label(held_out)
     chance = float(np.bincount(truth).max() / len(truth))
     probe = LogisticRegression(max_iter=1000).fit(reference.z, label(reference))
@@ -162,10 +162,10 @@ def _neighbourhood(sample: Sample) -> list[Metric]:
     candidates = other_episode.sum(axis=1)
     chance = float(((same_task & other_episode).sum(axis=1) / candidates).mean())
     order = np.argsort(np.where(other_episode, distance, np.inf), axis=1, kind="stable")
-    found = np.take_along_axis(same_task, order[:, : max(RETRIEVED)], axis=1)
+    nearest_share_task = np.take_along_axis(same_task, order[:, : max(RETRIEVED)], axis=1)
     overall = float(distance[other_episode].mean())
     return [
-        *(Metric(f"retrieval@{k}", float(found[:, :k].mean()), chance) for k in RETRIEVED),
+        *(Metric(f"retrieval@{k}", float(nearest_share_task[:, :k].mean()), chance) for k in RETRIEVED),
         Metric("distance within a task", float(distance[same_task & other_episode].mean()), overall),
         Metric("distance between tasks", float(distance[~same_task].mean()), overall),
     ]
@@ -184,7 +184,7 @@ def _by_history(held_out: Sample, guess: Integers) -> list[dict[str, Any]]:
 
 
 def _confusion(truth: Integers, guess: Integers, size: int) -> Integers:
-    """Windows of task i that were taken for task j, (size, size)."""
+    """Confusion matrix: windows of task i classified as task j, (size, size)."""
     return np.bincount(truth * size + guess, minlength=size * size).reshape(size, size)
 
 

@@ -1,4 +1,4 @@
-"""Which windows a gradient step of the trajectory transformer compares: the one place that looks at tasks."""
+"""The windows that a gradient step of the trajectory transformer compares; only this module uses tasks."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ class Triples:
     positive: Windows
     """Of another episode of the anchor's task, or (selfSupervised) another crop of its episode."""
     neighbour: Windows
-    """Of the anchor's episode, 1 to T decisions later: it overlaps the anchor or follows it at once."""
+    """Of the anchor's episode, 1 to T decisions later: it overlaps the anchor or follows it directly."""
     group: Tensor
-    """Task, or (selfSupervised) episode, of each anchor, (B,) int64: equal groups are no negatives."""
+    """Task, or (selfSupervised) episode, of each anchor, (B,) int64: equal groups are not negatives."""
 
 
 class TripleSampler:
-    """Draws triples with a generator of its own; every task gets the same share of a batch.
+    """Draws triples; every task gets the same share of a batch.
 
     A window's decision t is uniform over its episode, small t included: short histories are trained as they
-    are met at play. `selfSupervised` looks at no task and draws episodes uniformly.
+    occur in rollouts. `selfSupervised` uses no task and draws episodes uniformly.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Training of the trajectory transformer: everything that changes from gradient step to gradient step.
+"""Training of the trajectory transformer: gradient steps, validation, early stop, state.
 
 All randomness comes from generators seeded by (run's seed, phase, purpose), and all state goes through
 `state_dict`, so that a resumed training gives the same bits as an uninterrupted one.
@@ -25,9 +25,9 @@ from collectiverun_trainer.transformer.sampling import TripleSampler
 PHASE = "trajectoryTransformer"
 VALIDATION_BATCHES = 8
 MIN_DELTA = 0.01
-"""Share by which the validation loss must fall for patience to start anew."""
+"""Relative decrease of the validation loss that counts as improvement for early stopping."""
 MAX_GRAD_NORM = 1.0
-"""Norm that the gradient is cut down to."""
+"""Norm to which gradients are clipped."""
 
 
 class EncoderTraining:
@@ -50,7 +50,7 @@ class EncoderTraining:
         held_out = TripleSampler(_on(device, validation), params, self._generator("validation"))
         self._validation = [held_out.draw(params.batch_size) for _ in range(VALIDATION_BATCHES)]
         self._best_loss = self._patience_loss = math.inf
-        self._without_gain = 0
+        self._without_improvement = 0
         self._best = _copy(self.encoder.state_dict())
 
     @property
@@ -61,12 +61,15 @@ class EncoderTraining:
 
     @property
     def done(self) -> bool:
-        """Whether all gradient steps were taken or patience is exhausted."""
-        return self.gradient_steps >= self.params.gradient_steps or self._without_gain >= self.params.patience
+        """Whether all gradient steps have been taken or patience is exhausted."""
+        return (
+            self.gradient_steps >= self.params.gradient_steps
+            or self._without_improvement >= self.params.patience
+        )
 
     def step(self) -> dict[str, Tensor]:
         """One gradient step; the losses before it."""
-        # Dropout draws from torch's own generator; seeded step by step it needs no place in a checkpoint.
+        # Dropout uses torch's global generator; seeded at every step, it needs no place in a checkpoint.
         torch.manual_seed(self._dropout_seed + self.gradient_steps)
         self.encoder.train()
         triples = self._sampler.draw(self.params.batch_size)
@@ -85,11 +88,11 @@ class EncoderTraining:
         with torch.no_grad():
             batches = [self.objectives(self.encoder, triples, hiding) for triples in self._validation]
         losses = {name: float(torch.stack([batch[name] for batch in batches]).mean()) for name in batches[0]}
-        self._judge(losses["total"])
+        self._record(losses["total"])
         return losses
 
     def best_encoder(self) -> TrajectoryEncoder:
-        """The encoder as it was at its best validation, for use."""
+        """The encoder as it was at its best validation, for inference."""
         self.encoder.load_state_dict(self._best)
         return self.encoder.eval().requires_grad_(False)
 
@@ -103,11 +106,11 @@ class EncoderTraining:
             "generators": {name: generator_state(stream) for name, stream in self._generators.items()},
             "best": self._best,
             "best_gradient_steps": self.best_gradient_steps,
-            "judgement": [self._best_loss, self._patience_loss, self._without_gain],
+            "judgement": [self._best_loss, self._patience_loss, self._without_improvement],
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on exactly where `state_dict` was taken."""
+        """Restore `state_dict`."""
         self.gradient_steps = state["gradient_steps"]
         self.encoder.load_state_dict(state["encoder"])
         self.objectives.load_state_dict(state["objectives"])
@@ -116,16 +119,16 @@ class EncoderTraining:
             restore_generator(stream, state["generators"][name])
         self._best = _copy(state["best"])
         self.best_gradient_steps = state["best_gradient_steps"]
-        self._best_loss, self._patience_loss, self._without_gain = state["judgement"]
+        self._best_loss, self._patience_loss, self._without_improvement = state["judgement"]
 
-    def _judge(self, loss: float) -> None:
+    def _record(self, loss: float) -> None:
         if loss < self._best_loss:
             self._best_loss, self.best_gradient_steps = loss, self.gradient_steps
             self._best = _copy(self.encoder.state_dict())
         if loss < self._patience_loss * (1.0 - MIN_DELTA):
-            self._patience_loss, self._without_gain = loss, 0
+            self._patience_loss, self._without_improvement = loss, 0
         else:
-            self._without_gain += 1
+            self._without_improvement += 1
 
     def _parameters(self) -> list[nn.Parameter]:
         return [*self.encoder.parameters(), *self.objectives.parameters()]
@@ -137,14 +140,14 @@ class EncoderTraining:
 def initial_networks(
     params: TrajectoryTransformerParams, normaliser: Normaliser, seed: int
 ) -> tuple[TrajectoryEncoder, Objectives]:
-    """Encoder and heads before the first gradient step; a function of the seed and nothing else."""
+    """Encoder and heads before the first gradient step; a function of the seed alone."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(torch_generator(seed, PHASE, None, "weights").initial_seed())
         return TrajectoryEncoder(params, normaliser), Objectives(params)
 
 
 def _on(device: torch.device, episodes: Episodes) -> Episodes:
-    """Episodes whose windows are cut on a device."""
+    """Episodes whose windows are taken on a device."""
     names = ("obs", "action", "reward", "episode_start")
     return replace(episodes, **{name: getattr(episodes, name).to(device) for name in names})
 

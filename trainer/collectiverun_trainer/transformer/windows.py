@@ -1,8 +1,8 @@
-"""Windows of experience: what the trajectory transformer sees at a decision.
+"""Windows of experience: the trajectory transformer's input at a decision.
 
 The window at decision t of an episode holds its completed decisions t-T ... t-1. A history shorter than T is
-padded on the left and masked, in training exactly as at play; at t = 0 everything is masked. `windows` cuts
-windows out of recorded episodes, `History` keeps them up to date during play; both give the same numbers.
+padded on the left and masked, in training exactly as in rollouts; at t = 0 everything is masked. `windows`
+takes them from recorded episodes, `History` keeps them up to date in rollouts; both give the same numbers.
 """
 
 from __future__ import annotations
@@ -75,16 +75,16 @@ class Windows:
 
 
 def windows(episodes: RecordedRows, row: Tensor, length: int) -> Windows:
-    """The windows seen at the decisions that the rows record.
+    """The windows at the decisions that the rows record.
 
-    `row` is (B,) int64; `length` is T in decisions. The row itself is not in its window: its action is what
-    the window is looked at for.
+    `row` is (B,) int64; `length` is T in decisions. The row itself is not in its window: its action is
+    what the window is used for.
     """
     starts = episodes.episode_start
     first = starts[torch.searchsorted(starts, row, right=True) - 1]
-    wanted = row[:, None] - length + torch.arange(length, device=row.device)
-    mask = wanted >= first[:, None]
-    index = torch.where(mask, wanted, first[:, None])
+    decision = row[:, None] - length + torch.arange(length, device=row.device)
+    mask = decision >= first[:, None]
+    index = torch.where(mask, decision, first[:, None])
     blank = ~mask[:, :, None]
     return Windows(
         compress(episodes.obs[index]).masked_fill(blank, 0.0),
@@ -95,7 +95,7 @@ def windows(episodes: RecordedRows, row: Tensor, length: int) -> Windows:
 
 
 class History:
-    """The windows of n episodes that are being played side by side."""
+    """The windows of n episodes played side by side."""
 
     def __init__(self, count: int, length: int) -> None:
         """`count` is the number of episodes n, `length` is T in decisions."""
@@ -105,19 +105,19 @@ class History:
         self._mask = np.zeros((count, length), bool)
 
     def begin(self) -> None:
-        """Forget everything: all n episodes start anew."""
+        """Clear all histories: all n episodes start anew."""
         for stored in (self._state, self._action, self._reward, self._mask):
             stored.fill(0)
 
     def append(self, obs: np.ndarray, action: np.ndarray, reward: np.ndarray) -> None:
-        """Take in a decision: the obs before it (n, 39), action (n, 4), unscaled reward (n,) or (n, 1)."""
+        """Append a decision: the obs before it (n, 39), action (n, 4), unscaled reward (n,) or (n, 1)."""
         _push(self._state, compress(obs))
         _push(self._action, action)
         _push(self._reward, reward.reshape(-1, 1))
         _push(self._mask, True)
 
     def windows(self) -> Windows:
-        """A copy of the present windows, on the CPU."""
+        """A copy of the current windows, on the CPU."""
         stored = (self._state, self._action, self._reward, self._mask)
         return Windows(*(torch.from_numpy(values.copy()) for values in stored))
 
