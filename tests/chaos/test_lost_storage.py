@@ -4,8 +4,9 @@ import time
 
 import pytest
 from chaos.short_run import MEMBERS, ShortRun
-from support.run_bodies import s3_storage, scripted_run_body
+from support.run_bodies import scripted_run_body
 from support.stored_artifacts import StoredArtifacts
+from testbed.cluster.example_run import s3_storage
 
 pytestmark = pytest.mark.timeout(1800)
 

@@ -14,7 +14,8 @@ from chart.test_dashboard import families
 from chart.test_permissions import GRANTED
 from chart.test_values import paths_in, values
 from support.live_run import HELD
-from support.run_bodies import s3_storage, scripted_run_body
+from support.run_bodies import scripted_run_body
+from testbed.cluster.example_run import s3_storage
 from testbed.cluster.small_cluster import SmallCluster
 from testbed.programs.binaries import kubectl
 from testbed.programs.building import release

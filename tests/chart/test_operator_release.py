@@ -6,7 +6,8 @@ from chart.health_page import health_page
 from chart.rendering import NAME, RELEASE
 from chart.rights import granted_rights, refused_rights, used_rights
 from support.live_run import HELD
-from support.run_bodies import s3_storage, scripted_run_body
+from support.run_bodies import scripted_run_body
+from testbed.cluster.example_run import s3_storage
 from testbed.kubernetes.client_tools import CommandError
 from testbed.waiting import eventually
 

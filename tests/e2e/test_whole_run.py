@@ -3,8 +3,8 @@
 import yaml
 from support.live_run import printed_table
 from support.namespace import Namespace
-from support.run_bodies import s3_storage
 from testbed import ROOT
+from testbed.cluster.example_run import s3_storage
 
 from collectiverun_operator.cli.smoke import with_smoke_budgets
 
