@@ -3,7 +3,7 @@
     OMP_NUM_THREADS=1 python benchmarks/environment_stepping.py
 
 Both kinds of environment take the same actions in turn, block by block in one run, so that whatever else the
-machine does touches both. Figures are per second of this process's CPU time; one to two minutes. The first
+machine does touches both. Rates are per second of this process's CPU time; one to two minutes. The first
 reset to a goal simulates a settling hand and costs the fast kind half of what it costs the stock one.
 """
 
@@ -76,7 +76,7 @@ def actions_of_an_episode(task: Task, goal: np.ndarray) -> np.ndarray:
 
 def stepping(name: str) -> tuple[str, ...]:
     """One row of the first table."""
-    task, goal = Task(env=name), goal_vectors(name, 0, 1)[0]
+    task, goal = Task(env=name), goal_vectors(Task(env=name), 0, 1)[0]
     actions = actions_of_an_episode(task, goal)
     stock, fast = stock_environment(name, goal), make_environment(task)
     steps: dict[str, list[float]] = {"stock": [], "fast": []}

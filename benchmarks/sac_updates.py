@@ -4,7 +4,7 @@
 
 A gradient step is drawing a batch and updating critics, actor, temperature and target critics of one expert.
 Both ways run the same code and take turns, block by block in one run, so that whatever else the machine does
-touches both. Figures are per second of this process's CPU time; about four minutes. The last table is the
+touches both. Rates are per second of this process's CPU time; about four minutes. The last table is the
 whole loop of phase `experts`.
 """
 

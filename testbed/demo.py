@@ -9,6 +9,7 @@ from pathlib import Path
 
 import yaml
 
+from collectiverun_operator.api.status_json import read_status
 from collectiverun_operator.cli.report import report_uri
 from collectiverun_operator.cli.smoke import with_smoke_budgets
 from testbed import JSONObject
@@ -30,7 +31,7 @@ class Demo:
         body = example_run(cluster, run_file)
         self._body = with_smoke_budgets(body) if smoke else body
         self._run_file = run_file
-        self._name = str(body["metadata"]["name"])
+        self._name = str(self._body["metadata"]["name"])
 
     def show(self) -> bool:
         """Install the chart, apply the run and watch it. Returns whether it is Complete in the end."""
@@ -99,7 +100,7 @@ class Demo:
 
     def _print_report(self, status: JSONObject) -> None:
         """The S3 server may end with the demo; report, videos and figures stay."""
-        uri = report_uri(status)
+        uri = report_uri(read_status(status))
         if uri is None:
             _print("", "Report: none")
             return

@@ -1,8 +1,8 @@
-"""Observe, plan, write the status, act: one round for one run, on any cluster. The only impure function.
+"""Observe, plan, write the status, act: one reconcile of one run, on any cluster. The only impure function.
 
-The status is written first: an attempt is remembered before its Job exists, so that a round cut off at any
-point is simply done again. Who loses the write (another operator won it) gets the cluster's error and does
-not act.
+The status is written first: an attempt is recorded before its Job exists, so that a reconcile that was cut
+off at any point is simply repeated. If another operator changed the run first, the write raises the cluster's
+ConflictError and nothing is done.
 """
 
 from __future__ import annotations
@@ -11,74 +11,68 @@ import asyncio
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from collectiverun_operator.api.conditions import INVALID_POD_TEMPLATE, not_accepted
-from collectiverun_operator.api.run import CollectiveRun, Platform, parse_run
-from collectiverun_operator.api.status_json import read_status, without_progress
+from collectiverun_operator.api.run import CollectiveRun, StoredRun
+from collectiverun_operator.api.status import RunStatus
+from collectiverun_operator.api.status_json import rejected_document, status_document, without_progress
 from collectiverun_operator.cluster.protocol import Cluster
-from collectiverun_operator.errors import Fault, InvalidRun
+from collectiverun_operator.errors import Fault
 from collectiverun_operator.jobs.dry_run import dry_run_jobs, is_dry_run_due
+from collectiverun_operator.json_types import JSONObject
 from collectiverun_operator.plan.observation import Observed, observe
 from collectiverun_operator.plan.plan import Action, CreateJob, DeleteJob, Plan, plan, reject
 from collectiverun_operator.plan.scheduling import expected_jobs
 
-JSONObject = dict[str, Any]
-
-THIS_MACHINE = Platform()
+OnWritten = Callable[[RunStatus, RunStatus], None]
 
 
 @dataclass(frozen=True)
 class Reconciled:
-    """What a round left: the run with its new status, and when to look again if nothing happens before."""
+    """What a reconcile left: the run's body, its status, and when to look again if nothing happens before."""
 
     body: JSONObject
+    status: RunStatus
     requeue_after_seconds: float | None
-
-    @property
-    def status(self) -> JSONObject:
-        """The run's status as planned."""
-        status: JSONObject = self.body["status"]
-        return status
 
 
 async def reconcile(
     cluster: Cluster,
-    body: JSONObject,
+    stored: StoredRun,
     now: datetime,
-    platform: Platform = THIS_MACHINE,
     *,
     write_progress: bool = True,
-    on_written: Callable[[JSONObject, JSONObject], None] | None = None,
+    on_written: OnWritten | None = None,
 ) -> Reconciled:
-    """One round for the run `body` (metadata.uid must be set).
+    """Reconcile one run (metadata.uid must be set). Raises ClusterError.
 
-    `write_progress`: also write a status in which nothing but progress figures changed.
-    `on_written`: told the last status and the new one once that is written, before anything is done.
+    `write_progress`: also write a status in which nothing but progress changed.
+    `on_written`: called with the last status and the new one once that is written, before any action.
     """
-    planned = await _plan(cluster, body, now, platform)
-    if _must_write(body.get("status") or {}, planned.status, write_progress=write_progress):
-        before, body = body.get("status") or {}, await cluster.write_status(body, planned.status)
+    planned = await _plan(cluster, stored, now)
+    body, before = stored.body, stored.body.get("status") or {}
+    after = before if planned.status == stored.status else _document(stored, planned.status)
+    if _must_write(before, after, write_progress=write_progress):
+        body = await cluster.write_status(body, after)
         if on_written is not None:
-            on_written(before, planned.status)
+            on_written(stored.status, planned.status)
     await _act_all(cluster, body, planned.actions)
-    return Reconciled({**body, "status": planned.status}, planned.requeue_after_seconds)
+    return Reconciled({**body, "status": after}, planned.status, planned.requeue_after_seconds)
 
 
-async def _plan(cluster: Cluster, body: JSONObject, now: datetime, platform: Platform) -> Plan:
-    try:
-        run = parse_run(body, platform)
-    except InvalidRun as error:
-        return Plan(reject(body, error.faults, now))
+async def _plan(cluster: Cluster, stored: StoredRun, now: datetime) -> Plan:
+    run = stored.run
+    if run is None:
+        return Plan(reject(stored.status, stored.generation, stored.faults, now))
     fault = await _template_fault(cluster, run)
-    if fault is not None and not run.status.get("specHash"):  # it has not begun
-        return Plan(reject(body, [fault], now, INVALID_POD_TEMPLATE))
+    if fault is not None and not run.status.has_begun:
+        return Plan(reject(run.status, stored.generation, [fault], now, INVALID_POD_TEMPLATE))
     refusal = None if fault is None else not_accepted(INVALID_POD_TEMPLATE, [str(fault)])
     return plan(run, await _observe(cluster, run), now, refusal)
 
 
 async def _template_fault(cluster: Cluster, run: CollectiveRun) -> Fault | None:
-    """What the cluster has against a Pod template that it has not seen yet."""
+    """What the API server objects to in a Pod template that it has not accepted yet."""
     if not is_dry_run_due(run):
         return None
     for path, manifest in dry_run_jobs(run):
@@ -91,13 +85,18 @@ async def _template_fault(cluster: Cluster, run: CollectiveRun) -> Fault | None:
 async def _observe(cluster: Cluster, run: CollectiveRun) -> Observed:
     """What there is of the run. A cluster's list may be late: a live attempt's Job is asked for by name."""
     jobs = await cluster.jobs(run.uid)
-    status = read_status(run.status)
     listed = {job["metadata"]["name"] for job in jobs}
-    for name in expected_jobs(run, status) if status is not None else ():
+    for name in expected_jobs(run):
         if name not in listed:
-            found = await cluster.job(run.namespace, name, run.uid)
-            jobs = jobs if found is None else [*jobs, found]
+            job = await cluster.job(run.namespace, name, run.uid)
+            jobs = jobs if job is None else [*jobs, job]
     return observe(jobs, await cluster.pods(run.uid), await cluster.progress(run.uid))
+
+
+def _document(stored: StoredRun, status: RunStatus) -> JSONObject:
+    if stored.run is None or not status.has_begun:
+        return rejected_document(status, stored.body.get("status") or {})
+    return status_document(status)
 
 
 def _must_write(before: JSONObject, after: JSONObject, *, write_progress: bool) -> bool:
@@ -107,7 +106,7 @@ def _must_write(before: JSONObject, after: JSONObject, *, write_progress: bool) 
 
 
 async def _act_all(cluster: Cluster, body: JSONObject, actions: Iterable[Action]) -> None:
-    """Take every action at once; one that is refused keeps no other from being taken, and is raised then."""
+    """Take every action at once; an error is raised after all others were taken."""
     outcomes = await asyncio.gather(
         *(_act(cluster, body, action) for action in actions), return_exceptions=True
     )

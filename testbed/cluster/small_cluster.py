@@ -42,6 +42,7 @@ T = TypeVar("T")
 TRAINER_IMAGE = "collectiverun-trainer:0.1.0"
 OPERATOR_IMAGE = "collectiverun-operator:0.1.0"
 SECRET = "s3"
+FIRST_NODE = "node-1"
 
 
 class SmallCluster(ClusterCommands, Service):
@@ -65,10 +66,14 @@ class SmallCluster(ClusterCommands, Service):
         """Start everything; afterwards a Pod can run."""
         self.object_store.start()
         self.control_plane.start()
-        self.node("node-1", pods=self._pods, wait=False)
+        self.start_first_node()
         if self._with_crd:
             install_crd(self.kubectl)
-        self._wait_for_node("node-1")
+        self._wait_for_node(FIRST_NODE)
+
+    def start_first_node(self) -> None:
+        """Start the node without which no Pod can run."""
+        self.node(FIRST_NODE, pods=self._pods, wait=False)
 
     def kill(self) -> None:
         """End everything at once."""

@@ -42,11 +42,7 @@ class ContainerProcess:
         result: Path,
     ) -> ContainerProcess:
         """Start it. Raises StartError."""
-        if not command:
-            raise StartError("no command specified: this node can't take one from an image")
-        program = shutil.which(command[0], path=environment["PATH"])
-        if program is None:
-            raise StartError(f'exec: "{command[0]}": executable file not found in $PATH')
+        program = _program(command, environment["PATH"])
         result.unlink(missing_ok=True)
         tie = end_with(os.getpid())
         process = await asyncio.create_subprocess_exec(
@@ -82,3 +78,12 @@ class ContainerProcess:
             return left[:MESSAGE_LIMIT_BYTES].decode(errors="replace")
         wants_log = code != 0 and policy == "FallbackToLogsOnError"
         return self._log.end(FALLBACK_LINES, FALLBACK_BYTES) if wants_log else ""
+
+
+def _program(command: Sequence[str], path: str) -> str:
+    if not command:
+        raise StartError("no command specified: this node can't take one from an image")
+    program = shutil.which(command[0], path=path)
+    if program is None:
+        raise StartError(f'exec: "{command[0]}": executable file not found in $PATH')
+    return program

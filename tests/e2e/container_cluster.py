@@ -9,14 +9,12 @@ from e2e.node import Node
 from e2e.own_network import API_SERVER_ADDRESS, NODE_ADDRESS
 from testbed import JSONObject
 from testbed.cluster.operator_process import CHART
-from testbed.cluster.small_cluster import SmallCluster
+from testbed.cluster.small_cluster import FIRST_NODE, SmallCluster
 from testbed.kubernetes.control_plane import NODE, ControlPlane
 from testbed.object_store import ObjectStore
-from testbed.processes.daemon import Daemon
 
 SYSTEM = "collectiverun-system"
 RELEASE = "collectiverun"
-NODE_NAME = "node-1"
 
 
 class ContainerCluster(SmallCluster):
@@ -29,14 +27,12 @@ class ContainerCluster(SmallCluster):
         super().__init__(folder, with_crd=False)
         self.control_plane = ControlPlane(self.folder / "control-plane", API_SERVER_ADDRESS, port=443)
         self.object_store = ObjectStore(folder / "object-store", address=NODE_ADDRESS)
-        self.container_node = Node(NODE_NAME, folder / "node", self.control_plane.kubeconfig_of(NODE))
+        self.container_node = Node(FIRST_NODE, folder / "node", self.control_plane.kubeconfig_of(NODE))
 
-    def node(self, name: str, *options: str, wait: bool = True) -> Daemon:
-        """Start the one node there can be."""
-        assert name == NODE_NAME, f"there is one node with containers, {NODE_NAME}, not {name}"
-        self.nodes[name] = self.container_node.daemon
+    def start_first_node(self) -> None:
+        """Start the only node there is."""
+        self.nodes[FIRST_NODE] = self.container_node.daemon
         self.container_node.start(ALL)
-        return self.container_node.daemon
 
     def kill(self) -> None:
         """End everything at once."""

@@ -1,10 +1,8 @@
 """The quickstart as a person would run it on a cluster: chart, Secret, kubectl apply, kubectl get."""
 
-import yaml
 from support.live_run import printed_table
 from support.namespace import Namespace
-from testbed import ROOT
-from testbed.cluster.example_run import s3_storage
+from testbed.cluster.example_run import example_run
 
 from collectiverun_operator.cli.smoke import with_smoke_budgets
 
@@ -12,16 +10,9 @@ PHASES = ("experts", "trajectoryTransformer", "onlineDistillation", "refinement"
 LIMIT_SECONDS = 900.0
 
 
-def quickstart(storage):
-    """examples/01-quickstart.yaml with budgets of seconds and storage on S3."""
-    body = yaml.safe_load((ROOT / "examples" / "01-quickstart.yaml").read_text())
-    body["spec"]["storage"] = storage
-    return with_smoke_budgets(body)
-
-
 def test_the_quickstart_goes_through_all_its_phases_in_containers(container_cluster):
     namespace = Namespace.create_in(container_cluster, "quickstart")
-    run = namespace.apply_run(quickstart(s3_storage(container_cluster.object_store)))
+    run = namespace.apply_run(with_smoke_budgets(example_run(container_cluster)))
     container_cluster.wait_for("the end of the run", lambda: has_ended(run), LIMIT_SECONDS)
 
     print(namespace.kubectl("get", "collectiveruns"), run.described(), sep="\n")

@@ -123,7 +123,7 @@ def test_a_refresh_drops_ghosts_and_finds_what_no_event_told(namespace, cluster)
 
     def is_only_the_unknown_left():
         """The ghost's Pod goes too, a moment after its Job."""
-        cluster.refresh(run)
+        cluster.refresh(run["metadata"]["namespace"], run["metadata"]["uid"])
         jobs, pods = cluster.jobs(uid), cluster.pods(uid)
         return uids(jobs) == uids([unknown]) and uids(pods) == uids([pod])
 

@@ -7,6 +7,8 @@ from support.reported_pods import report
 from testbed.waiting import eventually
 from unit_operator.builders import running, trainer_of
 
+from collectiverun_operator.api.outcome import Progress
+
 TALKS = """
 import json, sys, time
 print("a library's word", flush=True)
@@ -26,7 +28,7 @@ def talking_job(cluster, run):
 
 def newest(cluster, run):
     def look():
-        cluster.refresh(run)
+        cluster.refresh(run["metadata"]["namespace"], run["metadata"]["uid"])
         return cluster.progress(run["metadata"]["uid"])
 
     return eventually(look)
@@ -39,9 +41,9 @@ def test_the_newest_progress_of_a_running_pod_is_read_by_its_jobs_name(namespace
 
     def said_everything():
         progress = newest(cluster, run)[job["metadata"]["name"]]
-        return progress if progress["envSteps"] == 300 else None
+        return progress if progress.env_steps == 300 else None
 
-    assert eventually(said_everything)["kind"] == "progress"
+    assert isinstance(eventually(said_everything), Progress)
 
 
 def test_a_log_is_read_once_in_an_interval(namespace, connect):
@@ -72,7 +74,7 @@ def test_a_log_that_can_not_be_read_is_no_error_and_asked_for_again(namespace, c
     report(namespace, pod, running())
 
     def runs():
-        cluster.refresh(run)
+        cluster.refresh(run["metadata"]["namespace"], run["metadata"]["uid"])
         return any(found["status"].get("phase") == "Running" for found in cluster.pods(uid))
 
     eventually(runs)

@@ -6,7 +6,7 @@ import pytest
 from kubernetes_cluster.unscheduled_runs import CPU_ONLY, create_run
 from unit_operator.builders import NOON
 
-from collectiverun_operator.api.run import parse_run
+from collectiverun_operator.api.run import StoredRun, parse_run
 from collectiverun_operator.jobs.dry_run import dry_run_jobs
 from collectiverun_operator.reconciler import reconcile
 
@@ -55,13 +55,13 @@ def test_a_good_template_is_taken_and_the_trial_leaves_nothing_behind(namespace,
 
 def test_a_run_with_a_refused_template_says_so_and_starts_when_it_is_put_right(namespace, cluster):
     run = create_run(namespace, podTemplate={"spec": {"tolerations": [{"operator": "Nope"}]}})
-    rejected = cluster.result_of(reconcile(cluster.awaitable, run, NOON, CPU_ONLY))
-    accepted = rejected.status["conditions"][0]
-    assert (accepted["type"], accepted["reason"]) == ("Accepted", "InvalidPodTemplate")
-    assert accepted["message"].startswith("spec.podTemplate: is refused by the API server: [spec.template")
+    rejected = cluster.result_of(reconcile(cluster.awaitable, StoredRun.read(run, CPU_ONLY), NOON))
+    accepted = rejected.status.conditions[0]
+    assert (accepted.type, accepted.reason) == ("Accepted", "InvalidPodTemplate")
+    assert accepted.message.startswith("spec.podTemplate: is refused by the API server: [spec.template")
     assert namespace.list("jobs") == []
     template = {"spec": {"podTemplate": {"spec": {"tolerations": []}}}}
     right = namespace.patch("collectiveruns", "demo", template)
-    accepted = cluster.result_of(reconcile(cluster.awaitable, right, NOON, CPU_ONLY))
-    assert accepted.status["state"] == "Pending"
+    started = cluster.result_of(reconcile(cluster.awaitable, StoredRun.read(right, CPU_ONLY), NOON))
+    assert started.status.state == "Pending"
     assert len(namespace.list("jobs")) == 1

@@ -10,15 +10,17 @@ from manifests.served_runs import as_served
 from support.run_bodies import CREDENTIALS, run_body
 from testbed.kubernetes.client_tools import CommandError
 from testbed.kubernetes.crd import CRD
-from unit_operator.builders import NOON, a_body, ended, tasks
+from unit_operator.builders import a_body, ended, rejected, tasks
 from unit_operator.story import Story
 
 from collectiverun_operator.api.run import parse_run
 from collectiverun_operator.api.spec import Spec
+from collectiverun_operator.api.status_json import status_document
+from collectiverun_operator.api.trainer_report import read_progress
 from collectiverun_operator.errors import Fault
 from collectiverun_operator.manifests.crd import NAME
 from collectiverun_operator.plan.observation import observe
-from collectiverun_operator.plan.plan import plan, reject
+from collectiverun_operator.plan.plan import plan
 
 pytestmark = pytest.mark.timeout(900)  # the first one starts the control plane
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -171,9 +173,9 @@ def running_with_figures():
         "etaSeconds": 1900.0,
         "success": {"anyStep": 0.873, "atEnd": 0.5},
     }
-    progress = {story.cluster.created[0]: line}
+    progress = {story.cluster.created[0]: read_progress(line)}
     observed = observe(story.cluster.jobs.values(), story.cluster.pods.values(), progress)
-    return plan(parse_run(story.body), observed, story.now).status
+    return status_document(plan(parse_run(story.body), observed, story.now).status)
 
 
 def failed():
@@ -184,7 +186,7 @@ def failed():
 STATUSES = {
     "running": (running_with_figures, "Running experts 0/5 87 % 1h35m"),
     "suspended": (lambda: Story(suspend=True).settle().status, "Suspended experts 0/4"),
-    "rejected": (lambda: reject(a_body(), [Fault("spec", "is required")], NOON), "Rejected"),
+    "rejected": (lambda: rejected(a_body(), Fault("spec", "is required")), "Rejected"),
     "failed": (failed, "Failed experts 0/4"),
     "complete": (lambda: Story().settle().finish().status, "Complete 4/4 90 %"),
 }

@@ -6,13 +6,12 @@ from hypothesis import HealthCheck, settings
 from hypothesis.stateful import invariant
 from manifests.api_server_model import pruned, violations
 from manifests.served_runs import SCHEMA
-from unit_operator.builders import NOON, a_body, a_result, artifact_uri, ended
+from unit_operator.builders import a_body, a_result, artifact_uri, ended, rejected
 from unit_operator.story import Story
 from unit_operator.test_planned_histories import Histories
 
-from collectiverun_operator.api.status_json import read_status, write_document
+from collectiverun_operator.api.status_json import read_status, status_document
 from collectiverun_operator.errors import Fault
-from collectiverun_operator.plan.plan import reject
 
 STATUS = SCHEMA["properties"]["status"]
 
@@ -41,7 +40,7 @@ TestStatusesAreTaken = StatusesAreTaken.TestCase
 
 
 def test_a_run_rejected_at_first_has_a_status_that_is_taken():
-    assert refused(reject(a_body(), [Fault("spec", "is required")] * 200, NOON)) == []
+    assert refused(rejected(a_body(), *[Fault("spec", "is required")] * 200)) == []
 
 
 def test_what_a_program_says_at_any_length_is_cut_to_what_is_taken():
@@ -49,7 +48,7 @@ def test_what_a_program_says_at_any_length_is_cut_to_what_is_taken():
     story = Story(runPolicy={"retries": {"application": 0}}).settle().fail(ended(3, endless))
     assert len(story.status["lastFailure"]["reason"]) == 128
     assert refused(story.status) == []
-    assert story.plan().status == story.status, "what was cut is not written again and again"
+    assert story.planned_status() == story.status, "what was cut is not written again and again"
 
 
 def test_counts_beyond_any_number_are_taken():
@@ -64,4 +63,4 @@ def test_counts_beyond_any_number_are_taken():
 
 def test_a_status_that_was_read_is_written_as_it_was():
     status = Story().settle().finish().status
-    assert write_document(read_status(status)) == status
+    assert status_document(read_status(status)) == status

@@ -57,7 +57,7 @@ def test_every_network_plays_every_goal_of_its_tasks_once(artifact: Artifact) ->
     assert all(len(row["anyStep"]) == 4 for rows in found.values() for row in rows.values())
 
 
-def test_figures_are_those_the_phases_published(run: SmallRun, artifact: Artifact) -> None:
+def test_numbers_are_those_the_phases_published(run: SmallRun, artifact: Artifact) -> None:
     found, storage = outcomes(artifact), Storage(run.order("evaluation").storage)
     experts = Artifact.open(storage, run.artifacts["experts"][0].uri)
     for task in run.tasks:

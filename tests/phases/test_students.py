@@ -184,7 +184,7 @@ def test_killed_and_continued(run: SmallRun, tmp_path: Path) -> None:
 
 
 def test_a_task_learns_the_same_alone_and_in_a_group(run: SmallRun) -> None:
-    """Same figures, to float tolerance: generators belong to the task, slices never mix."""
+    """Same numbers, to float tolerance: generators belong to the task, slices never mix."""
     alone = elsewhere(run, "alone")
     alone.tasks = run.tasks[1:]
     together = elsewhere(run, "together")

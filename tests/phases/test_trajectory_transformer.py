@@ -38,7 +38,7 @@ def published(root: Path, experts: ArtifactReference) -> tuple[PhaseOrder, Phase
 Published = tuple[PhaseOrder, PhaseResult]
 
 
-def figure(document: dict[str, Any], part: str, name: str) -> dict[str, Any]:
+def metric(document: dict[str, Any], part: str, name: str) -> dict[str, Any]:
     (found,) = (each for each in document[part] if each["name"] == name)
     return dict(found)
 
@@ -65,13 +65,13 @@ def test_the_artifact_has_what_other_phases_and_the_report_read(published: Publi
 
 def test_the_encoder_learns_to_tell_tasks_apart(published: Published) -> None:
     document = opened(*published).read_json("quality.json")
-    learned, untrained = (figure(document, part, "kNN task accuracy") for part in ("figures", "untrained"))
+    learned, untrained = (metric(document, part, "kNN task accuracy") for part in ("figures", "untrained"))
     assert learned["chance"] == pytest.approx(1 / 3)
     # Processors round differently, so this must hold for other seeds too. The scenes of tasks differ: even
     # an untrained encoder tells many episodes apart.
     assert learned["value"] >= max(0.9, untrained["value"])
     for name in ("silhouette", "distance between tasks"):
-        assert figure(document, "figures", name)["value"] > figure(document, "untrained", name)["value"] + 0.2
+        assert metric(document, "figures", name)["value"] > metric(document, "untrained", name)["value"] + 0.2
 
 
 def test_the_published_encoder_gives_the_published_embeddings(

@@ -52,11 +52,11 @@ def test_an_impossible_bucket_name_is_refused(storage: Storage):
 
 
 def test_an_endpoint_that_is_no_url_is_refused(credentials):
-    with pytest.raises(InvalidConfiguration, match=r"storage\.endpoint 'minio:9000' is no URL"):
+    with pytest.raises(InvalidConfiguration, match=r"storage\.endpoint 'minio:9000' is not a URL"):
         Storage(StorageOptions(endpoint="minio:9000")).list(f"s3://{BUCKET}/run")
 
 
 def test_a_ca_bundle_that_is_not_there_is_refused(server: ObjectStore, credentials):
     storage = Storage(StorageOptions(endpoint=server.endpoint, ca_bundle_path="/no/such/file.pem"))
-    with pytest.raises(InvalidConfiguration, match=r"caBundlePath '/no/such/file\.pem' is no file"):
+    with pytest.raises(InvalidConfiguration, match=r"caBundlePath '/no/such/file\.pem' is not a file"):
         storage.list(f"s3://{BUCKET}/run")

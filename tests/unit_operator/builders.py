@@ -7,12 +7,16 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from collectiverun_operator.api.conditions import INVALID_SPEC
 from collectiverun_operator.api.members import members_of
 from collectiverun_operator.api.phases import PHASES
-from collectiverun_operator.api.run import API_VERSION, KIND, CollectiveRun, Platform, parse_run
+from collectiverun_operator.api.run import API_VERSION, KIND, CollectiveRun, Platform, StoredRun, parse_run
+from collectiverun_operator.api.status_json import rejected_document
+from collectiverun_operator.errors import Fault
 from collectiverun_operator.formatting import format_time
 from collectiverun_operator.jobs.manifest import job_manifest
 from collectiverun_operator.jobs.phase_order import phase_order
+from collectiverun_operator.plan.plan import reject
 
 NOON = datetime(2026, 1, 31, 12, 0, 0, tzinfo=UTC)
 ROOT = "file:///data/runs"
@@ -47,6 +51,16 @@ def a_body(*, name: str = "demo", metadata: dict[str, Any] | None = None, **spec
 def a_run(*, status: dict[str, Any] | None = None, platform: Platform = HERE, **spec: Any) -> CollectiveRun:
     """A run read from `a_body`."""
     return parse_run(a_body(**spec) | {"status": status or {}}, platform)
+
+
+def rejected(
+    body: dict[str, Any], *faults: Fault, now: datetime = NOON, reason: str = INVALID_SPEC
+) -> dict[str, Any]:
+    """The status of a body that is rejected with these faults."""
+    stored = StoredRun.read(body)
+    return rejected_document(
+        reject(stored.status, stored.generation, faults, now, reason), body.get("status") or {}
+    )
 
 
 def phase_named(name: str) -> Any:

@@ -14,8 +14,9 @@ from typing import Any
 
 from unit_operator.simulated_cluster import SimulatedCluster
 
+from collectiverun_operator.api.status_json import read_status
 from collectiverun_operator.cluster.kubernetes.cache import Kind, ObjectCache
-from collectiverun_operator.cluster.kubernetes.jobs import KubernetesJobs, recorded_pods
+from collectiverun_operator.cluster.kubernetes.jobs import KubernetesJobs
 from collectiverun_operator.errors import ClusterError, ConflictError
 from collectiverun_operator.plan.plan import CreateJob
 
@@ -139,7 +140,7 @@ class LateCluster:
 
     async def refresh(self, run_uid: str, status: JSONObject) -> None:
         """Plan from a fresh list, as every five minutes and after a start."""
-        await self._jobs.refresh("default", run_uid, recorded_pods(status))
+        await self._jobs.refresh("default", run_uid, read_status(status).live_pods())
 
     def restart(self) -> None:
         """Another operator process: nothing is known, and the watches begin anew."""

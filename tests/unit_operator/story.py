@@ -10,6 +10,7 @@ from unit_operator.simulated_cluster import SimulatedCluster
 
 from collectiverun_operator.api.conditions import DesiredCondition
 from collectiverun_operator.api.run import Platform, parse_run
+from collectiverun_operator.api.status_json import status_document
 from collectiverun_operator.plan.plan import CreateJob, DeleteJob, Plan, plan
 
 JSONObject = dict[str, Any]
@@ -35,10 +36,14 @@ class Story:
         """What would be done now."""
         return plan(parse_run(self.body, self.platform), self.cluster.observe(), self.now, self.refusal)
 
+    def planned_status(self) -> JSONObject:
+        """The status that would be written now."""
+        return status_document(self.plan().status)
+
     def round(self) -> Plan:
         """Plan, write, act; then the Job controller has its turn."""
         planned = self.plan()
-        self.body["status"] = planned.status
+        self.body["status"] = status_document(planned.status)
         for action in planned.actions:
             self.cluster.act(action, self.now)
         self.cluster.control(self.now)
@@ -47,9 +52,9 @@ class Story:
     def settle(self) -> Story:
         """Rounds until nothing changes any more without time or events."""
         for _ in range(50):
-            written = self.round().status
+            self.round()
             after = self.plan()
-            if after.status == written and not after.actions:
+            if status_document(after.status) == self.status and not after.actions:
                 return self
         raise AssertionError(f"still restless after 50 rounds: {self.plan()}")
 

@@ -5,7 +5,6 @@ from unit_operator.builders import disrupted, ended, order_of, tasks
 from unit_operator.story import Story, created, deleted
 
 from collectiverun_operator.api.run import parse_run
-from collectiverun_operator.api.status_json import read_status
 from collectiverun_operator.plan.scheduling import expected_jobs
 
 
@@ -15,15 +14,15 @@ def three(**spec):
 
 def test_an_attempt_is_recorded_before_its_job_exists():
     planned = Story().plan()
-    member = planned.status["phases"][0]["members"][0]
-    assert (member["state"], member["attempt"], "jobUid" in member) == ("Pending", 1, False)
+    member = planned.status.phases[0].members[0]
+    assert (member.state, member.attempt, member.job_uid) == ("Pending", 1, "")
     assert len(created(planned)) == 1
 
 
 def test_after_a_crash_before_the_job_was_made_it_gets_the_same_name():
     story = Story()
     first = story.plan()
-    story.body["status"] = first.status
+    story.body["status"] = story.planned_status()
     assert created(story.plan()) == created(first)
 
 
@@ -124,11 +123,9 @@ def test_a_pod_that_is_being_preempted_says_so():
 
 def test_only_jobs_of_live_attempts_are_expected_to_be_there():
     story = three().settle()
-    status = read_status(story.status)
-    assert list(expected_jobs(parse_run(story.body), status)) == story.cluster.created
+    assert list(expected_jobs(parse_run(story.body))) == story.cluster.created
     story.succeed()
-    status = read_status(story.status)
-    assert list(expected_jobs(parse_run(story.body), status)) == story.cluster.created[3:]
+    assert list(expected_jobs(parse_run(story.body))) == story.cluster.created[3:]
 
 
 def test_a_job_made_anew_under_its_name_is_not_the_one_remembered():
@@ -136,7 +133,7 @@ def test_a_job_made_anew_under_its_name_is_not_the_one_remembered():
     story.cluster.jobs[story.cluster.created[0]]["metadata"]["uid"] = "another"
     planned = story.plan()
     assert [action.uid for action in planned.actions] == ["another"]
-    assert planned.status["lastFailure"]["reason"] == "JobGone"
+    assert planned.status.last_failure.reason == "JobGone"
 
 
 def test_a_result_that_went_with_its_pod_before_it_was_read_is_fetched_by_the_next_attempt():
@@ -235,7 +232,7 @@ def test_a_finished_member_is_not_run_again_whatever_is_deleted():
     story.cluster.jobs.clear()
     story.cluster.pods.clear()
     planned = story.plan()
-    assert [member["state"] for member in planned.status["phases"][0]["members"]] == ["Succeeded"] * 3
+    assert [member.state for member in planned.status.phases[0].members] == ["Succeeded"] * 3
     assert all("-experts-" not in name for name in created(planned))
 
 

@@ -3,12 +3,12 @@
 import copy
 
 import pytest
-from unit_operator.builders import KUBERNETES, NOON, a_body, disrupted, ended, tasks
+from unit_operator.builders import KUBERNETES, a_body, disrupted, ended, rejected, tasks
 from unit_operator.story import Story
 
+from collectiverun_operator.api.status_json import read_status
 from collectiverun_operator.errors import Fault
 from collectiverun_operator.plan.events import transitions
-from collectiverun_operator.plan.plan import reject
 
 QUICK = {"retries": {"application": 1, "infrastructure": 2, "backoffSeconds": 0}}
 # An application failure that spends the member's only retry is one of these, a fatal one is not.
@@ -25,7 +25,7 @@ class Told(Story):
     def round(self):
         before = copy.deepcopy(self.body.get("status") or {})
         planned = super().round()
-        self.events += transitions(before, planned.status)
+        self.events += transitions(read_status(before), planned.status)
         return planned
 
     def reasons(self):
@@ -34,6 +34,11 @@ class Told(Story):
     def only(self, reason):
         (event,) = [event for event in self.events if event.reason == reason]
         return event
+
+
+def told(before, after):
+    """The Events between two statuses as JSON."""
+    return transitions(read_status(before), read_status(after))
 
 
 def test_a_run_that_goes_well_tells_each_phase_once():
@@ -114,22 +119,22 @@ def test_figures_are_no_transition():
     after = copy.deepcopy(before)
     after["phases"][0]["members"][0] |= {"envSteps": 5000, "success": {"anyStep": 0.5, "atEnd": 0.5}}
     after |= {"etaSeconds": 12, "bestSuccess": {"anyStep": 0.5, "atEnd": 0.5}}
-    assert transitions(before, after) == []
+    assert told(before, after) == []
 
 
 def test_a_rejection_carries_its_reason_and_is_told_again_only_when_it_says_something_else():
     body = a_body()
-    first = reject(body, [Fault("spec.tasks", "is required")], NOON)
-    (event,) = transitions({}, first)
+    first = rejected(body, Fault("spec.tasks", "is required"))
+    (event,) = told({}, first)
     assert (event.type, event.reason, event.message) == (
         "Warning",
         "InvalidSpec",
         "spec.tasks: is required",
     )
-    again = reject(body | {"status": first}, [Fault("spec.tasks", "is required")], NOON)
-    assert transitions(first, again) == []
-    other = reject(body | {"status": first}, [Fault("spec.seed", "is negative")], NOON)
-    assert [event.message for event in transitions(first, other)] == ["spec.seed: is negative"]
+    again = rejected(body | {"status": first}, Fault("spec.tasks", "is required"))
+    assert told(first, again) == []
+    other = rejected(body | {"status": first}, Fault("spec.seed", "is negative"))
+    assert [event.message for event in told(first, other)] == ["spec.seed: is negative"]
 
 
 @pytest.mark.parametrize("reason", ["InvalidSpec", "InvalidPodTemplate"])
@@ -139,6 +144,6 @@ def test_a_rejected_run_that_was_put_right_is_told_as_accepted_and_not_as_resume
         metadata={"uid": "u"},
         storage={"uri": "s3://bucket/p", "credentials": {"secretRef": {"name": "s3"}}},
     )
-    story.body["status"] = reject(story.body, [Fault("spec.podTemplate", "is refused")], NOON, reason)
+    story.body["status"] = rejected(story.body, Fault("spec.podTemplate", "is refused"), reason=reason)
     story.settle()
     assert story.reasons() == ["Accepted", "PhaseStarted"]

@@ -12,7 +12,7 @@ def test_a_finished_run_creates_nothing_whatever_is_deleted():
     story.cluster.jobs.clear()
     story.cluster.pods.clear()
     assert story.plan().actions == ()
-    assert story.plan().status == story.status
+    assert story.planned_status() == story.status
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from unit_operator.builders import NOON, a_body, tasks
 from unit_operator.late_cluster import LateCluster, LateServer
 from unit_operator.simulated_cluster import SimulatedCluster
 
-from collectiverun_operator.api.run import parse_run
+from collectiverun_operator.api.run import StoredRun, parse_run
 from collectiverun_operator.reconciler import reconcile
 
 
@@ -32,7 +32,7 @@ class LateNews(RuleBasedStateMachine):
 
     @rule()
     def reconcile(self):
-        self.body = asyncio.run(reconcile(self.cluster, self.body, self.now)).body
+        self.body = asyncio.run(reconcile(self.cluster, StoredRun.read(self.body), self.now)).body
 
     @rule(kind=st.sampled_from(["Job", "Pod"]), count=st.sampled_from([1, 3, 99]))
     def deliver(self, kind, count):
@@ -96,7 +96,7 @@ class LateNews(RuleBasedStateMachine):
         for _ in range(40):
             for kind in ("Job", "Pod"):
                 cluster.deliver(kind, 999)
-            body = asyncio.run(reconcile(cluster, body, now)).body
+            body = asyncio.run(reconcile(cluster, StoredRun.read(body), now)).body
             if body["status"]["state"] == "Complete":
                 return
             go_on(world, now)

@@ -226,7 +226,8 @@ def test_progress_is_the_newest_line_of_its_kind(cluster):
     def steps():
         (job,) = jobs(cluster)
         progress = asyncio.run(cluster.progress("run-uid"))
-        return progress.get(job["metadata"]["name"], {}).get("envSteps")
+        found = progress.get(job["metadata"]["name"])
+        return None if found is None else found.env_steps
 
     advance_until(cluster, lambda: steps() == 2)
 

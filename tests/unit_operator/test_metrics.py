@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from prometheus_client import generate_latest
+from unit_operator.builders import NOON, later
 
 from collectiverun_operator.api.phases import PHASES
+from collectiverun_operator.api.status import MemberStatus, PhaseStatus, RunStatus
+from collectiverun_operator.api.status_fields import PhaseState
 from collectiverun_operator.controller.metrics import Metrics
 
 
@@ -14,18 +17,19 @@ def exposed(metrics: Metrics) -> dict[str, float]:
     return {name: float(value) for line in lines if line[0] != "#" for name, value in [line.rsplit(" ", 1)]}
 
 
-def a_status(state: str, *, application: int = 0, infrastructure: int = 0) -> dict[str, object]:
+def a_status(state: PhaseState, *, application: int = 0, infrastructure: int = 0) -> RunStatus:
     """A status with one phase of one member."""
-    member = {"name": "m", "applicationRetries": application, "infrastructureRetries": infrastructure}
-    phase = {"name": "experts", "state": state, "members": [member], "startTime": "2026-01-31T12:00:00Z"}
-    if state == "Succeeded":
-        phase["completionTime"] = "2026-01-31T12:05:00Z"
-    return {"phases": [phase]}
+    member = MemberStatus(name="m", application_retries=application, infrastructure_retries=infrastructure)
+    completion_time = later(300) if state == "Succeeded" else None
+    phase = PhaseStatus(
+        name="experts", state=state, members=(member,), start_time=NOON, completion_time=completion_time
+    )
+    return RunStatus(phases=(phase,))
 
 
 def test_spent_retries_are_counted_once() -> None:
     metrics = Metrics()
-    statuses = [{}, a_status("Running"), a_status("Running", application=1, infrastructure=3)]
+    statuses = [RunStatus(), a_status("Running"), a_status("Running", application=1, infrastructure=3)]
     for before, after in zip(statuses, [*statuses[1:], statuses[-1]], strict=True):
         metrics.count_transition(before, after)
     found = exposed(metrics)

@@ -15,7 +15,7 @@ from unit_operator.builders import NOON, a_body, disrupted, ended, order_of, tas
 from unit_operator.simulated_cluster import SimulatedCluster
 
 from collectiverun_operator.api.run import CollectiveRun, parse_run
-from collectiverun_operator.api.status_json import LIMIT_BYTES
+from collectiverun_operator.api.status_json import LIMIT_BYTES, status_document
 from collectiverun_operator.plan.plan import CreateJob, Plan, plan
 
 ENDINGS = {
@@ -67,7 +67,7 @@ class Histories(RuleBasedStateMachine):
         """Plan, write the status, take the first `acts` actions; the rest is lost in a crash."""
         before = self.body.get("status", {})
         planned = self.plan()
-        self.body["status"] = planned.status
+        self.body["status"] = status_document(planned.status)
         self.check_promises(before, planned)
         for action in planned.actions[:acts]:
             self.cluster.act(action, self.now)
@@ -140,15 +140,15 @@ class Histories(RuleBasedStateMachine):
 
     def check_promises(self, before: dict[str, Any], planned: Plan):
         """What one step may do to the status, and which Jobs it may create."""
-        old, new = members(before), members(planned.status)
+        old, new = members(before), members(status_document(planned.status))
         for key, member in old.items():
             assert new[key]["attempt"] >= member["attempt"], "an attempt number went back"
             if member["state"] == "Succeeded":
                 assert new[key] == member, "a finished member changed"
         if condition(before, "Complete"):
-            assert condition(planned.status, "Complete"), "a complete run was re-opened"
+            assert planned.status.is_true("Complete"), "a complete run was re-opened"
         created = [action.manifest for action in planned.actions if isinstance(action, CreateJob)]
-        if FINISHED & conditions(planned.status) or self.body["spec"].get("suspend"):
+        if planned.status.is_finished or self.body["spec"].get("suspend"):
             assert created == [], "a Job was created on a finished or suspended run"
         for manifest in created:
             order = order_of(manifest)
@@ -168,7 +168,7 @@ class Histories(RuleBasedStateMachine):
     def planning_twice_changes_nothing(self):
         if hasattr(self, "cluster"):
             first = self.plan()
-            again = plan(self.run(first.status), self.cluster.observe(), self.now)
+            again = plan(self.run(status_document(first.status)), self.cluster.observe(), self.now)
             assert again.status == first.status
             assert again.actions == first.actions
 
@@ -191,8 +191,8 @@ class Histories(RuleBasedStateMachine):
             for name in cluster.jobs:
                 cluster.admit(name)
             planned = plan(parse_run(body), cluster.observe(), now)
-            body["status"] = planned.status
-            if FINISHED & conditions(planned.status):
+            body["status"] = status_document(planned.status)
+            if planned.status.is_finished:
                 return
             for action in planned.actions:
                 cluster.act(action, now)

@@ -85,7 +85,7 @@ def test_progress_is_told_by_the_name_of_the_job():
     async def scene(progress, node, clock):
         return await progress.newest("run", [pod(1), pod(2)])
 
-    assert {name: line["envSteps"] for name, line in play(scene).items()} == {"job-1": 5, "job-2": 5}
+    assert {name: line.env_steps for name, line in play(scene).items()} == {"job-1": 5, "job-2": 5}
 
 
 def test_pods_that_do_not_run_are_not_asked():
@@ -125,7 +125,7 @@ def test_a_log_without_progress_leaves_what_was_known():
         clock.now += 60
         return await progress.newest("run", [pod()])
 
-    assert play(scene)["job-1"]["envSteps"] == 5
+    assert play(scene)["job-1"].env_steps == 5
 
 
 def test_a_log_that_can_not_be_read_is_asked_for_less_and_less_and_again_when_it_can():
@@ -144,7 +144,7 @@ def test_a_log_that_can_not_be_read_is_asked_for_less_and_less_and_again_when_it
         clock.now += max(waits)
         return await progress.newest("run", [pod()])
 
-    assert play(scene)["job-1"]["envSteps"] == 5
+    assert play(scene)["job-1"].env_steps == 5
 
 
 def test_many_pods_are_read_few_at_once_and_not_more_than_the_bound():

@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from collectiverun_operator.api.run import parse_run
+from collectiverun_operator.api.run import StoredRun, parse_run
+from collectiverun_operator.api.status_json import read_status
 from collectiverun_operator.cluster.local.cluster import LocalCluster
 from collectiverun_operator.cluster.local.machine import Machine
 from collectiverun_operator.reconciler import reconcile
@@ -36,7 +37,7 @@ class CutOff(LocalCluster):
 
 
 def turn(cluster, document, **options):
-    return asyncio.run(reconcile(cluster, document, NOW, **options))
+    return asyncio.run(reconcile(cluster, StoredRun.read(document), NOW, **options))
 
 
 @pytest.fixture
@@ -47,9 +48,9 @@ def cluster(tmp_path):
 
 def test_a_round_writes_the_status_and_makes_the_jobs(cluster):
     reconciled = turn(cluster, body())
-    assert cluster.read_run()["status"] == reconciled.status
+    assert read_status(cluster.read_run()["status"]) == reconciled.status
     assert len(asyncio.run(cluster.jobs(""))) == 2
-    assert [member["attempt"] for member in reconciled.status["phases"][0]["members"]] == [1, 1]
+    assert [member.attempt for member in reconciled.status.phases[0].members] == [1, 1]
 
 
 def test_a_round_that_changes_nothing_writes_nothing(cluster, tmp_path):
@@ -72,14 +73,14 @@ def test_a_round_cut_off_between_two_jobs_is_done_again_under_the_same_names(tmp
     assert len(before) == 1
     assert len(after) == 2
     assert before < after
-    assert [member["attempt"] for member in status["phases"][0]["members"]] == [1, 1]
+    assert [member.attempt for member in status.phases[0].members] == [1, 1]
 
 
 def test_a_run_that_can_not_be_read_is_rejected_and_nothing_is_made(cluster):
     status = turn(cluster, body(tasks=[])).status
-    accepted = next(condition for condition in status["conditions"] if condition["type"] == "Accepted")
-    assert (accepted["status"], accepted["reason"]) == ("False", "InvalidSpec")
-    assert "spec.tasks" in accepted["message"]
+    accepted = status.condition("Accepted")
+    assert (accepted.status, accepted.reason) == ("False", "InvalidSpec")
+    assert "spec.tasks" in accepted.message
     assert asyncio.run(cluster.jobs("")) == []
 
 

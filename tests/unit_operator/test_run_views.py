@@ -6,6 +6,9 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from collectiverun_operator.api.outcome import Progress, Success
+from collectiverun_operator.api.status import LastFailure
+from collectiverun_operator.api.status_json import read_status
 from collectiverun_operator.cli.plain_lines import PlainLines
 from collectiverun_operator.cli.report import outcome_document, outcome_parts, what_next
 from collectiverun_operator.cli.snapshot import Snapshot, duration_text, failure_sentence
@@ -22,12 +25,15 @@ FAILURE = {
     "reason": "Error",
     "exitCode": 7,
     "message": "Traceback…\nValueError: no",
+    "time": "2026-01-01T00:00:00Z",
 }
 
 
 def status(state="Running", reach="Succeeded", close="Running", **fields):
     return {
         "state": state,
+        "specHash": "0123456789abcdef",
+        "startTime": "2026-01-01T00:00:00Z",
         "resolved": {"storageRoot": "file:///runs/default/a-1"},
         "success": {"experts": {"anyStep": 0.98, "atEnd": 0.9}},
         "phases": [
@@ -54,20 +60,27 @@ def status(state="Running", reach="Succeeded", close="Running", **fields):
 
 
 PROGRESS = {
-    ("experts", CLOSE): {
-        "fraction": 0.25,
-        "envSteps": 3000,
-        "totalEnvSteps": 12_000,
-        "envStepsPerSecond": 350.4,
-        "etaSeconds": 61.0,
-        "activity": "training",
-        "success": {"anyStep": 0.5, "atEnd": 0.25},
-    }
+    ("experts", CLOSE): Progress(
+        fraction=0.25,
+        env_steps=3000,
+        total_env_steps=12_000,
+        env_steps_per_second=350.4,
+        eta_seconds=61.0,
+        activity="training",
+        success=Success(0.5, 0.25),
+    )
 }
 
 
 def snapshot(document, progress=PROGRESS):
-    return Snapshot(document, lambda phase, member, n: Path(f"/logs/{phase}/{member}/{n}.log"), progress)
+    return Snapshot(
+        read_status(document), lambda phase, member, n: Path(f"/logs/{phase}/{member}/{n}.log"), progress
+    )
+
+
+def a_failure(**fields):
+    failure = {"phase": "experts", "reason": "Error", "time": "2026-01-01T00:00:00Z"} | fields
+    return LastFailure.model_validate(failure)
 
 
 def drawn(renderable, width=100):
@@ -166,18 +179,18 @@ def test_a_failed_run_says_what_failed_where_its_log_is_and_what_to_do():
     ],
 )
 def test_every_kind_of_failure_has_a_next_step(failure, words):
-    assert words in what_next({"phase": "experts", **failure})
+    assert words in what_next(a_failure(**failure))
 
 
 def test_a_failure_of_no_member_names_the_phase_alone():
-    sentence = failure_sentence({"phase": "experts", "reason": "ActiveDeadline", "message": "too long"})
+    sentence = failure_sentence(a_failure(kind="deadline", reason="ActiveDeadline", message="too long"))
     assert sentence == "experts: ActiveDeadline: too long"
 
 
 def test_the_document_has_times_members_and_the_report():
     document = status(state="Complete")
     document["phases"][2]["members"][0] |= {"state": "Succeeded", "uri": "evaluation/all/attempt-1/ab"}
-    outcome = outcome_document(document, {"experts": PhaseTime(12.34, 20.06)})
+    outcome = outcome_document(read_status(document), {"experts": PhaseTime(12.34, 20.06)})
     assert outcome["state"] == "Complete"
     assert outcome["root"] == "file:///runs/default/a-1"
     assert outcome["success"] == {"experts": {"anyStep": 0.98, "atEnd": 0.9}}

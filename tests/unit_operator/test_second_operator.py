@@ -8,7 +8,6 @@ from unit_operator.late_cluster import LateCluster, LateServer
 from unit_operator.test_late_news import LateNews
 
 from collectiverun_operator.api.run import Platform
-from collectiverun_operator.cluster.kubernetes.jobs import recorded_pods
 from collectiverun_operator.controller.controller import Controller
 
 
@@ -26,11 +25,11 @@ class SecondCluster(LateCluster):
         self.history.body = await super().write_status(run, status)
         return self.history.body
 
-    async def refresh(self, run):
-        await super().refresh(self.history.uid, run["status"])
+    async def refresh(self, namespace, run_uid, expected_pods):
+        await self._jobs.refresh(namespace, run_uid, expected_pods)
 
-    def is_behind(self, run):
-        return self._jobs.lacks(self.history.uid, recorded_pods(run["status"]))
+    def lacks(self, run_uid, expected_pods):
+        return self._jobs.lacks(run_uid, expected_pods)
 
     def post_event(self, *_):
         """Nobody asks for it here."""

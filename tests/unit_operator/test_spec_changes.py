@@ -66,7 +66,7 @@ def test_after_a_forbidden_change_running_jobs_go_on_and_nothing_new_starts():
 @pytest.mark.parametrize("change", [{"seed": 2}, {"tasks": tasks("push")}], ids=["seed", "tasks"])
 def test_an_attempt_recorded_before_a_forbidden_change_is_not_made(change):
     story = Story()
-    story.body["status"] = story.plan().status  # and then the operator died
+    story.body["status"] = story.planned_status()  # and then the operator died
     assert story.change(**change).cluster.created == []
 
 

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from unit_operator.builders import NOON, a_body, a_run, ended, later, tasks
+from unit_operator.builders import NOON, a_body, a_run, ended, later, rejected, tasks
 from unit_operator.story import Story
 
 from collectiverun_operator.api.conditions import TYPES
@@ -13,12 +13,13 @@ from collectiverun_operator.api.status_json import (
     LIMIT_BYTES,
     UnreadableStatusError,
     read_status,
+    status_document,
     without_progress,
-    write_document,
 )
+from collectiverun_operator.api.trainer_report import read_progress
 from collectiverun_operator.errors import Fault
 from collectiverun_operator.plan.observation import observe
-from collectiverun_operator.plan.plan import plan, reject
+from collectiverun_operator.plan.plan import plan
 
 
 def queued():
@@ -88,19 +89,19 @@ def test_a_transition_time_moves_only_with_the_status():
 def test_a_spec_that_can_not_be_read_is_rejected_with_every_fault():
     body = a_body() | {"status": Story().settle().status}
     faults = [Fault("spec.seed", "must be a number"), Fault("spec.tasks", "is required")]
-    status = reject(body, faults, NOON)
+    status = rejected(body, *faults)
     accepted = status["conditions"][0]
     assert (status["state"], accepted["reason"]) == ("Rejected", "InvalidSpec")
     assert accepted["message"] == "spec.seed: must be a number\nspec.tasks: is required"
     assert status["phases"] == body["status"]["phases"]
-    assert reject(body | {"status": status}, faults, later(60)) == status
+    assert rejected(body | {"status": status}, *faults, now=later(60)) == status
 
 
 def test_a_run_that_was_rejected_at_first_begins_once_it_is_repaired():
-    status = reject(a_body(), [Fault("spec", "is required")], NOON)
+    status = rejected(a_body(), Fault("spec", "is required"))
     assert [found["status"] for found in status["conditions"]] == ["False"] * 6
     planned = plan(parse_run(a_body() | {"status": status}), observe([], []), NOON)
-    assert planned.status["state"] == "Pending"
+    assert planned.status.state == "Pending"
     assert len(planned.actions) == 1
 
 
@@ -109,8 +110,8 @@ def test_progress_lines_become_figures():
     story.settle().start()
     line = {"envSteps": 500, "fraction": 0.25, "etaSeconds": 30.0, "success": {"anyStep": 0.5, "atEnd": 0.25}}
     name = story.cluster.created[0]
-    observed = observe(story.cluster.jobs.values(), story.cluster.pods.values(), {name: line})
-    status = plan(parse_run(story.body), observed, story.now).status
+    observed = observe(story.cluster.jobs.values(), story.cluster.pods.values(), {name: read_progress(line)})
+    status = status_document(plan(parse_run(story.body), observed, story.now).status)
     experts = status["phases"][0]
     assert (experts["envSteps"], experts["success"]) == (500, {"anyStep": 0.5, "atEnd": 0.25})
     # 30 s for this member, and two more of 40 s each wait for its place.
@@ -132,7 +133,8 @@ def test_progress_lines_become_figures():
 def test_a_strange_progress_line_does_no_harm(line):
     story = Story().settle().start()
     jobs, pods = story.cluster.jobs.values(), story.cluster.pods.values()
-    status = plan(parse_run(story.body), observe(jobs, pods, {story.cluster.created[0]: line}), NOON).status
+    observed = observe(jobs, pods, {story.cluster.created[0]: read_progress(line)})
+    status = status_document(plan(parse_run(story.body), observed, NOON).status)
     assert json.loads(json.dumps(status, allow_nan=False)) == status
 
 
@@ -204,7 +206,7 @@ def full_status():
         success=rates,
     )
     single = member.replace(name="all", experts=rates, students=rates, note="n" * 200)
-    base = read_status(plan(a_run(), observe([], []), NOON).status)
+    base = plan(a_run(), observe([], []), NOON).status
     phase = base.phases[0].replace(success=rates, eta_seconds=10**8, completion_time=NOON, env_steps=10**11)
     phases = [
         phase.replace(
@@ -231,18 +233,18 @@ def full_status():
 
 
 def test_a_status_with_64_members_in_two_phases_stays_small():
-    document = json.dumps(write_document(full_status()), separators=(",", ":"))
+    document = json.dumps(status_document(full_status()), separators=(",", ":"))
     assert len(document.encode()) < LIMIT_BYTES
 
 
 def test_a_status_is_read_as_it_was_written():
     status = full_status()
-    assert read_status(write_document(status)) == status
-    assert write_document(read_status(write_document(status))) == write_document(status)
+    assert read_status(status_document(status)) == status
+    assert status_document(read_status(status_document(status))) == status_document(status)
 
 
 def test_what_a_newer_version_wrote_is_read():
-    document = write_document(full_status()) | {"novelty": 1}
+    document = status_document(full_status()) | {"novelty": 1}
     document["phases"][0]["members"][0]["novelty"] = 1
     assert read_status(document) == full_status()
 
@@ -250,10 +252,11 @@ def test_what_a_newer_version_wrote_is_read():
 @pytest.mark.parametrize("damage", [{"phases": "none"}, {"startTime": "yesterday"}, {"resolved": {}}])
 def test_a_damaged_status_is_not_guessed_at(damage):
     with pytest.raises(UnreadableStatusError, match="nothing is done with it"):
-        read_status(write_document(full_status()) | damage)
+        read_status(status_document(full_status()) | damage)
 
 
-def test_an_empty_status_is_none():
-    assert read_status({}) is None
+def test_an_empty_status_is_one_of_a_run_that_has_not_begun():
+    assert read_status({}) == RunStatus()
+    assert not RunStatus().has_begun
     assert isinstance(full_status().phases[0], PhaseStatus)
     assert isinstance(full_status(), RunStatus)

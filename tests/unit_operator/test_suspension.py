@@ -44,7 +44,7 @@ def test_nothing_is_created_while_suspended():
 
 def test_an_attempt_recorded_but_not_made_is_given_up():
     story = Story()
-    story.body["status"] = story.plan().status  # and then the operator died
+    story.body["status"] = story.planned_status()  # and then the operator died
     story.change(suspend=True)
     assert (story.status["state"], story.cluster.created) == ("Suspended", [])
     story.change(suspend=False)

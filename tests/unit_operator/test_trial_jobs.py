@@ -6,6 +6,8 @@ import pytest
 from unit_operator.builders import HERE, KUBERNETES, NOON, a_body, a_run, trainer_of
 
 from collectiverun_operator.api.phases import PHASES
+from collectiverun_operator.api.run import StoredRun
+from collectiverun_operator.formatting import format_time
 from collectiverun_operator.jobs.dry_run import dry_run_jobs, is_dry_run_due
 from collectiverun_operator.jobs.manifest import job_name
 from collectiverun_operator.reconciler import reconcile
@@ -96,7 +98,7 @@ def body(**spec):
 
 
 def turn(cluster, document, platform=KUBERNETES):
-    return asyncio.run(reconcile(cluster, document, NOON, platform)).body
+    return asyncio.run(reconcile(cluster, StoredRun.read(document, platform), NOON)).body
 
 
 def accepted(document):
@@ -159,7 +161,9 @@ def test_a_spec_is_tried_once_and_again_when_it_changes():
 
 @pytest.mark.parametrize("generation", [1, 2])
 def test_a_complete_run_is_not_tried(generation):
-    status = {"observedGeneration": 1, "conditions": [{"type": "Complete", "status": "True"}]}
+    complete = {"type": "Complete", "status": "True", "reason": "AllPhasesSucceeded"}
+    complete["lastTransitionTime"] = format_time(NOON)
+    status = {"observedGeneration": 1, "conditions": [complete]}
     metadata = {"uid": "u", "generation": generation}
     assert not is_dry_run_due(a_run(platform=KUBERNETES, metadata=metadata, storage=S3, status=status))
 

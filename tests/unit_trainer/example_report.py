@@ -1,4 +1,4 @@
-"""A report of made-up figures, for tests of how reports are made and for looking at one."""
+"""A report of made-up numbers, for tests of how reports are made and for looking at one."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from collectiverun_trainer.report.summary import (
     HistoryAccuracy,
     Machine,
     PhaseCost,
-    QualityFigure,
+    QualityMetric,
     Summary,
     pooled,
     retention,
@@ -78,12 +78,12 @@ def example_summary(tasks: Sequence[Task] = TASKS) -> Summary:
             student_gain(tasks[0], "shaping", *(c for c in example_curves(tasks) if c.series in STUDENTS)),
         ),
         embedding=(
-            QualityFigure(name="kNN task accuracy", value=0.992, chance=1 / len(tasks), untrained=0.91),
-            QualityFigure(name="linear probe", value=0.998, chance=1 / len(tasks), untrained=0.95),
-            QualityFigure(name="silhouette", value=0.713, chance=0.0, untrained=0.12),
-            QualityFigure(name="retrieval@10", value=0.987, chance=1 / len(tasks), untrained=0.88),
-            QualityFigure(name="distance within a task", value=0.21, chance=0.98, untrained=0.7),
-            QualityFigure(name="distance between tasks", value=1.39, chance=0.98, untrained=1.1),
+            QualityMetric(name="kNN task accuracy", value=0.992, chance=1 / len(tasks), untrained=0.91),
+            QualityMetric(name="linear probe", value=0.998, chance=1 / len(tasks), untrained=0.95),
+            QualityMetric(name="silhouette", value=0.713, chance=0.0, untrained=0.12),
+            QualityMetric(name="retrieval@10", value=0.987, chance=1 / len(tasks), untrained=0.88),
+            QualityMetric(name="distance within a task", value=0.21, chance=0.98, untrained=0.7),
+            QualityMetric(name="distance between tasks", value=1.39, chance=0.98, untrained=1.1),
         ),
         embedding_positives="sameTask",
         embedding_by_history=(

@@ -178,7 +178,7 @@ def test_a_committed_manifest_of_another_shape_is_refused(uri: str, manifest: ob
     data = json.dumps(manifest).encode()
     STORAGE.write(join(uri, MANIFEST_NAME), data)
     STORAGE.write(join(uri, COMMIT_NAME), hashlib.sha256(data).hexdigest().encode())
-    with pytest.raises(InputInvalid, match=r"is no manifest|this trainer reads"):
+    with pytest.raises(InputInvalid, match=r"is not valid|this trainer reads"):
         Artifact.open(STORAGE, uri)
 
 
@@ -187,9 +187,9 @@ def test_files_of_the_wrong_kind_are_refused(uri: str):
     writer.add("text", b"\x80 neither")
     writer.commit({})
     artifact = Artifact.open(STORAGE, uri)
-    with pytest.raises(InputInvalid, match="is no safetensors file"):
+    with pytest.raises(InputInvalid, match="is not a safetensors file"):
         artifact.read_tensors("text")
-    with pytest.raises(InputInvalid, match="is no JSON"):
+    with pytest.raises(InputInvalid, match="is not JSON"):
         artifact.read_json("text")
 
 

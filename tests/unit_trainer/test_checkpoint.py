@@ -141,7 +141,7 @@ def test_a_torn_checkpoint_gives_way_to_the_one_before_it(uri: str, file: str, k
     assert found is not None
     assert found[0] == 10
     assert torch.equal(found[1]["weight"], torch.full((4,), 10.0))
-    assert "attempt-1-step-20 can't be used" in caplog.text
+    assert "attempt-1-step-20 cannot be used" in caplog.text
 
 
 def test_more_steps_win_then_the_later_attempt(uri: str):

@@ -53,7 +53,7 @@ def result(folder: Path) -> PhaseResult:
         (["experts"], "There is no phase order: set COLLECTIVERUN_PHASE_ORDER"),
         (
             ["experts", "--order", "/no/such/order.json"],
-            "The phase order '/no/such/order.json' can't be read",
+            "The phase order '/no/such/order.json' cannot be read",
         ),
     ],
 )
@@ -70,12 +70,12 @@ def test_a_wrong_command_line_is_one_sentence_and_exit_code_2(tmp_path, argument
     ("change", "sentence"),
     [
         ("not JSON", "the document: Invalid JSON"),
-        ({"phase": "students"}, "The phase order is for 'students', but 'experts' was asked for."),
+        ({"phase": "students"}, "The phase order is for 'students', but the command names 'experts'."),
         ({"tasks": []}, "tasks: name at least one task"),
         ({"tasks": [{"env": "raech-v3"}]}, "tasks.0: unknown task 'raech-v3'; did you mean 'reach-v3'?"),
         ({"params": {"batchSize": "big"}}, "params.batchSize: "),
         ({"surprise": 1}, "surprise: "),
-        ({"memberUri": "gs://bucket/x"}, "'gs://bucket/x' is no storage address"),
+        ({"memberUri": "gs://bucket/x"}, "'gs://bucket/x' is not a storage URI"),
         ({"memberUri": "file:///" + "é" * 900}, "memberUri: over 2048 bytes"),
         ({"storage": {"endpoint": "nowhere"}, "memberUri": "s3://bucket/x"}, "storage.endpoint 'nowhere'"),
     ],
@@ -209,7 +209,7 @@ def waiting(folder: Path, grace_seconds: str) -> subprocess.Popen[str]:
     assert process.stdin is not None and process.stdout is not None
     process.stdin.write(text(new_order("s3://bucket/member", **NOBODY)))
     process.stdin.close()
-    while "trying again" not in process.stdout.readline():
+    while "retrying" not in process.stdout.readline():
         assert process.poll() is None
     return process
 

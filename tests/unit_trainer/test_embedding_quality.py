@@ -13,12 +13,12 @@ from collectiverun_trainer.transformer.normaliser import Normaliser
 from collectiverun_trainer.transformer.quality import (
     Sample,
     embed_sample,
-    figures,
     map_2d,
+    metrics,
     report,
 )
 
-# Only one robot can be ordered for now; the figures must not depend on that.
+# Only one robot can be ordered for now; the metrics must not depend on that.
 TWO_ROBOTS = (*TASKS[:2], *(Task.model_construct(env=task.env, robot="other") for task in TASKS[:2]))
 
 
@@ -45,7 +45,7 @@ def meaningless(tasks: int, seed: int) -> Sample:
 
 
 def by_name(reference: Sample, held_out: Sample) -> dict[str, tuple[float, float]]:
-    return {figure.name: (figure.value, figure.chance) for figure in figures(reference, held_out)}
+    return {metric.name: (metric.value, metric.chance) for metric in metrics(reference, held_out)}
 
 
 def test_perfect_embeddings_score_perfectly() -> None:
@@ -79,15 +79,15 @@ def test_retrieval_does_not_count_windows_of_the_same_episode() -> None:
     assert found["retrieval@10"][0] == 0.0
 
 
-def test_one_task_has_no_figures() -> None:
+def test_one_task_has_no_metrics() -> None:
     one = sample(np.random.default_rng(0).normal(size=(40, 4)), 1)
-    assert figures(one, one) == []
+    assert metrics(one, one) == []
     assert report(one, one, TASKS[:1])["figures"] == []
 
 
 def test_the_report_has_every_robot_task_and_length_of_history() -> None:
     document = report(perfect(4, 0, robots=2), perfect(4, 1, robots=2), TWO_ROBOTS)
-    names = [figure["name"] for figure in document["figures"]]
+    names = [metric["name"] for metric in document["figures"]]
     assert names[-2:] == ["kNN robot accuracy", "linear probe robot accuracy"]
     assert set(document["byRobot"]) == {"sawyer", "other"}
     assert [each["chance"] for each in document["byRobot"]["other"][:2]] == [0.5, 0.5]

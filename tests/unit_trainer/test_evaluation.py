@@ -69,7 +69,7 @@ def test_every_goal_is_played_once_in_order() -> None:
     assert len(outcomes[REACH].at_end) == len(outcomes[DRAWER].at_end) == 7
     assert all(len(obs) == 6 for obs in recorder.first_obs)
     reach_goals = np.concatenate([obs[:3, 36:] for obs in recorder.first_obs])[:7]
-    np.testing.assert_allclose(reach_goals, goal_vectors("reach-v3", 5, 7)[:, 3:], rtol=1e-6)
+    np.testing.assert_allclose(reach_goals, goal_vectors(Task(env="reach-v3"), 5, 7)[:, 3:], rtol=1e-6)
     assert len(recorder.observed) == 3 * settings.horizon
 
 

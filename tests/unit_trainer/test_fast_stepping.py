@@ -27,7 +27,7 @@ def action(task: Task, obs: Vector, step: int, generator: np.random.Generator) -
 def test_every_step_equals_stock_meta_world(name: str) -> None:
     task, generator = Task(env=name), np.random.default_rng(0)
     fast = make_environment(task)
-    for goal in goal_vectors(name, 0, 50)[[3, 31]]:  # the second on an instance with a past
+    for goal in goal_vectors(Task(env=name), 0, 50)[[3, 31]]:  # the second on an instance with a past
         stock = stock_environment(name, goal)
         obs = stock.reset()[0]
         np.testing.assert_array_equal(begin_episode(fast, goal), obs)
@@ -43,7 +43,7 @@ def test_every_step_equals_stock_meta_world(name: str) -> None:
 @pytest.mark.parametrize("name", TASK_NAMES)
 def test_the_past_and_the_neighbours_leave_no_trace(name: str) -> None:
     task = Task(env=name)
-    goals = goal_vectors(name, 0, 50)
+    goals = goal_vectors(Task(env=name), 0, 50)
     actions = np.random.default_rng(1).uniform(-1, 1, (40, 4)).astype(np.float32)
     first, neighbour = make_environment(task), make_environment(task)
     alone = [begin_episode(first, goals[0])] + [first.step(act)[0] for act in actions]

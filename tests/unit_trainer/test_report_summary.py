@@ -74,7 +74,7 @@ def test_the_summary_survives_json() -> None:
     assert document["success"]["experts"] == {"anyStep": 0.94, "atEnd": 0.86}
 
 
-def test_curves_are_made_of_records_with_both_figures() -> None:
+def test_curves_are_made_of_records_with_both_rates() -> None:
     def record(env_steps: int, task: str, **values: float) -> dict[str, object]:
         return {"envSteps": env_steps, "gradientSteps": 0, "task": task, "values": values}
 

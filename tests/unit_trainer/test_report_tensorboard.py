@@ -20,7 +20,7 @@ RECORDS = [
 ]
 
 
-def test_each_task_is_a_run_with_its_figures(tmp_path: Path) -> None:
+def test_each_task_is_a_run_with_its_metrics(tmp_path: Path) -> None:
     files = event_files("experts", RECORDS)
     for name, content in files.items():
         target = tmp_path / name

@@ -68,7 +68,7 @@ def test_a_path_that_can_not_be_written_leaves_the_result_on_stdout(tmp_path, mo
     result.ResultLine().write(result.failure(InputInvalid("Broken.")))
     captured = capsys.readouterr()
     assert json.loads(captured.out)["reason"] == "InputInvalid"
-    assert "can't be written" in captured.err
+    assert "cannot be written" in captured.err
 
 
 def test_an_error_with_a_name_that_is_no_text_can_be_reported():

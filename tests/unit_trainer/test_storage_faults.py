@@ -33,7 +33,7 @@ def answer(code: str) -> Exception:
     ],
 )
 def test_what_may_pass_is_tried_again(code: str):
-    assert storage_faults.is_passing(answer(code))
+    assert storage_faults.is_transient(answer(code))
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_what_may_pass_is_tried_again(code: str):
 )
 def test_what_a_person_must_change_ends_at_once(code: str):
     error = answer(code)
-    assert not storage_faults.is_passing(error)
+    assert not storage_faults.is_transient(error)
     assert isinstance(storage_faults.permanent_fault(error, URI), InvalidConfiguration)
     assert URI in str(storage_faults.permanent_fault(error, URI))
 
@@ -60,14 +60,14 @@ def test_what_a_person_must_change_ends_at_once(code: str):
 @pytest.mark.parametrize("code", ["ExpiredToken", "RequestTimeTooSkewed", "TokenRefreshRequired"])
 def test_what_a_new_pod_may_not_have_counts_as_infrastructure(code: str):
     error = answer(code)
-    assert not storage_faults.is_passing(error)
+    assert not storage_faults.is_transient(error)
     assert isinstance(storage_faults.permanent_fault(error, URI), StorageUnavailable)
 
 
 @pytest.mark.parametrize("code", ["NoSuchKey", "404", "NoSuchVersion"])
 def test_a_missing_object_is_no_fault_to_try_again(code: str):
     assert storage_faults.is_missing(answer(code))
-    assert not storage_faults.is_passing(answer(code))
+    assert not storage_faults.is_transient(answer(code))
 
 
 def test_a_missing_bucket_is_not_a_missing_object():
@@ -78,7 +78,7 @@ def test_a_missing_bucket_is_not_a_missing_object():
     "error", [EndpointConnectionError(endpoint_url=URL), ReadTimeoutError(endpoint_url=URL), TimeoutError()]
 )
 def test_silence_is_tried_again(error: Exception):
-    assert storage_faults.is_passing(error)
+    assert storage_faults.is_transient(error)
 
 
 def test_no_credentials_end_at_once():
@@ -89,4 +89,4 @@ def test_no_credentials_end_at_once():
 @pytest.mark.parametrize("error", [KeyError("x"), ValueError("x"), AssertionError(), MemoryError()])
 def test_a_mistake_of_ours_is_no_fault_of_storage(error: Exception):
     assert not storage_faults.is_fault(error)
-    assert not storage_faults.is_passing(error)
+    assert not storage_faults.is_transient(error)

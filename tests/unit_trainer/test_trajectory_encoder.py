@@ -16,7 +16,7 @@ from collectiverun_trainer.errors import InputInvalid
 from collectiverun_trainer.order import StorageOptions
 from collectiverun_trainer.policy_files import load_encoder, save_encoder
 from collectiverun_trainer.transformer.encoder import Block, TrajectoryEncoder
-from collectiverun_trainer.transformer.normaliser import LARGEST_VALUE, SMALLEST_SPREAD, Normaliser
+from collectiverun_trainer.transformer.normaliser import MAX_VALUE, MIN_SPREAD, Normaliser
 from collectiverun_trainer.transformer.windows import Windows, windows
 
 PARAMS = TrajectoryTransformerParams(window=6, model_size=16, heads=2, feedforward_size=24, dropout=0.2)
@@ -144,9 +144,9 @@ def test_statistics_are_pooled_over_all_tasks() -> None:
 def test_fixed_features_and_outliers_stay_small() -> None:
     still = replace(EPISODES, reward=torch.full_like(EPISODES.reward, 5.0))
     normaliser = Normaliser.fit(still)
-    assert normaliser.get_buffer("reward_spread").item() == pytest.approx(SMALLEST_SPREAD)
+    assert normaliser.get_buffer("reward_spread").item() == pytest.approx(MIN_SPREAD)
     _, _, reward = normaliser(all_windows())
-    assert reward.abs().max() == LARGEST_VALUE
+    assert reward.abs().max() == MAX_VALUE
 
 
 def test_a_saved_encoder_comes_back_bit_for_bit(encoder: TrajectoryEncoder) -> None:

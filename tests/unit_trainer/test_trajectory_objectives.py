@@ -16,7 +16,7 @@ from collectiverun_trainer.transformer.objectives import (
     Objectives,
     Reconstruction,
     contrastive_loss,
-    draw_hidden,
+    sample_mask,
     temporal_loss,
 )
 from collectiverun_trainer.transformer.sampling import Triples, TripleSampler
@@ -84,11 +84,11 @@ def test_temporal_loss_is_two_minus_two_cosines() -> None:
 def test_only_real_tokens_are_hidden_each_with_the_given_chance() -> None:
     mask = torch.arange(400)[:, None] % 8 < torch.arange(8)
     generator = torch.Generator().manual_seed(0)
-    hidden = draw_hidden(mask, 0.15, generator)
+    hidden = sample_mask(mask, 0.15, generator)
     assert not hidden[~mask].any()
     assert hidden[mask].float().mean().item() == pytest.approx(0.15, abs=0.02)
-    assert torch.equal(draw_hidden(mask, 1.0, generator).all(dim=2), mask)
-    assert not draw_hidden(mask, 0.0, generator).any()
+    assert torch.equal(sample_mask(mask, 1.0, generator).all(dim=2), mask)
+    assert not sample_mask(mask, 0.0, generator).any()
 
 
 def test_reconstruction_counts_hidden_tokens_only() -> None:

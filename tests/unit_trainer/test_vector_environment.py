@@ -25,7 +25,7 @@ def test_rows_lie_task_by_task_with_their_goals() -> None:
     assert obs.shape == (6, OBS_SIZE)
     assert obs.dtype == np.float32
     np.testing.assert_array_equal(environment.task_index, [0, 0, 0, 1, 1, 1])
-    np.testing.assert_allclose(obs[:3, 36:], goal_vectors("reach-v3", 0, 50)[:3, 3:], rtol=1e-6)
+    np.testing.assert_allclose(obs[:3, 36:], goal_vectors(Task(env="reach-v3"), 0, 50)[:3, 3:], rtol=1e-6)
     alone = VectorEnvironment([DRAWER], SETTINGS).reset([2])
     np.testing.assert_array_equal(obs[3], alone[0])
 
@@ -34,7 +34,7 @@ def test_a_decision_repeats_its_action_and_averages_the_reward() -> None:
     environment = VectorEnvironment([DRAWER], EnvironmentSettings(horizon_env_steps=300, action_repeat=3))
     single = make_environment(DRAWER)
     environment.reset([4])
-    obs = begin_episode(single, goal_vectors("drawer-close-v3", 0, 50)[4])
+    obs = begin_episode(single, goal_vectors(Task(env="drawer-close-v3"), 0, 50)[4])
     seen = []
     for _ in range(60):
         action = scripted_action(DRAWER, obs)

@@ -1,6 +1,6 @@
-"""The half that learns: one phase of a run, from storage addresses to storage addresses.
+"""The half that trains: one phase of a run, from storage URIs to storage URIs.
 
-Its job: read a phase order, read the artifacts the order names, train, publish one artifact, say so in
-one line.
-It must never know of Kubernetes, import the operator, find inputs by listing storage, or unpickle anything.
+It reads a phase order, reads the artifacts that the order names, trains, publishes one artifact and reports
+the result in one line. It must never know of Kubernetes, import the operator, find inputs by listing
+storage, or unpickle anything.
 """

@@ -20,7 +20,7 @@ _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run the phase that the command line asks for; the result line is written however it ends."""
+    """Run the phase that the command line names; the result line is written however the run ends."""
     line = result.ResultLine()
     try:
         outcome = _run(arguments, line)
@@ -36,7 +36,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def _run(arguments: Sequence[str], line: result.ResultLine) -> PhaseResult:
     stop = SignalStopFlag(_ender(line), stopping.grace_seconds_of_environment())
-    stop.install()  # first of all: as process 1 of a container, a signal without a handler is lost
+    stop.install()  # first of all: process 1 of a container ignores a signal that has no handler
     order = command.parse(arguments)
     bar = TerminalBar(order.phase) if sys.stderr.isatty() else None
     reporter = Reporter(bar=bar)
@@ -49,27 +49,25 @@ def _run(arguments: Sequence[str], line: result.ResultLine) -> PhaseResult:
 
 
 def _work(order: PhaseOrder, reporter: Reporter, stop: StopFlag) -> PhaseResult:
-    # The libraries read these when they are loaded, so nothing that needs them may be imported before.
+    # The libraries read these when they are loaded, so they must not be imported earlier.
     os.environ |= dict.fromkeys(_THREAD_VARIABLES, str(order.threads))
     from collectiverun_trainer.artifacts import commits
     from collectiverun_trainer.phases import context
     from collectiverun_trainer.process import device
 
-    device.settle(order.threads)
+    device.configure_torch(order.threads)
     work = context.prepare(order, reporter, stop)
     if earlier := commits.earlier_result(work.storage, order, work.config):
-        reporter.log(f"This work is already published at {earlier.uri}; it is reported again.")
+        reporter.log(f"This work is already published at {earlier.uri}; its result is reported again.")
         return earlier
     return phases.load(order.phase)(work)
 
 
 def _ender(line: result.ResultLine) -> Callable[[str], None]:
-    """What ends the process at once, leaving a result line that says why."""
+    """A function that ends the process at once with a result line that says why."""
 
     def end(why: str) -> None:
-        error = Stopped(
-            f"Ended at once because {why}; the last checkpoint is where the next attempt goes on."
-        )
+        error = Stopped(f"Ended at once because {why}; the next attempt resumes from the last checkpoint.")
         print(error, file=sys.stderr, flush=True)
         line.write(result.failure(error))
         os._exit(line.exit_code or 0)
@@ -78,7 +76,7 @@ def _ender(line: result.ResultLine) -> Callable[[str], None]:
 
 
 class _LogLines(logging.Handler):
-    """Puts the program's own log on stdout as JSON, and its warnings before a person's eyes."""
+    """Emits the program's log records as JSON lines on stdout, warnings on stderr as well."""
 
     def __init__(self, reporter: Reporter) -> None:
         super().__init__(logging.INFO)

@@ -1,11 +1,11 @@
-"""The ways a phase can end other than well. Each carries its exit code and reason.
+"""The ways a phase can fail, each with its exit code and reason.
 
 PhaseError
 ├── Usage                  2    the command line is wrong
 ├── InvalidConfiguration   3    the order, a parameter or the access to storage is wrong; never retried
 ├── InputInvalid           4    an input is missing or corrupt; never retried
-├── StorageUnavailable     5    storage did not answer for minutes; counts as infrastructure
-└── Stopped              143    asked to stop; the last checkpoint is where the next attempt goes on
+├── StorageUnavailable     5    storage did not answer for minutes; counts as an infrastructure failure
+└── Stopped              143    asked to stop; the next attempt resumes from the last checkpoint
 """
 
 from __future__ import annotations
@@ -14,21 +14,21 @@ from typing import ClassVar
 
 
 class PhaseError(Exception):
-    """One sentence for a person; the exit code and reason are for the operator."""
+    """The message is one sentence for a person; exit code and reason are for the operator."""
 
     exit_code: ClassVar[int] = 1
     reason: ClassVar[str] = "PhaseFailed"
 
 
 class Usage(PhaseError):  # noqa: N818
-    """The command line can't be understood."""
+    """The command line is invalid."""
 
     exit_code = 2
     reason = "Usage"
 
 
 class InvalidConfiguration(PhaseError):  # noqa: N818
-    """The order or the access to storage is wrong, and trying again can't help."""
+    """The order or the access to storage is wrong, and a retry cannot help."""
 
     exit_code = 3
     reason = "InvalidConfiguration"
@@ -42,7 +42,7 @@ class InputInvalid(PhaseError):  # noqa: N818
 
 
 class StorageUnavailable(PhaseError):  # noqa: N818
-    """Storage did not answer, although asked for minutes."""
+    """Storage did not answer although it was retried for minutes."""
 
     exit_code = 5
     reason = "StorageUnavailable"

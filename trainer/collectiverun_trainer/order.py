@@ -1,4 +1,4 @@
-"""The seam with the operator: the phase order that comes in, the phase result that goes out. Pure data."""
+"""The interface with the operator: the phase order in, the phase result out. Pure data."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class RunIdentity(Model):
 
 
 class StorageOptions(Model):
-    """How storage is reached. Credentials never stand here: they come from the environment (AWS_*)."""
+    """How storage is reached, without credentials: those come from the environment (AWS_*)."""
 
     endpoint: str | None = Field(None, description="URL of an S3 server other than AWS.")
     region: str | None = Field(None, description="Region, such as eu-central-1.")
@@ -51,7 +51,7 @@ class ArtifactReference(Model):
 
 
 class PhaseOrder(Model):
-    """Everything one attempt of one member needs to know."""
+    """Everything that one attempt of one member needs to know."""
 
     run: RunIdentity
     phase: Phase
@@ -77,7 +77,7 @@ class Success(Model):
 
 
 class PhaseResult(Model):
-    """What an attempt reports back, in at most RESULT_LIMIT_BYTES of JSON."""
+    """What an attempt reports, in at most RESULT_LIMIT_BYTES of JSON."""
 
     exit_code: int
     reason: str = Field(

@@ -1,7 +1,7 @@
-"""Random generators whose numbers depend on what they are for, never on who else runs beside them.
+"""Random generators whose numbers depend on their purpose alone, never on what runs beside them.
 
-A generator's seed is made of (seed of the run, phase, task, purpose). So grouping, the member, the attempt,
-the storage and the number of cores change nothing.
+A generator is seeded by (seed of the run, phase, task, purpose). So grouping, member, attempt, storage and
+the number of cores change nothing. Purposes are part of the seed: changing one changes results.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def generator_state(generator: torch.Generator | np.random.Generator) -> Tensor 
 def restore_generator(
     generator: torch.Generator | np.random.Generator, state: Tensor | dict[str, Any]
 ) -> None:
-    """Put a generator back to where `generator_state` saw it.
+    """Restore what `generator_state` returned.
 
     Raises:
         TypeError: if the state is of the other kind of generator.

@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
-from collectiverun_operator.api.status import ConditionStatus
-from collectiverun_operator.api.status_fields import RunState
+from collectiverun_operator.api.status import ConditionStatus, RunStatus
+from collectiverun_operator.api.status_fields import ConditionType, RunState
 
-ACCEPTED = "Accepted"
-QUEUED = "Queued"
-RUNNING = "Running"
-SUSPENDED = "Suspended"
-COMPLETE = "Complete"
-FAILED = "Failed"
-TYPES = (ACCEPTED, QUEUED, RUNNING, SUSPENDED, COMPLETE, FAILED)
+ACCEPTED: Final = "Accepted"
+QUEUED: Final = "Queued"
+RUNNING: Final = "Running"
+SUSPENDED: Final = "Suspended"
+COMPLETE: Final = "Complete"
+FAILED: Final = "Failed"
+TYPES: tuple[ConditionType, ...] = (ACCEPTED, QUEUED, RUNNING, SUSPENDED, COMPLETE, FAILED)
 
 # Reasons of a run that is not accepted.
 INVALID_SPEC = "InvalidSpec"
@@ -50,60 +50,49 @@ IN_PROGRESS = DesiredCondition(False, "InProgress")
 ALL_SUCCEEDED = DesiredCondition(True, "AllPhasesSucceeded")
 
 
-def condition_of(status: Mapping[str, Any], type_: str) -> Mapping[str, Any]:
-    """That condition of a status as JSON; empty if it has none."""
-    found = (entry for entry in status.get("conditions") or [] if entry.get("type") == type_)
-    return next(found, {})
-
-
-def holds(status: Mapping[str, Any], type_: str) -> bool:
-    """Whether a condition of a status as JSON is True."""
-    return bool(condition_of(status, type_).get("status") == "True")
-
-
 def not_accepted(reason: str, sentences: Sequence[str]) -> DesiredCondition:
     """The spec can't be carried out: every fault, one a line."""
     return DesiredCondition(False, reason, "\n".join(sentences))
 
 
 def update_conditions(
-    previous: Sequence[ConditionStatus],
-    wanted: Mapping[str, DesiredCondition],
-    generation: int,
-    now: datetime,
-) -> tuple[ConditionStatus, ...]:
-    """All six conditions. The transition time moves only when a status does."""
-    known = {condition.type: condition for condition in previous}
-    return tuple(_update(known.get(type_), type_, wanted[type_], generation, now) for type_ in TYPES)
+    status: RunStatus, desired: Mapping[ConditionType, DesiredCondition], generation: int, now: datetime
+) -> RunStatus:
+    """The status with all six conditions and the state they make.
+
+    A transition time moves only when its condition's status does.
+    """
+    updated = (_update(status.condition(type_), type_, desired[type_], generation, now) for type_ in TYPES)
+    status = status.replace(observed_generation=generation, conditions=tuple(updated))
+    return status.replace(state=_state(status))
 
 
 def _update(
-    old: ConditionStatus | None, type_: str, wanted: DesiredCondition, generation: int, now: datetime
+    old: ConditionStatus | None, type_: str, desired: DesiredCondition, generation: int, now: datetime
 ) -> ConditionStatus:
-    status: Any = "True" if wanted.status else "False"
+    status: Any = "True" if desired.status else "False"
     unchanged = old is not None and old.status == status
     return ConditionStatus(
         type=type_,
         status=status,
-        reason=wanted.reason,
-        message=wanted.message[:MESSAGE_LIMIT],
+        reason=desired.reason,
+        message=desired.message[:MESSAGE_LIMIT],
         last_transition_time=old.last_transition_time if unchanged and old else now,
         observed_generation=generation,
     )
 
 
-def derive_state(conditions: Sequence[ConditionStatus]) -> RunState:
-    """One word for people; no code reads it."""
-    found = {condition.type: condition for condition in conditions}
-    is_true = {type_: type_ in found and found[type_].status == "True" for type_ in TYPES}
-    if is_true[COMPLETE] or is_true[FAILED]:
-        return "Complete" if is_true[COMPLETE] else "Failed"
-    if not is_true[ACCEPTED]:
+def _state(status: RunStatus) -> RunState:
+    """One word for the conditions, for people; no code reads it."""
+    suspended = status.condition("Suspended")
+    if status.is_finished:
+        return "Complete" if status.is_true("Complete") else "Failed"
+    if not status.is_true("Accepted"):
         return "Rejected"
-    if is_true[SUSPENDED]:
+    if status.is_true("Suspended"):
         return "Suspended"
-    if found[SUSPENDED].reason == SUSPENDING.reason:
+    if suspended is not None and suspended.reason == SUSPENDING.reason:
         return "Suspending"
-    if is_true[RUNNING]:
+    if status.is_true("Running"):
         return "Running"
-    return "Queued" if is_true[QUEUED] else "Pending"
+    return "Queued" if status.is_true("Queued") else "Pending"

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 Stage = Literal["Queued", "Pending", "Running"]
 # application and infrastructure have a retry budget each; fatal and deadline have none; stopped is free.
 FailureKind = Literal["application", "infrastructure", "fatal", "deadline", "stopped"]
+
+RetryBudget = Literal["infrastructure", "application"]
+RETRY_BUDGETS: tuple[RetryBudget, ...] = get_args(RetryBudget)
 
 MESSAGE_LIMIT = 1024
 
@@ -31,6 +34,19 @@ class Result:
     experts: Success | None = None
     students: Success | None = None
     note: str = ""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a running member is. None: its progress line does not say."""
+
+    env_steps: int = 0
+    total_env_steps: int | None = None
+    env_steps_per_second: float | None = None
+    fraction: float | None = None
+    eta_seconds: float | None = None
+    success: Success | None = None
+    activity: str = ""
 
 
 @dataclass(frozen=True)

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import json
-import math
-from collections.abc import Mapping
-from typing import Any
-
 from collectiverun_operator.api.outcome import (
     MESSAGE_LIMIT,
     Active,
     Failed,
     FailureKind,
     Outcome,
-    Result,
     Succeeded,
-    Success,
 )
 from collectiverun_operator.api.pod_template import CONTAINER
+from collectiverun_operator.api.trainer_report import read_report, read_result
+from collectiverun_operator.json_types import JSONObject
 
 FATAL_EXIT_CODES = {3: "InvalidConfiguration", 4: "InputInvalid"}
 INFRASTRUCTURE_EXIT_CODES = {5: "StorageUnavailable", 143: "Stopped"}
@@ -34,9 +29,6 @@ INFRASTRUCTURE_POD_REASONS = frozenset(
     }
 )
 DRIVER_LOST = "DriverLost"
-MAX_COUNT = 2**53 - 1
-
-JSONObject = Mapping[str, Any]
 
 
 def pod_outcome(pod: JSONObject) -> Outcome:
@@ -48,39 +40,19 @@ def pod_outcome(pod: JSONObject) -> Outcome:
         return _active(status, state)
     terminated = terminated or {}
     report = read_report(terminated.get("message"))
-    result = _result(report) if terminated.get("exitCode") == 0 else None
+    result = read_result(report) if terminated.get("exitCode") == 0 else None
     return Succeeded(result) if result is not None else _failed(status, terminated, report)
 
 
-def read_report(message: object) -> JSONObject:
-    """The phase result as JSON in a termination message; empty if there is none."""
-    lines = str(message or "").strip().splitlines()
-    try:
-        report = json.loads(lines[-1]) if lines else {}
-    except (ValueError, RecursionError):
-        return {}
-    return report if isinstance(report, dict) else {}
+def has_ended(pod: JSONObject) -> bool:
+    """Whether the Pod's container will do nothing more."""
+    return not isinstance(pod_outcome(pod), Active)
 
 
-def read_success(value: object) -> Success | None:
-    """{"anyStep", "atEnd"} as rates, or None if it is anything else."""
-    if not isinstance(value, dict):
-        return None
-    any_step, at_end = _rate(value.get("anyStep")), _rate(value.get("atEnd"))
-    return None if any_step is None or at_end is None else Success(any_step, at_end)
-
-
-def read_count(value: object) -> int:
-    """A count, or 0 if it is anything else; at most what every reader of JSON takes for a whole number."""
-    if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value):
-        return 0
-    return max(0, min(int(value), MAX_COUNT))
-
-
-def _rate(value: object) -> float | None:
-    if not isinstance(value, int | float) or isinstance(value, bool):
-        return None
-    return float(value) if 0 <= value <= 1 else None
+def is_finished(job: JSONObject) -> bool:
+    """Whether a Job's controller calls it Complete or Failed."""
+    conditions = job.get("status", {}).get("conditions") or []
+    return any(c.get("type") in ("Complete", "Failed") and c.get("status") == "True" for c in conditions)
 
 
 def _container_state(status: JSONObject) -> JSONObject:
@@ -103,21 +75,6 @@ def _unscheduled(status: JSONObject) -> JSONObject:
     conditions = status.get("conditions") or []
     found = (c for c in conditions if c.get("type") == "PodScheduled" and c.get("status") == "False")
     return next(found, {})
-
-
-def _result(report: JSONObject) -> Result | None:
-    uri, digest = report.get("uri"), report.get("manifestSha256")
-    if not isinstance(uri, str) or not isinstance(digest, str) or len(digest) != 64 or not uri:
-        return None
-    return Result(
-        uri=uri,
-        manifest_sha256=digest,
-        env_steps=read_count(report.get("envSteps")),
-        success=read_success(report.get("success")),
-        experts=read_success(report.get("experts")),
-        students=read_success(report.get("students")),
-        note=str(report.get("note") or ""),
-    )
 
 
 def _failed(status: JSONObject, terminated: JSONObject, report: JSONObject) -> Failed:

@@ -1,4 +1,4 @@
-"""A CollectiveRun as it is read: typed, or refused with every fault and its field's path."""
+"""A CollectiveRun as it is read: spec and status typed, or refused with every fault and its field's path."""
 
 from __future__ import annotations
 
@@ -10,8 +10,11 @@ from uuid import UUID, uuid5
 
 from collectiverun_operator.api.faults import model_faults, unknown_field
 from collectiverun_operator.api.spec import Spec
+from collectiverun_operator.api.status import RunStatus
+from collectiverun_operator.api.status_json import UnreadableStatusError, read_conditions, read_status
 from collectiverun_operator.api.validation import consistency_faults, sections_of
 from collectiverun_operator.errors import Fault, InvalidRun
+from collectiverun_operator.json_types import JSONObject
 
 API_VERSION = "collectiverl.io/v1alpha1"
 KIND = "CollectiveRun"
@@ -35,16 +38,51 @@ class Platform:
 
 @dataclass(frozen=True)
 class CollectiveRun:
-    """One accepted run. `status` is what was written last, `labels` the resource's own."""
+    """One accepted run. `status` is the last one that was written, `labels` the resource's own."""
 
     namespace: str
     name: str
     uid: str
     generation: int
     spec: Spec
-    status: Mapping[str, Any]
+    status: RunStatus
     labels: Mapping[str, str] = field(default_factory=dict)
     platform: Platform = Platform()
+
+
+@dataclass(frozen=True)
+class StoredRun:
+    """A run as its cluster keeps it: the body, and what it says, read once.
+
+    `run` is None where the spec can't be accepted; then `faults` say why.
+    """
+
+    body: JSONObject
+    status: RunStatus
+    run: CollectiveRun | None = None
+    faults: tuple[Fault, ...] = ()
+
+    @classmethod
+    def read(cls, body: JSONObject, platform: Platform = Platform()) -> StoredRun:
+        """Read a body. Raises UnreadableStatusError if it is a valid run whose status can't be read."""
+        try:
+            run = parse_run(body, platform)
+        except InvalidRun as error:
+            return cls(body, _readable_status(body.get("status") or {}), faults=error.faults)
+        return cls(body, run.status, run)
+
+    @property
+    def generation(self) -> int:
+        """metadata.generation, 0 where there is none."""
+        return int((self.body.get("metadata") or {}).get("generation", 0))
+
+
+def _readable_status(document: JSONObject) -> RunStatus:
+    """As much of a status as can be read: a rejection writes conditions only."""
+    try:
+        return read_status(document)
+    except UnreadableStatusError:
+        return read_conditions(document)
 
 
 def local_uid(namespace: str, name: str, storage_uri: str) -> str:
@@ -53,7 +91,10 @@ def local_uid(namespace: str, name: str, storage_uri: str) -> str:
 
 
 def parse_run(body: object, platform: Platform = Platform()) -> CollectiveRun:
-    """Type a resource's body. Raises InvalidRun with all faults at once."""
+    """Type a resource's body.
+
+    Raises InvalidRun with all faults of metadata and spec at once, else UnreadableStatusError.
+    """
     if not isinstance(body, dict):
         raise InvalidRun([Fault("", f"a run file holds one mapping, not {type(body).__name__}")])
     spec, faults = _read_spec(body.get("spec"), platform)
@@ -72,7 +113,7 @@ def _build(body: Mapping[str, Any], spec: Spec, platform: Platform) -> Collectiv
         uid=local_uid(namespace, name, spec.storage.uri) if platform.local else metadata["uid"],
         generation=metadata.get("generation", 1),
         spec=spec,
-        status=body.get("status") or {},
+        status=read_status(body.get("status") or {}),
         labels=metadata.get("labels") or {},
         platform=platform,
     )

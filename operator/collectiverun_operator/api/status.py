@@ -7,8 +7,9 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field
 
-from collectiverun_operator.api.outcome import FailureKind, Success
+from collectiverun_operator.api.outcome import FailureKind, RetryBudget, Success
 from collectiverun_operator.api.status_fields import (
+    ConditionType,
     Count,
     MemberState,
     Message,
@@ -68,6 +69,10 @@ class MemberStatus(Record):
     def is_live(self) -> bool:
         """Whether attempt `attempt` is under way."""
         return self.state in ("Queued", "Pending", "Running", "Stopping")
+
+    def retries(self, budget: RetryBudget) -> int:
+        """Retries charged to a budget."""
+        return self.application_retries if budget == "application" else self.infrastructure_retries
 
 
 class PhaseStatus(Record):
@@ -143,7 +148,7 @@ class RunStatus(Record):
     state: RunState = Field("Pending", description="One word for people, derived from the conditions.")
     current_phase: Short = Field("", description="The first phase that is not done; empty when all are.")
     progress: Short = Field("", description="Members that succeeded, of all members, such as 13/17.")
-    start_time: Moment = Field(description="When the run was accepted.")
+    start_time: Moment | None = Field(None, description="When the run was accepted.")
     completion_time: Moment | None = Field(None, description="When it was complete or failed.")
     active_seconds: Count = Field(
         0, description="Time it was active, in seconds, up to activeSince; not while suspended or queued."
@@ -163,14 +168,39 @@ class RunStatus(Record):
     phases: Annotated[tuple[PhaseStatus, ...], Field(json_schema_extra={"maxItems": 8})] = Field(
         (), description="The phases in their order."
     )
-    spec_hash: Short = Field(description="Digest of the part of the spec that must not change any more.")
+    spec_hash: Short = Field("", description="Digest of the part of the spec that must not change any more.")
     retry_token: Short = Field("", description="The last spec.retryToken acted on.")
-    resolved: Resolved = Field(description="What was settled when the run began.")
+    resolved: Resolved | None = Field(None, description="What was settled when the run began.")
     last_failure: LastFailure | None = Field(None, description="The newest failure of an attempt.")
 
-    def is_true(self, condition: str) -> bool:
-        """Whether a condition holds."""
-        return any(found.type == condition and found.status == "True" for found in self.conditions)
+    @property
+    def has_begun(self) -> bool:
+        """Whether the run was accepted once; before that a status has conditions only."""
+        return bool(self.spec_hash)
+
+    @property
+    def storage_root(self) -> str:
+        """URI below which everything of the run lies; empty before it begins."""
+        return self.resolved.storage_root if self.resolved is not None else ""
+
+    @property
+    def image(self) -> str:
+        """Image of attempts created from now on; empty before it begins."""
+        return self.resolved.image if self.resolved is not None else ""
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether the run is Complete or Failed."""
+        return self.is_true("Complete") or self.is_true("Failed")
+
+    def condition(self, type_: ConditionType) -> ConditionStatus | None:
+        """The condition of that type, if there is one."""
+        return next((condition for condition in self.conditions if condition.type == type_), None)
+
+    def is_true(self, type_: ConditionType) -> bool:
+        """Whether a condition is True."""
+        condition = self.condition(type_)
+        return condition is not None and condition.status == "True"
 
     @property
     def unfinished_phase(self) -> PhaseStatus | None:
@@ -185,6 +215,10 @@ class RunStatus(Record):
     def phase(self, name: str) -> PhaseStatus:
         """The phase of that name."""
         return next(phase for phase in self.phases if phase.name == name)
+
+    def live_pods(self) -> set[str]:
+        """UIDs of the recorded Pods of attempts that are under way."""
+        return {member.pod_uid for _, member in self.members() if member.is_live and member.pod_uid}
 
     def members(self) -> Iterator[tuple[str, MemberStatus]]:
         """Every member with its phase's name."""

@@ -29,6 +29,7 @@ MemberState = Literal["Waiting", "Queued", "Pending", "Running", "Stopping", "Su
 PhaseState = Literal[
     "Skipped", "Waiting", "Queued", "Pending", "Running", "Stopping", "Suspended", "Succeeded", "Failed"
 ]
+ConditionType = Literal["Accepted", "Queued", "Running", "Suspended", "Complete", "Failed"]
 RunState = Literal[
     "Rejected", "Queued", "Pending", "Running", "Suspending", "Suspended", "Complete", "Failed"
 ]
@@ -80,6 +81,10 @@ class Record(BaseModel):
     model_config = ConfigDict(
         alias_generator=to_camel, validate_by_name=True, validate_by_alias=True, extra="ignore", frozen=True
     )
+
+    def to_json(self) -> dict[str, Any]:
+        """The record as JSON, without fields that are None."""
+        return self.model_dump(mode="json", by_alias=True, exclude_none=True)
 
     def replace(self, **changes: Any) -> Self:
         """A copy with some fields changed."""

@@ -1,7 +1,7 @@
-"""One run on this machine, from its file to its end: record, lock, plan after plan, Ctrl-C.
+"""One run on this machine, from its first reconcile to its end.
 
-It decides nothing about members: that is the plan's. It only turns the wheel (let the machine work,
-reconcile, show) and asks for suspension when a person asks the command to stop.
+It decides nothing about members: the plan does. It runs the control loop (let the machine work, reconcile,
+show) and asks for suspension when a person stops the command.
 """
 
 from __future__ import annotations
@@ -11,20 +11,20 @@ import signal
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Protocol
 
 from collectiverun_operator.api import labels
-from collectiverun_operator.api.conditions import COMPLETE, FAILED, SUSPENDED, holds
+from collectiverun_operator.api.outcome import Progress
+from collectiverun_operator.api.run import StoredRun
+from collectiverun_operator.api.status import RunStatus
 from collectiverun_operator.cli.snapshot import MemberKey, Snapshot
 from collectiverun_operator.cluster.local.cluster import LocalCluster
-from collectiverun_operator.formatting import format_time, parse_time
+from collectiverun_operator.json_types import JSONObject
 from collectiverun_operator.reconciler import reconcile
 
-JSONObject = dict[str, Any]
-
-TURN_SECONDS = 0.1
+LOOP_SECONDS = 0.1
 SHOW_SECONDS = 0.5
-FIGURES_SECONDS = 30.0
+PROGRESS_SECONDS = 30.0
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -44,33 +44,31 @@ class LocalRun:
     def __init__(self, cluster: LocalCluster, body: JSONObject, uid: str, view: View) -> None:
         self._cluster = cluster
         self._body = body
+        self._status = RunStatus()
         self._uid = uid
         self._view = view
         self._stops = 0
-        self._next_figures = 0.0
+        self._next_progress = 0.0
         self._began = time.monotonic()
 
-    @property
-    def status(self) -> JSONObject:
-        """The run's status as last planned."""
-        status: JSONObject = self._body.get("status") or {}
-        return status
+    async def drive(self) -> RunStatus:
+        """Run the control loop until the run is Complete, Failed or Suspended; its last status.
 
-    async def drive(self) -> JSONObject:
-        """Turn until the run is Complete, Failed or Suspended; its last status. A second stop ends it now."""
+        A second stop signal ends it at once.
+        """
         loop = asyncio.get_running_loop()
         # What the caller had us ignore (nohup, a script's background job) stays ignored.
         heard = [number for number in STOP_SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
         for number in heard:
             loop.add_signal_handler(number, self._stop)
         try:
-            await self._turn_until_still()
+            await self._loop_until_still()
         finally:
             for number in heard:
                 loop.remove_signal_handler(number)
-        return self.status
+        return self._status
 
-    async def _turn_until_still(self) -> None:
+    async def _loop_until_still(self) -> None:
         next_reconcile = time.monotonic() + await self._reconcile()
         next_show = 0.0
         while not self._is_still() and self._stops < 2:
@@ -80,28 +78,34 @@ class LocalRun:
             if changed or time.monotonic() >= next_show:
                 next_show = time.monotonic() + SHOW_SECONDS
                 await self._show()
-            await asyncio.sleep(TURN_SECONDS)
+            await asyncio.sleep(LOOP_SECONDS)
         await self._show()
 
     async def _reconcile(self) -> float:
-        """One round of the plan; in how many seconds the next is due if nothing happens."""
-        due = time.monotonic() >= self._next_figures
-        if due:
-            self._next_figures = time.monotonic() + FIGURES_SECONDS
-        reconciled = await reconcile(self._cluster, self._wanted(), datetime.now(UTC), write_progress=due)
-        self._body = reconciled.body
+        """Reconcile once; in how many seconds the next is due if nothing happens."""
+        is_due = time.monotonic() >= self._next_progress
+        if is_due:
+            self._next_progress = time.monotonic() + PROGRESS_SECONDS
+        reconciled = await reconcile(
+            self._cluster,
+            StoredRun.read(self._desired()),
+            datetime.now(UTC),
+            write_progress=is_due,
+            on_written=self._cluster.journal_transition,
+        )
+        self._body, self._status = reconciled.body, reconciled.status
         after = reconciled.requeue_after_seconds
         return SHOW_SECONDS if after is None else min(after, SHOW_SECONDS)
 
-    def _wanted(self) -> JSONObject:
-        """The run as it is wanted now: a stop that is heard in the middle of a round is for the next one."""
+    def _desired(self) -> JSONObject:
+        """The run as it is wanted now: a stop during one reconcile takes effect with the next."""
         if not self._stops:
             return self._body
         return {**self._body, "spec": {**self._body["spec"], "suspend": True}}
 
     def _is_still(self) -> bool:
         """Whether nothing will happen any more unless somebody changes the run."""
-        return any(holds(self.status, condition) for condition in (COMPLETE, FAILED, SUSPENDED))
+        return self._status.is_finished or self._status.is_true("Suspended")
 
     def _stop(self) -> None:
         self._stops += 1
@@ -111,31 +115,29 @@ class LocalRun:
     async def _show(self) -> None:
         self._view.show(
             Snapshot(
-                status=self.status,
+                status=self._status,
                 log_path=self._cluster.log_path,
                 progress=await self._member_progress(),
                 elapsed_seconds=time.monotonic() - self._began,
             )
         )
 
-    async def _member_progress(self) -> Mapping[MemberKey, JSONObject]:
+    async def _member_progress(self) -> Mapping[MemberKey, Progress]:
         progress = await self._cluster.progress(self._uid)
-        found: dict[MemberKey, JSONObject] = {}
+        by_member: dict[MemberKey, Progress] = {}
         for job in await self._cluster.jobs(self._uid):
-            marks, name = job["metadata"]["labels"], job["metadata"]["name"]
+            job_labels, name = job["metadata"]["labels"], job["metadata"]["name"]
             if name in progress:
-                found[(marks[labels.PHASE], marks[labels.MEMBER])] = progress[name]
-        return found
+                by_member[job_labels[labels.PHASE], job_labels[labels.MEMBER]] = progress[name]
+        return by_member
 
 
-def without_lost_time(status: JSONObject, last_sign_of_life: float | None, now: datetime) -> JSONObject:
-    """A status whose active clock stood still while no driver was there: a lost driver spends no deadline."""
-    since = parse_time(status.get("activeSince"))
-    if since is None or last_sign_of_life is None:
+def without_lost_time(status: RunStatus, last_heartbeat: float | None, now: datetime) -> RunStatus:
+    """A status whose active clock stood still while no driver was there: a lost driver spends no deadline.
+
+    `last_heartbeat`: Unix seconds at which the last driver was known to be alive.
+    """
+    if status.active_since is None or last_heartbeat is None:
         return status
-    active = max(0, int(last_sign_of_life - since.timestamp()))
-    return {
-        **status,
-        "activeSeconds": status.get("activeSeconds", 0) + active,
-        "activeSince": format_time(now),
-    }
+    active = max(0, int(last_heartbeat - status.active_since.timestamp()))
+    return status.replace(active_seconds=status.active_seconds + active, active_since=now)

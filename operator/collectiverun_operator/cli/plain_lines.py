@@ -6,8 +6,9 @@ import sys
 import time
 from typing import IO, Any
 
+from collectiverun_operator.api.outcome import Progress
+from collectiverun_operator.api.status import LastFailure, MemberStatus, PhaseStatus
 from collectiverun_operator.cli.snapshot import (
-    JSONObject,
     Snapshot,
     count_text,
     duration_text,
@@ -21,7 +22,7 @@ from collectiverun_operator.formatting import percent
 
 PROGRESS_EVERY_SECONDS = 30.0
 _QUIET = ("Waiting", "Pending")
-_TOLD = ("Queued", "Suspending", "Suspended", "Complete", "Failed")
+_SHOWN_STATES = ("Queued", "Suspending", "Suspended", "Complete", "Failed")
 
 
 class PlainLines:
@@ -31,7 +32,7 @@ class PlainLines:
         self, stream: IO[str] | None = None, progress_every_seconds: float = PROGRESS_EVERY_SECONDS
     ) -> None:
         self._stream = stream or sys.stdout
-        self._known: dict[Any, Any] = {}
+        self._shown: dict[Any, Any] = {}
         self._every = progress_every_seconds
         self._next_progress = 0.0
 
@@ -47,61 +48,66 @@ class PlainLines:
 
     def show(self, snapshot: Snapshot) -> None:
         """Write what changed since the last snapshot."""
-        failure = snapshot.status.get("lastFailure")
-        if failure and self._is_new("lastFailure", failure):
-            log = failure_log(failure, snapshot)
-            parts = (failure_sentence(failure), retry_text(failure, snapshot), f"log: {log}" if log else "")
-            self.say("; ".join(part for part in parts if part))
-        for phase in snapshot.phases:
-            self._show_phase(snapshot, phase)
-        if self._is_new("state", snapshot.state) and snapshot.state in _TOLD:
-            self.say(f"run: {snapshot.state}")
+        status = snapshot.status
+        if status.last_failure is not None and self._is_new("lastFailure", status.last_failure):
+            self._show_failure(status.last_failure, snapshot)
+        for phase in status.phases:
+            self._show_phase(phase)
+        if self._is_new("state", status.state) and status.state in _SHOWN_STATES:
+            self.say(f"run: {status.state}")
         if time.monotonic() >= self._next_progress:
             self._next_progress = time.monotonic() + self._every
             self._show_progress(snapshot)
 
-    def _show_phase(self, snapshot: Snapshot, phase: JSONObject) -> None:
-        members = phase.get("members") or []
-        for member in members if len(members) > 1 else ():
+    def _show_failure(self, failure: LastFailure, snapshot: Snapshot) -> None:
+        log = failure_log(failure, snapshot)
+        parts = (failure_sentence(failure), retry_text(failure, snapshot), f"log: {log}" if log else "")
+        self.say("; ".join(part for part in parts if part))
+
+    def _show_phase(self, phase: PhaseStatus) -> None:
+        for member in phase.members if len(phase.members) > 1 else ():
             line = _member_line(member)
-            if self._is_new((phase["name"], member["name"]), line) and line:
-                self.say(f"{phase['name']}/{member['name']}: {line}")
-        state = phase.get("state")
-        if self._is_new(phase["name"], state) and state not in _QUIET:
-            success = phase.get("success") if state == "Succeeded" else None
-            self.say(f"{phase['name']}: {state}" + (f", {success_words(success)}" if success else ""))
+            if self._is_new((phase.name, member.name), line) and line:
+                self.say(f"{phase.name}/{member.name}: {line}")
+        if self._is_new(phase.name, phase.state) and phase.state not in _QUIET:
+            self.say(f"{phase.name}: {phase.state}{_reached(phase)}")
 
     def _show_progress(self, snapshot: Snapshot) -> None:
-        for phase in snapshot.phases:
-            for member in phase.get("members") or []:
+        for phase in snapshot.status.phases:
+            for member in phase.members:
                 progress = snapshot.member_progress(phase, member)
-                text = _progress_text(progress)
-                if progress and self._is_new((phase["name"], member["name"], "progress"), text):
-                    self.say(f"{member_name(phase['name'], member['name'])}: {text}")
+                text = "" if progress is None else _progress_text(progress)
+                if text and self._is_new((phase.name, member.name, "progress"), text):
+                    self.say(f"{member_name(phase.name, member.name)}: {text}")
 
     def _is_new(self, key: Any, value: Any) -> bool:
-        known = self._known.get(key)
-        self._known[key] = value
-        return bool(known != value)
+        last = self._shown.get(key)
+        self._shown[key] = value
+        return bool(last != value)
 
 
-def _member_line(member: JSONObject) -> str:
-    state = str(member.get("state") or "")
-    if state in _QUIET:
+def _member_line(member: MemberStatus) -> str:
+    if member.state in _QUIET:
         return ""
-    attempt = member.get("attempt") or 1
-    success = member.get("success") if state == "Succeeded" else None
-    again = f" (attempt {attempt})" if attempt > 1 else ""
-    return state + again + (f", {success_words(success)}" if success else "")
+    again = f" (attempt {member.attempt})" if member.attempt > 1 else ""
+    return f"{member.state}{again}{_reached(member)}"
 
 
-def _progress_text(progress: JSONObject) -> str:
+def _reached(part: PhaseStatus | MemberStatus) -> str:
+    """What success something that succeeded came to."""
+    if part.state != "Succeeded" or part.success is None:
+        return ""
+    return f", {success_words(part.success)}"
+
+
+def _progress_text(progress: Progress) -> str:
+    speed, left = progress.env_steps_per_second, progress.eta_seconds
     parts = [
-        percent(float(progress.get("fraction") or 0.0)),
-        str(progress.get("activity") or ""),
-        f"{count_text(progress.get('envSteps'))} of {count_text(progress.get('totalEnvSteps'))}",
-        f"{count_text(progress['envStepsPerSecond'])}/s" if progress.get("envStepsPerSecond") else "",
-        success_words(progress["success"]) if progress.get("success") else "",
-        f"{duration_text(progress['etaSeconds'])} left" if progress.get("etaSeconds") is not None else "",
+        percent(progress.fraction or 0.0),
+        progress.activity,
+        f"{count_text(progress.env_steps)} of {count_text(progress.total_env_steps)}",
+        f"{count_text(speed)}/s" if speed else "",
+        success_words(progress.success) if progress.success is not None else "",
+        f"{duration_text(left)} left" if left is not None else "",
     ]
     return ", ".join(part for part in parts if part)

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from collectiverun_operator.api.status import (
+    LastFailure,
+    MemberStatus,
+    NetworkSuccess,
+    PhaseStatus,
+    RunStatus,
+)
+from collectiverun_operator.api.status_fields import Record
 from collectiverun_operator.cli.snapshot import (
     Snapshot,
     count_text,
@@ -21,93 +28,87 @@ from collectiverun_operator.cli.snapshot import (
 from collectiverun_operator.cluster.local.journal import PhaseTime
 from collectiverun_operator.formatting import percent
 from collectiverun_operator.jobs.uris import absolute_uri
+from collectiverun_operator.json_types import JSONObject
 
-JSONObject = dict[str, Any]
-NETWORKS = ("experts", "collective", "students")
 REPORT_FILE = "report.html"
 _FILE_SCHEME = "file://"
 
 
-def outcome_document(status: Mapping[str, Any], times: Mapping[str, PhaseTime]) -> JSONObject:
+def outcome_document(status: RunStatus, times: Mapping[str, PhaseTime]) -> JSONObject:
     """What `--json` prints: state, root, success, phases with their times, report."""
     return {
-        "state": status.get("state"),
-        "root": storage_root(status),
-        "success": {name: rates for name in NETWORKS if (rates := (status.get("success") or {}).get(name))},
-        "phases": [_phase_document(status, phase, times) for phase in status.get("phases") or []],
+        "state": status.state,
+        "root": status.storage_root or None,
+        "success": status.success.to_json(),
+        "phases": [_phase_document(status, phase, times) for phase in status.phases],
         "report": report_uri(status),
-        "lastFailure": status.get("lastFailure"),
+        "lastFailure": _as_json(status.last_failure),
     }
 
 
-def storage_root(status: Mapping[str, Any]) -> str | None:
-    """URI below which everything of the run lies; None if it was never settled."""
-    root: str | None = (status.get("resolved") or {}).get("storageRoot")
-    return root
-
-
-def report_uri(status: Mapping[str, Any]) -> str | None:
+def report_uri(status: RunStatus) -> str | None:
     """URI of the report; None before the evaluation has published it."""
-    root = storage_root(status)
-    for phase in status.get("phases") or []:
-        for member in phase.get("members") or []:
-            if phase["name"] == "evaluation" and member.get("uri") and root:
-                return f"{absolute_uri(root, member['uri'])}/{REPORT_FILE}"
+    for phase, member in status.members():
+        if phase == "evaluation" and member.uri:
+            return f"{absolute_uri(status.storage_root, member.uri)}/{REPORT_FILE}"
     return None
 
 
-def _phase_document(
-    status: Mapping[str, Any], phase: Mapping[str, Any], times: Mapping[str, PhaseTime]
-) -> JSONObject:
-    spent = times.get(phase["name"], PhaseTime(0.0, 0.0))
-    root = storage_root(status) or ""
+def _phase_document(status: RunStatus, phase: PhaseStatus, times: Mapping[str, PhaseTime]) -> JSONObject:
+    spent = times.get(phase.name, PhaseTime(0.0, 0.0))
     return {
-        "name": phase["name"],
-        "state": phase.get("state"),
+        "name": phase.name,
+        "state": phase.state,
         "wallSeconds": round(spent.wall_seconds, 1),
         "cpuSeconds": round(spent.cpu_seconds, 1),
-        "envSteps": phase.get("envSteps", 0),
-        "success": phase.get("success"),
-        "members": [_member_document(root, member) for member in phase.get("members") or []],
+        "envSteps": phase.env_steps,
+        "success": _as_json(phase.success),
+        "members": [_member_document(status.storage_root, member) for member in phase.members],
     }
 
 
-def _member_document(root: str, member: Mapping[str, Any]) -> JSONObject:
-    document = {key: member[key] for key in ("name", "state", "attempt", "success", "note") if key in member}
-    uri = {"uri": absolute_uri(root, member["uri"])} if member.get("uri") else {}
-    return {**document, **uri}
+def _member_document(root: str, member: MemberStatus) -> JSONObject:
+    document: JSONObject = {"name": member.name, "state": member.state, "attempt": member.attempt}
+    if member.success is not None:
+        document["success"] = member.success.to_json()
+    if member.note:
+        document["note"] = member.note
+    return document | ({"uri": absolute_uri(root, member.uri)} if member.uri else {})
+
+
+def _as_json(record: Record | None) -> JSONObject | None:
+    return None if record is None else record.to_json()
 
 
 def outcome_parts(snapshot: Snapshot, times: Mapping[str, PhaseTime], record: Path) -> list[RenderableType]:
     """What a person reads at the end: success, times, where the report and the logs lie, what to do next."""
-    status = snapshot.status
     parts: list[RenderableType] = [Text("")]
-    if any((status.get("success") or {}).values()):
-        parts += [_success_table(status), Text("")]
-    parts += [_time_table(snapshot, times), Text("")]
-    parts += [Text(line) for line in _notes(snapshot)]
+    if snapshot.status.success != NetworkSuccess():
+        parts += [_success_table(snapshot.status.success), Text("")]
+    parts += [_time_table(snapshot.status, times), Text("")]
+    parts += [Text(line) for line in _notes(snapshot.status)]
     parts += [Text(line) for line in _closing_lines(snapshot, record)]
     return parts
 
 
-def _success_table(status: Mapping[str, Any]) -> Table:
+def _success_table(success: NetworkSuccess) -> Table:
     table = _table("success", "any step", "at end")
-    for name in NETWORKS:
-        rates = status["success"].get(name)
-        if rates:
-            table.add_row(name, percent(rates["anyStep"]), percent(rates["atEnd"]))
+    networks = {"experts": success.experts, "collective": success.collective, "students": success.students}
+    for name, rates in networks.items():
+        if rates is not None:
+            table.add_row(name, percent(rates.any_step), percent(rates.at_end))
     return table
 
 
-def _time_table(snapshot: Snapshot, times: Mapping[str, PhaseTime]) -> Table:
+def _time_table(status: RunStatus, times: Mapping[str, PhaseTime]) -> Table:
     table = _table("phase", "state", "wall", "CPU", "env steps")
-    for phase in snapshot.phases:
-        spent = times.get(phase["name"])
+    for phase in status.phases:
+        spent = times.get(phase.name)
         wall, cpu = (spent.wall_seconds, spent.cpu_seconds) if spent else (None, None)
-        steps = count_text(phase.get("envSteps") or None)
-        table.add_row(phase["name"], phase.get("state"), duration_text(wall), duration_text(cpu), steps)
+        steps = count_text(phase.env_steps or None)
+        table.add_row(phase.name, phase.state, duration_text(wall), duration_text(cpu), steps)
     wall, cpu = (sum(getattr(t, name) for t in times.values()) for name in ("wall_seconds", "cpu_seconds"))
-    table.add_row(Text("all", style="bold"), snapshot.state, duration_text(wall), duration_text(cpu), "")
+    table.add_row(Text("all", style="bold"), status.state, duration_text(wall), duration_text(cpu), "")
     return table
 
 
@@ -119,30 +120,29 @@ def _table(first: str, *others: str) -> Table:
     return table
 
 
-def _notes(snapshot: Snapshot) -> list[str]:
+def _notes(status: RunStatus) -> list[str]:
     return [
-        f"{member_name(phase['name'], member['name'])}: {member['note']}"
-        for phase in snapshot.phases
-        for member in phase.get("members") or []
-        if member.get("note")
+        f"{member_name(phase, member.name)}: {member.note}"
+        for phase, member in status.members()
+        if member.note
     ]
 
 
 def _closing_lines(snapshot: Snapshot, record: Path) -> list[str]:
-    root, report = storage_root(snapshot.status), report_uri(snapshot.status)
+    root, report = snapshot.status.storage_root, report_uri(snapshot.status)
     lines = [
         f"report     {shown_uri(report)}" if report else "",
         f"artifacts  {shown_uri(root)}" if root else "",
         f"record     {record}",
     ]
-    if snapshot.state == "Failed":
+    if snapshot.status.state == "Failed":
         lines += _failure_lines(snapshot)
     return [line for line in lines if line]
 
 
 def _failure_lines(snapshot: Snapshot) -> list[str]:
-    failure = snapshot.status.get("lastFailure")
-    if not failure:
+    failure = snapshot.status.last_failure
+    if failure is None:
         return []
     log = failure_log(failure, snapshot)
     return [
@@ -153,24 +153,24 @@ def _failure_lines(snapshot: Snapshot) -> list[str]:
     ]
 
 
-def what_next(failure: Mapping[str, Any]) -> str:
+def what_next(failure: LastFailure) -> str:
     """What a person does about a run that failed."""
     again = "set spec.retryToken to a new value in the run file and run it again: what succeeded is kept"
-    if failure.get("kind") == "deadline":
+    if failure.kind == "deadline":
         return f"raise the deadline in spec.runPolicy, {again}"
-    if failure.get("exitCode") == 3:
+    if failure.exit_code == 3:
         return (
             "change what the message names; where that field can't change any more, give the run a new name"
         )
-    if failure.get("exitCode") == 4:
+    if failure.exit_code == 4:
         return f"restore the artifact the message names, then {again}"
-    if failure.get("reason") == "OOMKilled":
-        return f"raise spec.phases.{failure['phase']}.resources.limits.memory, then {again}"
-    if failure.get("kind") == "infrastructure":
-        return f"see that storage and machine are well, then {again}"
-    return f"read the log, mend the cause, then {again}"
+    if failure.reason == "OOMKilled":
+        return f"raise spec.phases.{failure.phase}.resources.limits.memory, then {again}"
+    if failure.kind == "infrastructure":
+        return f"check that the storage can be reached and this machine is healthy, then {again}"
+    return f"read the log, fix the cause, then {again}"
 
 
-def shown_uri(uri: str | None) -> str:
+def shown_uri(uri: str) -> str:
     """A URI as a person uses it: a path where it is on this machine."""
-    return (uri or "").removeprefix(_FILE_SCHEME)
+    return uri.removeprefix(_FILE_SCHEME)

@@ -5,17 +5,16 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.text import Text
 
-from collectiverun_operator.api.conditions import COMPLETE, FAILED, SUSPENDED, holds
 from collectiverun_operator.api.immutability import changed_fields
 from collectiverun_operator.api.run import CollectiveRun, parse_run
+from collectiverun_operator.api.status import RunStatus
+from collectiverun_operator.api.status_json import status_document
 from collectiverun_operator.cli.cache_folder import record_folder
 from collectiverun_operator.cli.local_run import LocalRun, without_lost_time
 from collectiverun_operator.cli.plain_lines import PlainLines
@@ -23,14 +22,12 @@ from collectiverun_operator.cli.report import (
     outcome_document,
     outcome_parts,
     shown_uri,
-    storage_root,
 )
 from collectiverun_operator.cli.snapshot import Snapshot
 from collectiverun_operator.cli.terminal import LiveTable
 from collectiverun_operator.cluster.local.cluster import LocalCluster
 from collectiverun_operator.errors import CollectiveRunError, InvalidRun
-
-JSONObject = dict[str, Any]
+from collectiverun_operator.json_types import JSONObject
 
 COMPLETE_CODE, FAILED_CODE, STOPPED_CODE = 0, 1, 130
 
@@ -57,10 +54,10 @@ def run_here(document: JSONObject, run: CollectiveRun, *, cache: Path | None, as
     with LocalCluster.open(folder) as cluster:
         body = _resumed(document, run, cluster)
         status = _drive(cluster, body, run, console)
-        _tell(status, cluster, console, folder, as_json)
-    if holds(status, COMPLETE):
+        _print_outcome(status, cluster, console, folder, as_json)
+    if status.is_true("Complete"):
         return COMPLETE_CODE
-    return FAILED_CODE if holds(status, FAILED) else STOPPED_CODE
+    return FAILED_CODE if status.is_true("Failed") else STOPPED_CODE
 
 
 def _resumed(document: JSONObject, run: CollectiveRun, cluster: LocalCluster) -> JSONObject:
@@ -70,19 +67,25 @@ def _resumed(document: JSONObject, run: CollectiveRun, cluster: LocalCluster) ->
     recorded = cluster.read_run()
     if recorded is None:
         return body
-    _check_unchanged(recorded, run, cluster)
-    status = recorded.get("status") or {}
-    _check_artifacts(status, cluster)
-    return {**body, "status": without_lost_time(status, cluster.lost_since_time, datetime.now(UTC))}
+    before = _parse_recorded(recorded, cluster)
+    _check_unchanged(before, run)
+    _check_artifacts(before.status, cluster)
+    if not before.status.has_begun:
+        return {**body, "status": recorded.get("status") or {}}
+    status = without_lost_time(before.status, cluster.lost_since_time, datetime.now(UTC))
+    return {**body, "status": status_document(status)}
 
 
-def _check_unchanged(recorded: JSONObject, run: CollectiveRun, cluster: LocalCluster) -> None:
+def _parse_recorded(recorded: JSONObject, cluster: LocalCluster) -> CollectiveRun:
     try:
-        before = parse_run(recorded)
+        return parse_run(recorded)
     except InvalidRun as error:
         raise UnreadableRecordError(
             f"this version can't read the run's record; remove {cluster.folder} to begin anew:\n{error}"
         ) from None
+
+
+def _check_unchanged(before: CollectiveRun, run: CollectiveRun) -> None:
     hint = (
         "can't change once the run has begun; change it back, or give the changed run another metadata.name"
     )
@@ -91,18 +94,18 @@ def _check_unchanged(recorded: JSONObject, run: CollectiveRun, cluster: LocalClu
         raise ChangedRunError("\n".join(f"{path}: {hint}" for path in changed))
 
 
-def _check_artifacts(status: Mapping[str, Any], cluster: LocalCluster) -> None:
-    """A folder of artifacts that somebody removed is told at once, not by a phase that can't read it."""
-    root = storage_root(status) or ""
-    published = any(member.get("uri") for phase in status.get("phases") or [] for member in phase["members"])
-    if published and root.startswith("file://") and not Path(shown_uri(root)).is_dir():
+def _check_artifacts(status: RunStatus, cluster: LocalCluster) -> None:
+    """Report a folder of artifacts that somebody removed now, rather than from a phase that can't read it."""
+    root = status.storage_root
+    has_published = any(member.uri for _, member in status.members())
+    if has_published and root.startswith("file://") and not Path(shown_uri(root)).is_dir():
         raise LostArtifactsError(
             f"what this run published is gone: there is no folder {shown_uri(root)}; "
             f"bring it back, or remove {cluster.folder} to begin the run anew"
         )
 
 
-def _drive(cluster: LocalCluster, body: JSONObject, run: CollectiveRun, console: Console) -> JSONObject:
+def _drive(cluster: LocalCluster, body: JSONObject, run: CollectiveRun, console: Console) -> RunStatus:
     live = console.file.isatty() and not console.is_dumb_terminal
     view = LiveTable(console, f"{run.namespace}/{run.name}") if live else PlainLines(console.file)
     with view:
@@ -112,13 +115,15 @@ def _drive(cluster: LocalCluster, body: JSONObject, run: CollectiveRun, console:
         return asyncio.run(local_run.drive())
 
 
-def _tell(status: JSONObject, cluster: LocalCluster, console: Console, folder: Path, as_json: bool) -> None:
+def _print_outcome(
+    status: RunStatus, cluster: LocalCluster, console: Console, folder: Path, as_json: bool
+) -> None:
     """Print the outcome: tables for people, and one JSON document where it was asked for."""
     times = cluster.phase_times()
     snapshot = Snapshot(status=status, log_path=cluster.log_path)
     for part in outcome_parts(snapshot, times, folder):
         console.print(part, soft_wrap=isinstance(part, Text))
-    if holds(status, SUSPENDED):
+    if status.is_true("Suspended"):
         console.print("stopped; run the same command again to continue")
     if as_json:
         json.dump(outcome_document(status, times), sys.stdout, indent=2)

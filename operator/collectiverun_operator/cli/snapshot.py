@@ -1,69 +1,58 @@
-"""What a person sees of a run at one moment, and how figures are written. Pure."""
+"""What a person sees of a run at one moment, and how its numbers are written. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-from collectiverun_operator.formatting import percent
+from collectiverun_operator.api.outcome import Progress, Success
+from collectiverun_operator.api.status import LastFailure, MemberStatus, PhaseStatus, Rates, RunStatus
+from collectiverun_operator.formatting import format_time, percent
 
-JSONObject = Mapping[str, Any]
 MemberKey = tuple[str, str]
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A run's status, with the newest progress line of each running member by (phase, member).
+    """A run's status, with the newest progress of each running member by (phase, member).
 
     `log_path` tells where the log of an attempt lies, from phase, member and attempt.
     """
 
-    status: JSONObject
+    status: RunStatus
     log_path: Callable[[str, str, int], Path]
-    progress: Mapping[MemberKey, JSONObject] = field(default_factory=dict)
+    progress: Mapping[MemberKey, Progress] = field(default_factory=dict)
     elapsed_seconds: float = 0.0
 
-    @property
-    def state(self) -> str:
-        """The run's state, for people."""
-        return str(self.status.get("state") or "Pending")
+    def member_progress(self, phase: PhaseStatus, member: MemberStatus) -> Progress | None:
+        """The member's newest progress; None if it does not run."""
+        return self.progress.get((phase.name, member.name)) if member.state == "Running" else None
 
-    @property
-    def phases(self) -> list[JSONObject]:
-        """Every phase's status, in order."""
-        return list(self.status.get("phases") or [])
-
-    def member_progress(self, phase: JSONObject, member: JSONObject) -> JSONObject:
-        """The member's newest progress line; empty if it does not run."""
-        running = member.get("state") == "Running"
-        return self.progress.get((phase["name"], member["name"]), {}) if running else {}
-
-    def member_fraction(self, phase: JSONObject, member: JSONObject) -> float:
+    def member_fraction(self, phase: PhaseStatus, member: MemberStatus) -> float:
         """How much of the member is done, 0 to 1."""
-        if member.get("state") == "Succeeded":
+        if member.state == "Succeeded":
             return 1.0
-        return float(self.member_progress(phase, member).get("fraction") or 0.0)
+        progress = self.member_progress(phase, member)
+        return progress.fraction or 0.0 if progress is not None else 0.0
 
-    def phase_fraction(self, phase: JSONObject) -> float:
+    def phase_fraction(self, phase: PhaseStatus) -> float:
         """How much of the phase is done, 0 to 1: the mean over its members."""
-        members = phase.get("members") or []
-        if not members:
-            return 1.0 if phase.get("state") == "Succeeded" else 0.0
-        return sum(self.member_fraction(phase, member) for member in members) / len(members)
+        if not phase.members:
+            return 1.0 if phase.state == "Succeeded" else 0.0
+        return sum(self.member_fraction(phase, member) for member in phase.members) / len(phase.members)
 
 
-def success_text(success: JSONObject | None) -> str:
+def success_text(success: Rates | Success | None) -> str:
     """Both success rates, any env step and at the end: `98/93 %`; empty where there are none."""
-    if not success:
+    if success is None:
         return ""
-    return f"{percent(success['anyStep']).removesuffix(' %')}/{percent(success['atEnd'])}"
+    return f"{percent(success.any_step).removesuffix(' %')}/{percent(success.at_end)}"
 
 
-def success_words(success: JSONObject) -> str:
+def success_words(success: Rates | Success) -> str:
     """Both success rates in words."""
-    return f"success {percent(success['anyStep'])} any step, {percent(success['atEnd'])} at end"
+    return f"success {percent(success.any_step)} any step, {percent(success.at_end)} at end"
 
 
 def member_name(phase: str, member: str) -> str:
@@ -85,31 +74,30 @@ def count_text(count: float | None) -> str:
     return "" if count is None else f"{count:,.0f}"
 
 
-def failure_sentence(failure: JSONObject) -> str:
+def failure_sentence(failure: LastFailure) -> str:
     """What failed, why, in one sentence."""
-    member, attempt = failure.get("member"), failure.get("attempt")
-    who = member_name(failure["phase"], member) + f", attempt {attempt}" if member else str(failure["phase"])
-    code = failure.get("exitCode")
-    how = failure.get("reason") or "failed"
-    text = f"{who}: {how}" + (f" (exit code {code})" if code is not None else "")
-    message = last_line(str(failure.get("message") or ""))
+    who = failure.phase
+    if failure.member:
+        who = f"{member_name(failure.phase, failure.member)}, attempt {failure.attempt}"
+    code = f" (exit code {failure.exit_code})" if failure.exit_code is not None else ""
+    text = f"{who}: {failure.reason or 'failed'}{code}"
+    message = last_line(failure.message)
     return f"{text}: {message}" if message else text
 
 
-def failure_log(failure: JSONObject, snapshot: Snapshot) -> Path | None:
+def failure_log(failure: LastFailure, snapshot: Snapshot) -> Path | None:
     """Log of the attempt that failed; None where no attempt did (a deadline)."""
-    if not failure.get("member") or not failure.get("attempt"):
+    if not failure.member or not failure.attempt:
         return None
-    return snapshot.log_path(failure["phase"], failure["member"], failure["attempt"])
+    return snapshot.log_path(failure.phase, failure.member, failure.attempt)
 
 
-def retry_text(failure: JSONObject, snapshot: Snapshot) -> str:
+def retry_text(failure: LastFailure, snapshot: Snapshot) -> str:
     """When the member that failed is tried again; empty if it is not."""
-    for phase in snapshot.phases:
-        for member in phase.get("members") or []:
-            if (phase["name"], member["name"]) == (failure["phase"], failure.get("member")):
-                when = member.get("nextAttemptTime")
-                return f"tried again at {when}" if when and member["state"] == "Waiting" else ""
+    for phase, member in snapshot.status.members():
+        if (phase, member.name) == (failure.phase, failure.member):
+            moment = member.next_attempt_time if member.state == "Waiting" else None
+            return "" if moment is None else f"tried again at {format_time(moment)}"
     return ""
 
 

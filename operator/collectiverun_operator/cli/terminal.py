@@ -8,8 +8,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from collectiverun_operator.api.status import LastFailure, MemberStatus, PhaseStatus
 from collectiverun_operator.cli.snapshot import (
-    JSONObject,
     Snapshot,
     count_text,
     duration_text,
@@ -20,7 +20,7 @@ from collectiverun_operator.cli.snapshot import (
 )
 
 _BAR_WIDTH = 8
-_FIGURES = {"env steps": 9, "per s": 5, "any/end": 8, "left": 5}
+_NUMBER_COLUMNS = {"env steps": 9, "per s": 5, "any/end": 8, "left": 5}
 _STATE_WIDTH = 10
 _MEMBER_ROWS = 16
 _STYLES = {
@@ -43,7 +43,7 @@ class LiveTable:
     def __init__(self, console: Console, title: str) -> None:
         self._title = title
         self._live = Live(console=console, auto_refresh=False, transient=False)
-        self._failure: JSONObject | None = None
+        self._failure: LastFailure | None = None
 
     def __enter__(self) -> LiveTable:
         self._live.start()
@@ -57,14 +57,14 @@ class LiveTable:
         self._live.console.print(Text(text))
 
     def show(self, snapshot: Snapshot) -> None:
-        """Draw a snapshot; a failure that is new is told above it, with its log."""
-        failure = snapshot.status.get("lastFailure")
-        if failure and failure != self._failure:
-            self._tell(failure, snapshot)
+        """Draw a snapshot; a failure that is new is shown above it, with its log."""
+        failure = snapshot.status.last_failure
+        if failure is not None and failure != self._failure:
+            self._show_failure(failure, snapshot)
         self._failure = failure
         self._live.update(run_table(snapshot, self._title), refresh=True)
 
-    def _tell(self, failure: JSONObject, snapshot: Snapshot) -> None:
+    def _show_failure(self, failure: LastFailure, snapshot: Snapshot) -> None:
         log, again = failure_log(failure, snapshot), retry_text(failure, snapshot)
         self._live.console.print(Text(failure_sentence(failure), style="red"))
         for line in (f"log: {log}" if log else "", again):
@@ -74,64 +74,62 @@ class LiveTable:
 
 def run_table(snapshot: Snapshot, title: str) -> RenderableType:
     """The whole picture: a line about the run, and the table."""
+    state = snapshot.status.state
     head = Text.assemble(
         (title, "bold"),
         "  ",
-        (snapshot.state, _style(snapshot.state)),
+        (state, _style(state)),
         f"  {duration_text(snapshot.elapsed_seconds)}",
     )
     table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 1, 0, 0))
     table.add_column("phase", no_wrap=True, overflow="ellipsis")
     table.add_column("state", no_wrap=True, min_width=_STATE_WIDTH)
     table.add_column("", no_wrap=True, width=_BAR_WIDTH)
-    for column, width in _FIGURES.items():
+    for column, width in _NUMBER_COLUMNS.items():
         table.add_column(column, justify="right", no_wrap=True, min_width=width)
-    for phase in snapshot.phases:
+    for phase in snapshot.status.phases:
         _add_phase(table, snapshot, phase)
     return Group(head, table)
 
 
-def _add_phase(table: Table, snapshot: Snapshot, phase: JSONObject) -> None:
-    members = phase.get("members") or []
-    running = [snapshot.member_progress(phase, member) for member in members]
-    state = str(phase.get("state") or "")
+def _add_phase(table: Table, snapshot: Snapshot, phase: PhaseStatus) -> None:
+    running = [snapshot.member_progress(phase, member) for member in phase.members]
+    speed = sum(progress.env_steps_per_second or 0 for progress in running if progress is not None)
     table.add_row(
-        Text(phase["name"], style="bold"),
-        Text(state, style=_style(state)),
-        _bar(state, snapshot.phase_fraction(phase)),
-        count_text(phase.get("envSteps") or None),
-        count_text(sum(progress.get("envStepsPerSecond") or 0 for progress in running) or None),
-        success_text(phase.get("success")),
-        duration_text(phase.get("etaSeconds")) if state == "Running" else "",
+        Text(phase.name, style="bold"),
+        Text(phase.state, style=_style(phase.state)),
+        _bar(phase.state, snapshot.phase_fraction(phase)),
+        count_text(phase.env_steps or None),
+        count_text(speed or None),
+        success_text(phase.success),
+        duration_text(phase.eta_seconds) if phase.state == "Running" else "",
     )
-    if state != "Succeeded" and len(members) > 1:
+    if phase.state != "Succeeded" and len(phase.members) > 1:
         _add_members(table, snapshot, phase)
 
 
-def _add_members(table: Table, snapshot: Snapshot, phase: JSONObject) -> None:
+def _add_members(table: Table, snapshot: Snapshot, phase: PhaseStatus) -> None:
     """The members that matter most now: those that failed or run come first when not all fit."""
-    members = list(phase["members"])
     order = {"Failed": 0, "Running": 1}
-    shown = sorted(members, key=lambda member: order.get(member.get("state", ""), 2))[:_MEMBER_ROWS]
-    for member in members:
+    shown = sorted(phase.members, key=lambda member: order.get(member.state, 2))[:_MEMBER_ROWS]
+    for member in phase.members:
         if member in shown:
             _add_member(table, snapshot, phase, member)
-    if len(shown) < len(members):
-        table.add_row(Text(f"  and {len(members) - len(shown)} more", style="dim"))
+    if len(shown) < len(phase.members):
+        table.add_row(Text(f"  and {len(phase.members) - len(shown)} more", style="dim"))
 
 
-def _add_member(table: Table, snapshot: Snapshot, phase: JSONObject, member: JSONObject) -> None:
+def _add_member(table: Table, snapshot: Snapshot, phase: PhaseStatus, member: MemberStatus) -> None:
     progress = snapshot.member_progress(phase, member)
-    state = str(member.get("state") or "")
-    attempt = member.get("attempt") or 0
+    again = f" #{member.attempt}" if member.attempt > 1 else ""
     table.add_row(
-        f"  {member['name']}",
-        Text(state + (f" #{attempt}" if attempt > 1 else ""), style=_style(state)),
-        _bar(state, snapshot.member_fraction(phase, member)),
-        count_text(progress.get("envSteps")),
-        count_text(progress.get("envStepsPerSecond")),
-        success_text(member.get("success") or progress.get("success")),
-        duration_text(progress.get("etaSeconds")),
+        f"  {member.name}",
+        Text(member.state + again, style=_style(member.state)),
+        _bar(member.state, snapshot.member_fraction(phase, member)),
+        count_text(progress.env_steps if progress else None),
+        count_text(progress.env_steps_per_second if progress else None),
+        success_text(member.success or (progress.success if progress else None)),
+        duration_text(progress.eta_seconds if progress else None),
     )
 
 

@@ -8,9 +8,10 @@ stop; `plan/` does. It never opens the run's storage.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Protocol
 
-JSONObject = dict[str, Any]
+from collectiverun_operator.api.outcome import Progress
+from collectiverun_operator.json_types import JSONObject
 
 
 class Cluster(Protocol):
@@ -34,7 +35,7 @@ class Cluster(Protocol):
         The Job is there until its Pods are gone, unless it `is_finished`, so that none of them runs.
         """
 
-    async def progress(self, run_uid: str) -> Mapping[str, JSONObject]:
+    async def progress(self, run_uid: str) -> Mapping[str, Progress]:
         """The newest progress line of each running Job, by the Job's name."""
 
     async def write_status(self, run: JSONObject, status: JSONObject) -> JSONObject:

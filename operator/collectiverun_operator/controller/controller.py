@@ -13,19 +13,18 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
-from collectiverun_operator.api.conditions import COMPLETE, FAILED, holds
-from collectiverun_operator.api.run import Platform
+from collectiverun_operator.api.run import Platform, StoredRun
+from collectiverun_operator.api.status import RunStatus
 from collectiverun_operator.api.status_json import UnreadableStatusError
 from collectiverun_operator.cluster.kubernetes.cluster import KubernetesCluster
 from collectiverun_operator.controller.logs import about
 from collectiverun_operator.controller.metrics import Metrics
 from collectiverun_operator.errors import ClusterError, ConflictError, NameTakenError
+from collectiverun_operator.json_types import JSONObject
 from collectiverun_operator.plan.events import transitions
 from collectiverun_operator.reconciler import Reconciled, reconcile
 
-JSONObject = dict[str, Any]
 RunKey = tuple[str, str]  # namespace, name
 
 # How often a round whose write lost is done again at once.
@@ -121,41 +120,37 @@ class Controller:
             return None
         known = self._known(key, body)
         if body["metadata"].get("deletionTimestamp"):
-            return None  # its Jobs go with it; nothing is begun any more
-        await self._refresh(known, body)
+            return None  # its Jobs are deleted with it; nothing new is started
         try:
-            reconciled = await self._reconcile_body(known, body)
+            stored = StoredRun.read(body, self._platform)
         except UnreadableStatusError as error:
             self._report_error(key, "UnreadableStatus", str(error))
             return self._intervals.resync_seconds
+        await self._refresh(known, stored)
+        reconciled = await self._reconcile_stored(known, stored)
         known.last_error = ""
-        return self._requeue_after(known, reconciled)
+        return self._requeue_after(known, stored, reconciled)
 
-    async def _reconcile_body(self, known: _Known, body: JSONObject) -> Reconciled:
+    async def _reconcile_stored(self, known: _Known, stored: StoredRun) -> Reconciled:
         now = self._clock()
-        due = now - known.progress_at >= self._intervals.progress_seconds
-        written: list[tuple[JSONObject, JSONObject]] = []
-        try:
-            reconciled = await reconcile(
-                self._cluster,
-                body,
-                datetime.now(UTC),
-                self._platform,
-                write_progress=due,
-                on_written=lambda before, after: written.append((before, after)),
-            )
-        finally:  # what is written is told even if an action failed; who lost the write has nothing to tell
-            for before, after in written:
-                known.state = str(after.get("state") or "")
-                self._emit_events(body, before, after)
-        if due:
-            # Not all at the same moment, though all began with the operator.
+        is_due = now - known.progress_at >= self._intervals.progress_seconds
+
+        def on_written(before: RunStatus, after: RunStatus) -> None:
+            # Here, not at the end: what is written is told even if an action fails after it.
+            known.state = after.state
+            self._emit_events(stored.body, before, after)
+
+        reconciled = await reconcile(
+            self._cluster, stored, datetime.now(UTC), write_progress=is_due, on_written=on_written
+        )
+        if is_due:
+            # Spread: all runs began with the operator, but need not be written at the same moment.
             known.progress_at = now + random.uniform(0, self._intervals.progress_seconds / 3)
-        known.state = str(reconciled.status.get("state") or "")
+        known.state = reconciled.status.state
         known.version = str(reconciled.body["metadata"].get("resourceVersion") or "")
         return reconciled
 
-    def _emit_events(self, body: JSONObject, before: JSONObject, after: JSONObject) -> None:
+    def _emit_events(self, body: JSONObject, before: RunStatus, after: RunStatus) -> None:
         self._metrics.count_transition(before, after)
         metadata = body["metadata"]
         for event in transitions(before, after):
@@ -164,22 +159,25 @@ class Controller:
             _log.log(level, "%s: %s", event.reason, event.message, extra=extra)
             self._cluster.post_event(body, event.type, event.reason, event.message)
 
-    async def _refresh(self, known: _Known, body: JSONObject) -> None:
-        """What is known of Jobs and Pods comes from watch events, a hint: now and then they are listed.
+    async def _refresh(self, known: _Known, stored: StoredRun) -> None:
+        """List the run's Jobs and Pods now and then: the watch events that fill the cache may be missed.
 
-        At once where the status knows more: a Pod that another operator saw first is not gone.
+        At once where the status records a Pod that the cache lacks: another operator saw it first.
         """
-        is_due = self._clock() - known.refreshed_at >= self._intervals.resync_seconds
-        if _is_at_rest(body) or not (is_due or self._cluster.is_behind(body)):
+        if _is_at_rest(stored, stored.status):
             return
-        if body.get("status"):  # before the first status there is no Job
-            await self._cluster.refresh(body)
+        metadata, recorded = stored.body["metadata"], stored.status.live_pods()
+        is_due = self._clock() - known.refreshed_at >= self._intervals.resync_seconds
+        if not (is_due or self._cluster.lacks(known.uid, recorded)):
+            return
+        if stored.body.get("status"):  # before the first status there is no Job
+            await self._cluster.refresh(metadata["namespace"], known.uid, recorded)
         known.refreshed_at = self._clock() - random.uniform(0, self._intervals.resync_seconds / 5)
 
-    def _requeue_after(self, known: _Known, reconciled: Reconciled) -> float:
+    def _requeue_after(self, known: _Known, stored: StoredRun, reconciled: Reconciled) -> float:
         now = self._clock()
         moments = [known.refreshed_at + self._intervals.resync_seconds]
-        if _is_at_rest(reconciled.body):
+        if _is_at_rest(stored, reconciled.status):
             moments = [now + FINISHED_RESYNC_FACTOR * self._intervals.resync_seconds]
         elif known.state == "Running":
             moments.append(known.progress_at + self._intervals.progress_seconds)
@@ -212,11 +210,10 @@ class Controller:
             self._cluster.forget(known.uid)
 
 
-def _is_at_rest(body: JSONObject) -> bool:
+def _is_at_rest(stored: StoredRun, status: RunStatus) -> bool:
     """Whether the run is finished and nobody has asked to re-open it."""
-    status = body.get("status") or {}
-    is_finished = holds(status, COMPLETE) or holds(status, FAILED)
-    return is_finished and (body.get("spec") or {}).get("retryToken", "") == status.get("retryToken", "")
+    is_reopened = stored.run is not None and stored.run.spec.retry_token != status.retry_token
+    return status.is_finished and not is_reopened
 
 
 def _is_temporary(error: ClusterError) -> bool:

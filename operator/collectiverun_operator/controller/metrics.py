@@ -5,17 +5,15 @@ from __future__ import annotations
 import time
 from collections import Counter as Tally
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from collectiverun_operator.api.outcome import RETRY_BUDGETS, RetryBudget
 from collectiverun_operator.api.phases import PHASES
-from collectiverun_operator.formatting import parse_time
+from collectiverun_operator.api.status import PhaseStatus, RunStatus
 
-JSONObject = Mapping[str, Any]
-BUDGETS = ("application", "infrastructure")
 ROUND_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 PHASE_BUCKETS = (10, 60, 300, 900, 3600, 4 * 3600, 12 * 3600, 24 * 3600, 72 * 3600)
 LAG_BUCKETS = (0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5)
@@ -91,27 +89,28 @@ class Metrics:
         """A request to the API server was answered, or not (0)."""
         self.api_requests.labels(verb, str(code)).inc()
 
-    def count_transition(self, before: JSONObject, after: JSONObject) -> None:
-        """What a run's new status says that its last one did not: retries spent, phases succeeded."""
-        earlier = {phase["name"]: phase for phase in before.get("phases") or []}
-        for phase in after.get("phases") or []:
-            self._count_phase(earlier.get(phase["name"], {}), phase)
+    def count_transition(self, before: RunStatus, after: RunStatus) -> None:
+        """Count what a run's new status has and its last one had not: retries spent, phases succeeded."""
+        previous = {phase.name: phase for phase in before.phases}
+        for phase in after.phases:
+            self._count_phase(previous.get(phase.name, PhaseStatus(name=phase.name)), phase)
 
-    def _count_phase(self, before: JSONObject, after: JSONObject) -> None:
-        for kind in BUDGETS:
-            spent = _retries(after, kind) - _retries(before, kind)
+    def _count_phase(self, before: PhaseStatus, after: PhaseStatus) -> None:
+        for budget in RETRY_BUDGETS:
+            spent = _retries(after, budget) - _retries(before, budget)
             if spent > 0:  # less than none: a new retryToken gave a new budget
-                self.retries.labels(after["name"], kind).inc(spent)
-        started, completed = parse_time(after.get("startTime")), parse_time(after.get("completionTime"))
-        if before.get("state") != "Succeeded" == after.get("state") and started and completed:
-            self.phase_seconds.labels(after["name"]).observe((completed - started).total_seconds())
+                self.retries.labels(after.name, budget).inc(spent)
+        has_succeeded = before.state != "Succeeded" == after.state
+        if has_succeeded and after.start_time and after.completion_time:
+            seconds = (after.completion_time - after.start_time).total_seconds()
+            self.phase_seconds.labels(after.name).observe(seconds)
 
     def _begin_at_zero(self) -> None:
         """A series that begins at 1 is no increase to Prometheus: the first retry would not be seen."""
         for phase in PHASES:
             self.phase_seconds.labels(phase.name)
-            for kind in BUDGETS:
-                self.retries.labels(phase.name, kind)
+            for budget in RETRY_BUDGETS:
+                self.retries.labels(phase.name, budget)
 
     def _event_ages(self) -> Mapping[str, float]:
         return {kind: self._clock() - seen_at for kind, seen_at in self._seen_at.items()}
@@ -120,8 +119,8 @@ class Metrics:
         Gauge(name, text, registry=self.registry).set_function(value)
 
 
-def _retries(phase: JSONObject, kind: str) -> int:
-    return sum(member.get(f"{kind}Retries", 0) for member in phase.get("members") or [])
+def _retries(phase: PhaseStatus, budget: RetryBudget) -> int:
+    return sum(member.retries(budget) for member in phase.members)
 
 
 class _Family(Collector):

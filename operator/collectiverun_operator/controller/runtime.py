@@ -13,6 +13,7 @@ from kubernetes.aio.client import ApiClient
 from prometheus_client.aiohttp import make_aiohttp_handler
 
 from collectiverun_operator.api.labels import RUN
+from collectiverun_operator.api.pod_outcome import has_ended
 from collectiverun_operator.cluster.kubernetes.cache import ObjectCache, run_uid_of
 from collectiverun_operator.cluster.kubernetes.client import connect
 from collectiverun_operator.cluster.kubernetes.cluster import KubernetesCluster
@@ -111,7 +112,7 @@ class OperatorRuntime:
         metadata = body["metadata"]
         if run_uid_of(body) and metadata["labels"].get(RUN):
             key = (metadata["namespace"], metadata["labels"][RUN])
-            if _has_ended(body) and not is_deleted:
+            if kind == "Pod" and has_ended(body) and not is_deleted:
                 self.queue.add(key, urgent=True)
             else:
                 self.queue.add(key, BURST_SECONDS)
@@ -161,8 +162,3 @@ class OperatorRuntime:
             due = loop.time() + LAG_SECONDS
             await asyncio.sleep(LAG_SECONDS)
             self.metrics.loop_lag_seconds.observe(max(0.0, loop.time() - due))
-
-
-def _has_ended(pod: JSONObject) -> bool:
-    """Whether it is a Pod that runs no longer."""
-    return (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed")

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from collectiverun_operator.api import conditions
+from collectiverun_operator.api.conditions import INVALID_POD_TEMPLATE
 from collectiverun_operator.api.members import members_of, settings_of
 from collectiverun_operator.api.phases import PHASES, Phase
 from collectiverun_operator.api.pod_template import merge_templates
@@ -24,11 +24,11 @@ def is_dry_run_due(run: CollectiveRun) -> bool:
     """Whether the spec is one that was not tried, or was refused: what was wrong may be right by now."""
     if run.platform.local:
         return False
-    if conditions.holds(run.status, conditions.COMPLETE):
+    if run.status.is_true("Complete"):
         return False
-    accepted = conditions.condition_of(run.status, conditions.ACCEPTED)
-    is_refused = accepted.get("reason") == conditions.INVALID_POD_TEMPLATE
-    return is_refused or run.generation != run.status.get("observedGeneration")
+    accepted = run.status.condition("Accepted")
+    is_refused = accepted is not None and accepted.reason == INVALID_POD_TEMPLATE
+    return is_refused or run.generation != run.status.observed_generation
 
 
 def dry_run_jobs(run: CollectiveRun) -> Iterator[tuple[str, JSONObject]]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from collectiverun_operator.api import conditions
-from collectiverun_operator.api.conditions import condition_of, holds
+from collectiverun_operator.api.outcome import RETRY_BUDGETS
+from collectiverun_operator.api.status import ConditionStatus, MemberStatus, PhaseStatus, RunStatus
 
-Status = Mapping[str, Any]
 EventType = Literal["Normal", "Warning"]
 
 _SUSPENDED = (conditions.SUSPENDING.reason, conditions.IS_SUSPENDED.reason)
@@ -27,8 +27,8 @@ class EventText:
     member: str = ""
 
 
-def transitions(before: Status, after: Status) -> list[EventText]:
-    """Everything that changed for good, in the order it is to be told. Figures are no transitions."""
+def transitions(before: RunStatus, after: RunStatus) -> list[EventText]:
+    """Everything that changed for good, in the order in which it is told. Progress is no transition."""
     return [
         *_acceptance(before, after),
         *_reopening(before, after),
@@ -39,90 +39,94 @@ def transitions(before: Status, after: Status) -> list[EventText]:
     ]
 
 
-def _acceptance(before: Status, after: Status) -> Iterator[EventText]:
-    old, new = condition_of(before, conditions.ACCEPTED), condition_of(after, conditions.ACCEPTED)
-    if new.get("status") == "True" and old.get("status") != "True":
+def _acceptance(before: RunStatus, after: RunStatus) -> Iterator[EventText]:
+    old, new = before.condition("Accepted"), after.condition("Accepted")
+    if after.is_true("Accepted") and not before.is_true("Accepted"):
         yield EventText("Normal", "Accepted", "the spec is valid; the run begins or goes on")
-    if new.get("status") == "False" and _said(new) != _said(old):
-        yield EventText("Warning", new["reason"], new["message"])
+    if new is not None and new.status == "False" and _content(new) != _content(old):
+        yield EventText("Warning", new.reason, new.message)
 
 
-def _reopening(before: Status, after: Status) -> Iterator[EventText]:
-    if holds(before, conditions.FAILED) and not holds(after, conditions.FAILED):
-        phase = after.get("currentPhase", "")
+def _reopening(before: RunStatus, after: RunStatus) -> Iterator[EventText]:
+    if before.is_true("Failed") and not after.is_true("Failed"):
+        phase = after.current_phase
         text = f"retryToken changed: the run goes on at phase {phase}, with its retries and clocks at zero"
         yield EventText("Normal", "Reopened", text, phase)
 
 
-def _phases(before: Status, after: Status) -> Iterator[EventText]:
-    known = {phase["name"]: phase for phase in before.get("phases") or []}
-    for phase in after.get("phases") or []:
-        yield from _phase(known.get(phase["name"], {}), phase, after)
+def _phases(before: RunStatus, after: RunStatus) -> Iterator[EventText]:
+    previous = {phase.name: phase for phase in before.phases}
+    for phase in after.phases:
+        yield from _phase(previous.get(phase.name, PhaseStatus(name=phase.name)), phase, after)
 
 
-def _phase(before: Status, after: Status, status: Status) -> Iterator[EventText]:
-    name, members = after["name"], after.get("members") or []
-    if after.get("startTime") and not before.get("startTime"):
-        yield EventText("Normal", "PhaseStarted", f"phase {name} begins: {_count(members)}", name)
-    known = {member["name"]: member for member in before.get("members") or []}
-    for member in members:
-        yield from _member(name, known.get(member["name"], {}), member, status)
-    if after.get("state") == "Succeeded" and before.get("state") != "Succeeded":
-        yield EventText("Normal", "PhaseSucceeded", f"phase {name} is done: {_count(members)}", name)
+def _phase(before: PhaseStatus, after: PhaseStatus, status: RunStatus) -> Iterator[EventText]:
+    name, count = after.name, _count(len(after.members))
+    if after.start_time and not before.start_time:
+        yield EventText("Normal", "PhaseStarted", f"phase {name} begins: {count}", name)
+    previous = {member.name: member for member in before.members}
+    for member in after.members:
+        yield from _member(name, previous.get(member.name, MemberStatus(name=member.name)), member, status)
+    if after.state == "Succeeded" and before.state != "Succeeded":
+        yield EventText("Normal", "PhaseSucceeded", f"phase {name} is done: {count}", name)
 
 
-def _member(phase: str, before: Status, after: Status, status: Status) -> Iterator[EventText]:
-    name = after["name"]
-    where = f"phase {phase}, member {name}, attempt {before.get('attempt', 0)}"
-    if after["state"] == "Failed" and before.get("state") != "Failed":
-        text = f"{where}: failed for good{_why(phase, name, status)}"
-        yield EventText("Warning", "MemberFailed", text, phase, name)
+def _member(phase: str, before: MemberStatus, after: MemberStatus, status: RunStatus) -> Iterator[EventText]:
+    where = f"phase {phase}, member {after.name}, attempt {before.attempt}"
+    why = _why(phase, after.name, status)
+    if after.state == "Failed" and before.state != "Failed":
+        yield EventText("Warning", "MemberFailed", f"{where}: failed for good{why}", phase, after.name)
         return
-    for kind in ("infrastructure", "application"):
-        spent = after.get(f"{kind}Retries", 0)
-        if spent > before.get(f"{kind}Retries", 0):
-            text = f"{where}: is tried again, {kind} retry {spent}{_why(phase, name, status)}"
-            yield EventText("Warning", "MemberRetried", text, phase, name)
+    for kind in RETRY_BUDGETS:
+        spent = after.retries(kind)
+        if spent > before.retries(kind):
+            text = f"{where}: is tried again, {kind} retry {spent}{why}"
+            yield EventText("Warning", "MemberRetried", text, phase, after.name)
 
 
-def _why(phase: str, member: str, status: Status) -> str:
+def _why(phase: str, member: str, status: RunStatus) -> str:
     """The last failure, if it is this member's; of several at once a status keeps one."""
-    failure = status.get("lastFailure") or {}
-    if (failure.get("phase"), failure.get("member")) != (phase, member):
+    failure = status.last_failure
+    if failure is None or (failure.phase, failure.member) != (phase, member):
         return ""
-    said = [str(failure[key]) for key in ("reason", "message") if failure.get(key)]
-    return f": {': '.join(said)}"
+    return f": {', '.join(text for text in (failure.reason, failure.message) if text)}"
 
 
-def _queueing(before: Status, after: Status) -> Iterator[EventText]:
-    was, is_queued = holds(before, conditions.QUEUED), holds(after, conditions.QUEUED)
-    if is_queued and not was:
+def _queueing(before: RunStatus, after: RunStatus) -> Iterator[EventText]:
+    was_queued, is_queued = before.is_true("Queued"), after.is_true("Queued")
+    if is_queued and not was_queued:
         yield EventText("Normal", "Queued", "every Job of the run is held by the queue")
-    if was and not is_queued:
+    if was_queued and not is_queued:
         yield EventText("Normal", "Admitted", "the queue holds the run's Jobs no longer")
 
 
-def _suspension(before: Status, after: Status) -> Iterator[EventText]:
-    old, new = condition_of(before, conditions.SUSPENDED), condition_of(after, conditions.SUSPENDED)
-    was, is_now = (entry.get("reason") in _SUSPENDED for entry in (old, new))
-    if is_now and new["reason"] != old.get("reason"):
-        reason = "Suspended" if new["status"] == "True" else conditions.SUSPENDING.reason
-        yield EventText("Normal", reason, new["message"])
-    if was and not is_now and condition_of(after, conditions.FAILED).get("reason") == _GOES_ON:
+def _suspension(before: RunStatus, after: RunStatus) -> Iterator[EventText]:
+    old, new = _suspended(before), _suspended(after)
+    if new is not None and (old is None or new.reason != old.reason):
+        reason = "Suspended" if new.status == "True" else conditions.SUSPENDING.reason
+        yield EventText("Normal", reason, new.message)
+    failed = after.condition("Failed")
+    if old is not None and new is None and failed is not None and failed.reason == _GOES_ON:
         yield EventText("Normal", "Resumed", "the run is suspended no longer")
 
 
-def _ending(before: Status, after: Status) -> Iterator[EventText]:
-    if holds(after, conditions.COMPLETE) and not holds(before, conditions.COMPLETE):
-        yield EventText("Normal", "Complete", f"all phases succeeded: {after.get('progress', '')} members")
-    if holds(after, conditions.FAILED) and not holds(before, conditions.FAILED):
-        failed = condition_of(after, conditions.FAILED)
-        yield EventText("Warning", "Failed", f"{failed['reason']}: {failed['message']}")
+def _suspended(status: RunStatus) -> ConditionStatus | None:
+    """Condition Suspended of a run that is suspended or about to be."""
+    condition = status.condition("Suspended")
+    return condition if condition is not None and condition.reason in _SUSPENDED else None
 
 
-def _said(condition: Mapping[str, Any]) -> tuple[Any, ...]:
-    return tuple(condition.get(key) for key in ("status", "reason", "message"))
+def _ending(before: RunStatus, after: RunStatus) -> Iterator[EventText]:
+    if after.is_true("Complete") and not before.is_true("Complete"):
+        yield EventText("Normal", "Complete", f"all phases succeeded: {after.progress} members")
+    failed = after.condition("Failed")
+    if failed is not None and after.is_true("Failed") and not before.is_true("Failed"):
+        yield EventText("Warning", "Failed", f"{failed.reason}: {failed.message}")
 
 
-def _count(members: list[Any]) -> str:
-    return f"{len(members)} member{'' if len(members) == 1 else 's'}"
+def _content(condition: ConditionStatus | None) -> tuple[str, str, str] | None:
+    return None if condition is None else (condition.status, condition.reason, condition.message)
+
+
+def _count(members: int) -> str:
+    return f"{members} member{'' if members == 1 else 's'}"

@@ -9,17 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
 
 from collectiverun_operator.api import labels
-from collectiverun_operator.api.outcome import Active, Outcome
-from collectiverun_operator.api.pod_outcome import pod_outcome
+from collectiverun_operator.api.outcome import Active, Outcome, Progress
+from collectiverun_operator.api.pod_outcome import is_finished, pod_outcome
 from collectiverun_operator.formatting import parse_time
+from collectiverun_operator.json_types import JSONObject
 
 # A Pod still terminating this long after its grace period is on a lost node: it counts as gone.
 LOST_AFTER_SECONDS = 60
-
-JSONObject = Mapping[str, Any]
 
 
 @dataclass(frozen=True, order=True)
@@ -85,7 +83,7 @@ class ObservedAttempt:
     key: AttemptKey
     job: ObservedJob | None = None
     pods: tuple[ObservedPod, ...] = ()
-    progress: JSONObject = field(default_factory=dict)
+    progress: Progress | None = None
 
     @property
     def pod(self) -> ObservedPod | None:
@@ -129,7 +127,7 @@ class Observed:
 
 
 def observe(
-    jobs: Iterable[JSONObject], pods: Iterable[JSONObject], progress: Mapping[str, JSONObject] | None = None
+    jobs: Iterable[JSONObject], pods: Iterable[JSONObject], progress: Mapping[str, Progress] | None = None
 ) -> Observed:
     """What a run's Jobs and Pods (Kubernetes JSON) and progress lines (by Job name) say.
 
@@ -148,30 +146,28 @@ def _attempt(
     key: AttemptKey,
     jobs: Sequence[JSONObject],
     pods: Sequence[JSONObject],
-    progress: Mapping[str, JSONObject],
+    progress: Mapping[str, Progress],
 ) -> ObservedAttempt:
     job = _job(jobs[0]) if jobs else None
     found = sorted(map(_pod, pods), key=lambda pod: (str(pod.creation_time), pod.uid))
-    return ObservedAttempt(key, job, tuple(found), progress.get(job.name, {}) if job else {})
+    return ObservedAttempt(key, job, tuple(found), progress.get(job.name) if job else None)
 
 
 def _key(document: JSONObject) -> AttemptKey | None:
-    marks = document.get("metadata", {}).get("labels") or {}
-    attempt = str(marks.get(labels.ATTEMPT, ""))
-    if labels.PHASE not in marks or labels.MEMBER not in marks or not attempt.isdecimal():
+    found = document.get("metadata", {}).get("labels") or {}
+    attempt = str(found.get(labels.ATTEMPT, ""))
+    if labels.PHASE not in found or labels.MEMBER not in found or not attempt.isdecimal():
         return None
-    return AttemptKey(marks[labels.PHASE], marks[labels.MEMBER], int(attempt))
+    return AttemptKey(found[labels.PHASE], found[labels.MEMBER], int(attempt))
 
 
 def _job(job: JSONObject) -> ObservedJob:
-    conditions = job.get("status", {}).get("conditions") or []
-    final = {c.get("type") for c in conditions if c.get("status") == "True"} & {"Complete", "Failed"}
     grace = job.get("spec", {}).get("template", {}).get("spec", {}).get("terminationGracePeriodSeconds")
     return ObservedJob(
         name=job["metadata"]["name"],
         uid=job["metadata"].get("uid", ""),
         is_held=bool(job.get("spec", {}).get("suspend", False)),
-        is_finished=bool(final),
+        is_finished=is_finished(job),
         gone_time=_gone_time(job["metadata"], grace),
     )
 

@@ -6,14 +6,11 @@ again, whatever was deleted, and an attempt's number is in it before its Job exi
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
 from collectiverun_operator.api.conditions import (
-    COMPLETE,
-    FAILED,
     INVALID_SPEC,
     SPEC_CHANGED,
     DesiredCondition,
@@ -24,9 +21,9 @@ from collectiverun_operator.api.members import members_of
 from collectiverun_operator.api.phases import PHASES
 from collectiverun_operator.api.run import CollectiveRun
 from collectiverun_operator.api.status import LastFailure, MemberStatus, PhaseStatus, Resolved, RunStatus
-from collectiverun_operator.api.status_json import read_status, write_document
 from collectiverun_operator.errors import Fault
 from collectiverun_operator.jobs.uris import storage_root
+from collectiverun_operator.json_types import JSONObject
 from collectiverun_operator.plan import deadlines
 from collectiverun_operator.plan.cleanup import expiry_time, finished_jobs, stray_jobs
 from collectiverun_operator.plan.observation import Observed
@@ -34,9 +31,7 @@ from collectiverun_operator.plan.progress import with_progress_summary
 from collectiverun_operator.plan.recording import PlanContext, advance
 from collectiverun_operator.plan.retries import apply_retry_token
 from collectiverun_operator.plan.scheduling import missing_jobs, next_start, start_members, stop_members
-from collectiverun_operator.plan.summary import rejection, summarise, update_phases
-
-JSONObject = dict[str, Any]
+from collectiverun_operator.plan.summary import summarise, update_phases, with_rejection
 
 
 @dataclass(frozen=True)
@@ -72,7 +67,7 @@ Action = CreateJob | DeleteJob | DeleteRun
 class Plan:
     """What to do, in this order: write the status, act, look again after `requeue_after_seconds`."""
 
-    status: JSONObject
+    status: RunStatus
     actions: tuple[Action, ...] = ()
     requeue_after_seconds: float | None = None
 
@@ -80,31 +75,31 @@ class Plan:
 def plan(
     run: CollectiveRun, observed: Observed, now: datetime, refusal: DesiredCondition | None = None
 ) -> Plan:
-    """What is to be done now. Raises UnreadableStatusError if the status is not ours.
+    """What is to be done now.
 
     `refusal`: why what is asked for now can't be carried out. What runs goes on, and nothing new starts.
     """
     moment = now.astimezone(UTC).replace(microsecond=0)  # as precise as a status is
-    status = read_status(run.status) or _begin(run, moment)
+    status = run.status if run.status.has_begun else _begin(run, moment)
     obstacle = SPEC_CHANGED if status.spec_hash != spec_hash(run.spec) else refusal
     if obstacle is None:
-        is_failing = status.is_true(FAILED) or _is_failing(run, status, moment)
+        is_failing = status.is_true("Failed") or _is_failing(run, status, moment)
         status = apply_retry_token(status, run.spec.retry_token, is_failing=is_failing)
-    if _is_finished(status):
+    if status.is_finished:
         return _plan_finished(run, status, observed, now)
     status = _turn(run, status, observed, moment, obstacle)
     creations = missing_jobs(run, status) if obstacle is None else ()
     # New Jobs first: somebody waits for those, and for nothing that is cleared away.
     actions: list[Action] = [*map(CreateJob, creations), *_deletions(run, status, observed)]
-    return Plan(write_document(status), tuple(actions), _requeue(_times(run, status, observed, moment), now))
+    return Plan(status, tuple(actions), _requeue(_times(run, status, observed, moment), now))
 
 
 def reject(
-    body: Mapping[str, Any], faults: Sequence[Fault], now: datetime, reason: str = INVALID_SPEC
-) -> JSONObject:
-    """The status of a run whose spec can't be carried out: Accepted is false and says why, all else stays."""
+    status: RunStatus, generation: int, faults: Sequence[Fault], now: datetime, reason: str = INVALID_SPEC
+) -> RunStatus:
+    """The status of a run whose spec can't be carried out: Accepted is False and says why, all else stays."""
     accepted = not_accepted(reason, [str(fault) for fault in faults])
-    return rejection(body, accepted, now.astimezone(UTC).replace(microsecond=0))
+    return with_rejection(status, generation, accepted, now.astimezone(UTC).replace(microsecond=0))
 
 
 def _turn(
@@ -115,7 +110,7 @@ def _turn(
     obstacle: DesiredCondition | None,
 ) -> RunStatus:
     """One turn: enter what happened, stop what must stop, start what may start, sum up."""
-    status = advance(status, PlanContext(run.spec.run_policy, status.resolved.storage_root, observed, now))
+    status = advance(status, PlanContext(run.spec.run_policy, status.storage_root, observed, now))
     status = _with_deadline(run, status, now)
     is_failing = _is_failing(run, status, now)
     if run.spec.suspend or is_failing:
@@ -144,11 +139,9 @@ def _begin(run: CollectiveRun, now: datetime) -> RunStatus:
 
 def _resolve_image(run: CollectiveRun, status: RunStatus) -> RunStatus:
     """The image of attempts created from now on; a default stays what it was when the run began."""
-    return status.replace(resolved=status.resolved.replace(image=run.spec.image or status.resolved.image))
-
-
-def _is_finished(status: RunStatus) -> bool:
-    return status.is_true(COMPLETE) or status.is_true(FAILED)
+    if status.resolved is None or run.spec.image is None:
+        return status
+    return status.replace(resolved=status.resolved.replace(image=run.spec.image))
 
 
 def _is_failing(run: CollectiveRun, status: RunStatus, now: datetime) -> bool:
@@ -184,7 +177,7 @@ def _plan_finished(run: CollectiveRun, status: RunStatus, observed: Observed, no
     if expiry is not None and expiry <= now:
         actions = (*actions, DeleteRun(run.namespace, run.name, run.uid))
     pending = [] if expiry is None or expiry <= now else [expiry]
-    return Plan(write_document(status), actions, _requeue(pending, now))
+    return Plan(status, actions, _requeue(pending, now))
 
 
 def _deletions(run: CollectiveRun, status: RunStatus, observed: Observed) -> Iterator[DeleteJob]:
@@ -197,7 +190,7 @@ def _deletions(run: CollectiveRun, status: RunStatus, observed: Observed) -> Ite
 def _times(run: CollectiveRun, status: RunStatus, observed: Observed, now: datetime) -> Iterator[datetime]:
     """Moments at which the plan becomes another one though nothing happens."""
     policy = run.spec.run_policy
-    if _is_finished(status):
+    if status.is_finished:
         expiry = expiry_time(status, policy)
         yield from [expiry] if expiry is not None else []
         return

@@ -4,27 +4,24 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from collectiverun_operator.api.members import members_of, parallelism_of
+from collectiverun_operator.api.outcome import Progress
 from collectiverun_operator.api.phases import PHASES
-from collectiverun_operator.api.pod_outcome import read_count, read_success
 from collectiverun_operator.api.spec import Spec
 from collectiverun_operator.api.status import MemberStatus, NetworkSuccess, PhaseStatus, Rates, RunStatus
 from collectiverun_operator.formatting import percent, time_left
 from collectiverun_operator.plan.observation import Observed
 
-JSONObject = Mapping[str, Any]
-
 MAX_ETA_SECONDS = 10 * 365 * 86_400
 
 
-def with_progress(member: MemberStatus, progress: JSONObject) -> MemberStatus:
-    """A running member with the figures of its newest progress line."""
-    if not progress:
+def with_progress(member: MemberStatus, progress: Progress | None) -> MemberStatus:
+    """A running member with what its newest progress line says."""
+    if progress is None:
         return member
-    success = Rates.of(read_success(progress.get("success"))) or member.success
-    return member.replace(env_steps=read_count(progress.get("envSteps")), success=success)
+    success = Rates.of(progress.success) or member.success
+    return member.replace(env_steps=progress.env_steps, success=success)
 
 
 def with_progress_summary(status: RunStatus, spec: Spec, observed: Observed) -> RunStatus:
@@ -71,29 +68,24 @@ def _mean(members: Sequence[MemberStatus], weights: Mapping[str, int]) -> Rates 
 
 def _eta_seconds(phase: PhaseStatus, observed: Observed, parallelism: int) -> int | None:
     """Time left in a phase: the slowest running member, and a whole duration for each wave that waits."""
-    lines = [_progress(phase.name, member, observed) for member in phase.members if member.is_live]
-    known = [line for line in lines if _is_number(line.get("etaSeconds"))]
-    if not known:
+    running = [_progress(phase.name, member, observed) for member in phase.members if member.is_live]
+    estimates = [(p.eta_seconds, p.fraction) for p in running if p is not None and p.eta_seconds is not None]
+    if not estimates:
         return None
     waiting = sum(member.state == "Waiting" for member in phase.members)
     waves = math.ceil(waiting / parallelism)
-    seconds = max(line["etaSeconds"] for line in known) + waves * max(map(_duration, known))
+    slowest = max(eta_seconds for eta_seconds, _ in estimates)
+    seconds = slowest + waves * max(_duration(*estimate) for estimate in estimates)
     return int(min(MAX_ETA_SECONDS, max(0, seconds)))
 
 
-def _duration(line: JSONObject) -> float:
+def _duration(eta_seconds: float, fraction: float | None) -> float:
     """Seconds a member takes as a whole, if it goes on as it did."""
-    fraction = line.get("fraction")
-    left = 1.0 - fraction if _is_number(fraction) and fraction is not None else 1.0
-    return float(line["etaSeconds"]) / max(left, 0.01)
+    return eta_seconds / max(1.0 - (fraction or 0.0), 0.01)
 
 
-def _progress(phase: str, member: MemberStatus, observed: Observed) -> JSONObject:
+def _progress(phase: str, member: MemberStatus, observed: Observed) -> Progress | None:
     return observed.attempt(phase, member.name, member.attempt).progress
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _network_success(phases: Mapping[str, PhaseStatus]) -> NetworkSuccess:

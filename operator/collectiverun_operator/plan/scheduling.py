@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Any
 
 from collectiverun_operator.api.members import inputs_of, members_of, parallelism_of
 from collectiverun_operator.api.phases import PHASES
@@ -13,9 +12,8 @@ from collectiverun_operator.api.status import MemberStatus, PhaseStatus, RunStat
 from collectiverun_operator.jobs.manifest import job_manifest, job_name
 from collectiverun_operator.jobs.phase_order import phase_order, task_documents
 from collectiverun_operator.jobs.uris import absolute_uri
+from collectiverun_operator.json_types import JSONObject
 from collectiverun_operator.plan.observation import Observed
-
-JSONObject = dict[str, Any]
 
 _BY_NAME = {phase.name: phase for phase in PHASES}
 
@@ -47,9 +45,9 @@ def missing_jobs(run: CollectiveRun, status: RunStatus) -> Iterator[JSONObject]:
                 yield _manifest(run, status, phase, member)
 
 
-def expected_jobs(run: CollectiveRun, status: RunStatus) -> Iterator[str]:
-    """Names of live attempts' Jobs: who observes through a cache asks for them before believing one gone."""
-    for phase, member in status.members():
+def expected_jobs(run: CollectiveRun) -> Iterator[str]:
+    """Names of live attempts' Jobs: a cache may lack one that exists, so each is asked for by name."""
+    for phase, member in run.status.members():
         if member.is_live:
             yield job_name(run, _BY_NAME[phase], member.name, member.attempt)
 
@@ -107,8 +105,8 @@ def _manifest(run: CollectiveRun, status: RunStatus, phase: PhaseStatus, member:
     described = _BY_NAME[phase.name]
     work = next(found for found in members_of(run.spec, described) if found.name == member.name)
     inputs = {name: _references(run, status, name) for name in inputs_of(run.spec, described)}
-    order = phase_order(run, status.resolved.storage_root, described, work, member.attempt, inputs)
-    return job_manifest(run, described, order, status.resolved.image)
+    order = phase_order(run, status.storage_root, described, work, member.attempt, inputs)
+    return job_manifest(run, described, order, status.image)
 
 
 def _references(run: CollectiveRun, status: RunStatus, name: str) -> list[JSONObject]:
@@ -117,7 +115,7 @@ def _references(run: CollectiveRun, status: RunStatus, name: str) -> list[JSONOb
     return [
         {
             "member": member.name,
-            "uri": absolute_uri(status.resolved.storage_root, member.uri),
+            "uri": absolute_uri(status.storage_root, member.uri),
             "manifestSha256": member.manifest_sha256,
             "tasks": task_documents(tasks[member.name]),
         }

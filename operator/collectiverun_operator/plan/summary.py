@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
-
-from pydantic import ValidationError
 
 from collectiverun_operator.api import conditions
-from collectiverun_operator.api.conditions import DesiredCondition, derive_state, update_conditions
+from collectiverun_operator.api.conditions import DesiredCondition, update_conditions
 from collectiverun_operator.api.run import CollectiveRun
 from collectiverun_operator.api.status import ConditionStatus, PhaseStatus, RunStatus
-from collectiverun_operator.api.status_fields import PhaseState
+from collectiverun_operator.api.status_fields import ConditionType, PhaseState
 from collectiverun_operator.plan import deadlines
 from collectiverun_operator.plan.observation import Observed
 from collectiverun_operator.plan.scheduling import is_anything_left
-
-JSONObject = dict[str, Any]
 
 _LIVE_STATES: tuple[PhaseState, ...] = ("Stopping", "Running", "Pending", "Queued")
 
@@ -66,7 +60,7 @@ def summarise(
     phase = status.unfinished_phase
     is_complete, is_failed = phase is None, is_failing and not is_busy
     is_ended = is_complete or is_failed
-    wanted = {
+    desired: dict[ConditionType, DesiredCondition] = {
         conditions.ACCEPTED: obstacle or conditions.VALIDATED,
         conditions.QUEUED: conditions.ALL_QUEUED if _is_queued(status) else conditions.NOT_QUEUED,
         conditions.RUNNING: _running(status, is_ended),
@@ -74,45 +68,26 @@ def summarise(
         conditions.COMPLETE: conditions.ALL_SUCCEEDED if is_complete else conditions.IN_PROGRESS,
         conditions.FAILED: _failed(status, is_failing, is_busy),
     }
-    known = update_conditions(status.conditions, wanted, run.generation, now)
     is_counting = not (is_ended or run.spec.suspend or _is_queued(status))
-    return deadlines.tick(status, now, is_counting=is_counting).replace(
-        observed_generation=run.generation,
-        conditions=known,
-        state=derive_state(known),
+    status = deadlines.tick(status, now, is_counting=is_counting).replace(
         current_phase=phase.name if phase else "",
         completion_time=(status.completion_time or now) if is_ended else None,
     )
+    return update_conditions(status, desired, run.generation, now)
 
 
-def rejection(body: Mapping[str, Any], accepted: DesiredCondition, now: datetime) -> JSONObject:
-    """The status of a body that is not accepted, with what was known before."""
-    document = dict(body.get("status") or {})
-    generation = body.get("metadata", {}).get("generation", 0)
-    previous = {condition.type: condition for condition in _read_conditions(document)}
-    reasons = {type_: DesiredCondition(False, "NotAccepted") for type_ in conditions.TYPES}
-    reasons |= {type_: _kept(condition) for type_, condition in previous.items() if type_ in reasons}
-    reasons[conditions.ACCEPTED] = accepted
-    known = update_conditions(list(previous.values()), reasons, generation, now)
-    return document | {
-        "observedGeneration": generation,
-        "state": derive_state(known),
-        "conditions": [condition.model_dump(mode="json", by_alias=True) for condition in known],
-    }
+def with_rejection(
+    status: RunStatus, generation: int, accepted: DesiredCondition, now: datetime
+) -> RunStatus:
+    """The status of a run that is not accepted, with everything that was known before."""
+    kept = {type_: _kept(status.condition(type_)) for type_ in conditions.TYPES}
+    return update_conditions(status, kept | {conditions.ACCEPTED: accepted}, generation, now)
 
 
-def _kept(condition: ConditionStatus) -> DesiredCondition:
+def _kept(condition: ConditionStatus | None) -> DesiredCondition:
+    if condition is None:
+        return DesiredCondition(False, "NotAccepted")
     return DesiredCondition(condition.status == "True", condition.reason, condition.message)
-
-
-def _read_conditions(document: Mapping[str, Any]) -> list[ConditionStatus]:
-    found = []
-    for condition in document.get("conditions") or []:
-        try:
-            found.append(ConditionStatus.model_validate(condition))
-        except ValidationError:
-            continue  # it is written anew
-    return found
 
 
 def _states(status: RunStatus) -> list[str]:
@@ -142,8 +117,8 @@ def _waiting(status: RunStatus) -> str:
     return f"phase {phase.name}: no container has started yet" if phase is not None else ""
 
 
-def _suspended(is_wanted: bool, is_busy: bool) -> DesiredCondition:
-    if not is_wanted:
+def _suspended(is_requested: bool, is_busy: bool) -> DesiredCondition:
+    if not is_requested:
         return conditions.NOT_SUSPENDED
     return conditions.SUSPENDING if is_busy else conditions.IS_SUSPENDED
 

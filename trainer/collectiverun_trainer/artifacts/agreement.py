@@ -1,4 +1,4 @@
-"""Whether what lies in storage was made by the same orders. A member's address has one use."""
+"""Whether what lies in storage was made with the same configuration: a member's URI has one use."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Artifacts: files with digests, published whole. How one is written and how one is believed.
+"""Artifacts: files with digests, published as a whole; how one is written and how one is verified.
 
-Layout below the artifact's address: the files, then `manifest.json` (their sizes and sha256, and what the
+Layout below the artifact's URI: the files, then `manifest.json` (their sizes and sha256, and what the
 artifact is), then `_SUCCESS` (the manifest's sha256). `_SUCCESS` with a matching digest is the commit;
 without it there is no artifact. Tensors are safetensors, the rest is JSON; nothing is ever unpickled.
 """
@@ -30,7 +30,7 @@ Array: TypeAlias = "Tensor | np.ndarray[Any, Any]"
 
 
 class Commit(NamedTuple):
-    """Address and digest of what was published; together they name one exact content."""
+    """URI and digest of a published artifact; together they identify its exact content."""
 
     uri: str
     manifest_sha256: str
@@ -67,7 +67,7 @@ class ArtifactWriter:
         self.add(name, tensors_to_bytes(tensors))
 
     def commit(self, metadata: Mapping[str, Any]) -> Commit:
-        """Write the manifest (`metadata` and the files) and make the artifact count."""
+        """Write the manifest (`metadata` and the files), then the commit."""
         if clash := _RESERVED_KEYS & metadata.keys():
             raise ValueError(f"The manifest's own keys can't be metadata: {sorted(clash)}.")
         manifest = {"format": FORMAT, "files": self._files, **metadata}
@@ -80,7 +80,7 @@ class ArtifactWriter:
 
 
 class Artifact:
-    """A committed artifact. Every read is checked against the manifest; a difference raises InputInvalid."""
+    """A committed artifact. Every read is verified against the manifest; a mismatch raises InputInvalid."""
 
     def __init__(self, storage: Storage, uri: str, manifest: dict[str, Any], manifest_sha256: str) -> None:
         self.uri = uri
@@ -136,14 +136,14 @@ class Artifact:
         try:
             return json.loads(self.read(name))
         except ValueError as error:
-            raise InputInvalid(f"{join(self.uri, name)} is no JSON: {error}.") from error
+            raise InputInvalid(f"{join(self.uri, name)} is not JSON: {error}.") from error
 
     def read_tensors(self, name: str) -> dict[str, Tensor]:
         """Tensors of one safetensors file, on the CPU."""
         try:
             return tensors_from_bytes(self.read(name))
         except safetensors.SafetensorError as error:
-            raise InputInvalid(f"{join(self.uri, name)} is no safetensors file: {error}.") from error
+            raise InputInvalid(f"{join(self.uri, name)} is not a safetensors file: {error}.") from error
 
     def verify(self) -> None:
         """Read every file and check its digest."""
@@ -153,7 +153,7 @@ class Artifact:
 
 def tensors_to_bytes(tensors: Mapping[str, Array]) -> bytes:
     """Safetensors file of tensors and arrays."""
-    # By way of NumPy: torch's writer refuses slices that share memory, which stacked networks are made of.
+    # Through NumPy: torch's writer refuses tensors that share memory, as slices of a stack do.
     arrays = {name: _to_numpy(tensor) for name, tensor in tensors.items()}
     return safetensors.numpy.save(arrays)
 
@@ -185,5 +185,5 @@ def _manifest(data: bytes, uri: str) -> dict[str, Any]:
         if not all(isinstance(f["sizeBytes"], int) and isinstance(f["sha256"], str) for f in files):
             raise TypeError("a file without size or digest")
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InputInvalid(f"The manifest of {uri} is no manifest: {error!r}.") from error
+        raise InputInvalid(f"The manifest of {uri} is not valid: {error!r}.") from error
     return cast(dict[str, Any], manifest)

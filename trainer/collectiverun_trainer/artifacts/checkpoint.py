@@ -1,7 +1,7 @@
-"""Checkpoints of one member: where a new attempt goes on.
+"""Checkpoints of one member: where a new attempt resumes.
 
-Each lies at `<member>/checkpoints/attempt-<n>-step-<k>/` and is published like an artifact, so one that was
-cut short or damaged does not count and the one before it is taken. Finding them and earlier commits of the
+Each lies at `<member>/checkpoints/attempt-<n>-step-<k>/` and is published like an artifact, so one that is
+incomplete or damaged does not count and the one before it is used. Finding them and earlier commits of the
 same member is the only listing of storage (docs/adr/002).
 """
 
@@ -25,7 +25,7 @@ _logger = logging.getLogger(__name__)
 
 
 class CheckpointName(NamedTuple):
-    """Step and attempt of a checkpoint; the newest is the largest."""
+    """Step and attempt of a checkpoint; the newest compares largest."""
 
     step: int
     attempt: int
@@ -41,8 +41,8 @@ class CheckpointStore:
         storage: where they lie.
         uri: `<member>/checkpoints`.
         attempt: number of the attempt that saves.
-        keep: how many good ones stay.
-        config: what the phase was told; one that was saved with other values is refused, not resumed.
+        keep: number of valid ones to keep.
+        config: configuration of the phase; a checkpoint saved under another one is refused, not resumed.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class CheckpointStore:
         config: Mapping[str, Any] | None = None,
     ) -> None:
         if keep < 1:
-            raise ValueError(f"keep is {keep!r}; at least one checkpoint must stay.")
+            raise ValueError(f"keep is {keep!r}; keep at least one checkpoint.")
         self.last_step: int | None = None
         self._storage = storage
         self._uri = uri
@@ -64,7 +64,7 @@ class CheckpointStore:
         self._good: list[CheckpointName] = []
 
     def save(self, step: int, state: dict[str, Any]) -> None:
-        """Write one checkpoint, then remove those that it made superfluous.
+        """Write one checkpoint, then remove those it replaces.
 
         Args:
             step: env steps or gradient steps done, whichever the phase counts in; must not decrease.
@@ -92,7 +92,7 @@ class CheckpointStore:
             try:
                 state = self._load(name)
             except InputInvalid as error:
-                _logger.warning("Checkpoint %s can't be used, trying the one before it: %s", name, error)
+                _logger.warning("Checkpoint %s cannot be used, trying the one before it: %s", name, error)
                 continue
             self._remember(name)
             return name.step, state
@@ -111,7 +111,7 @@ class CheckpointStore:
         self._good = [good for good in self._good if good != name] + [name]
 
     def _prune(self) -> None:
-        """Keep the newest good ones, and all of later attempts: those replaced this one."""
+        """Keep the newest valid ones, and all of later attempts: those have replaced this one."""
         self._good = self._good[-self._keep :]
         for name in self._names():
             if name.attempt <= self._attempt and name not in self._good:

@@ -1,6 +1,6 @@
-"""Earlier commits of a member: what an attempt reports again instead of working twice.
+"""Earlier commits of a member: an attempt reports one again instead of repeating the work.
 
-A Pod may vanish after it committed and before anyone read its result. So an attempt first looks below its own
+A Pod may vanish between its commit and the reading of its result. So an attempt first looks below its own
 member's `attempt-*/*/`; together with the checkpoints this is the only listing of storage (docs/adr/002).
 """
 
@@ -35,7 +35,7 @@ def earlier_result(storage: Storage, order: PhaseOrder, config: Mapping[str, Any
             artifact.verify()
             result = _result(artifact)
         except InputInvalid as error:
-            _logger.warning("An earlier commit can't be used, the work is done again: %s", error)
+            _logger.warning("An earlier commit cannot be used, the work is repeated: %s", error)
             continue
         agreement.require(config, artifact.manifest.get("config", {}), uri)
         return result
@@ -43,7 +43,7 @@ def earlier_result(storage: Storage, order: PhaseOrder, config: Mapping[str, Any
 
 
 def _committed(storage: Storage, member_uri: str) -> Iterator[str]:
-    """Addresses with a commit, the earliest attempt first."""
+    """URIs with a commit, the earliest attempt first."""
     matches = (_ATTEMPT.fullmatch(name) for name in storage.list(member_uri))
     for attempt in sorted(int(match[1]) for match in matches if match):
         attempt_uri = join(member_uri, f"attempt-{attempt}")

@@ -1,4 +1,4 @@
-"""How the S3 client is set up. Pure data; the client itself is `storage.py`'s."""
+"""Options of the S3 client, as pure data; `storage.py` makes the client."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from collectiverun_trainer.order import StorageOptions
 
 CONNECT_TIMEOUT_SECONDS: Final = 10
 READ_TIMEOUT_SECONDS: Final = 60
-# A slow server is waited for; one that takes an object slower than this counts as hung.
-SLOWEST_BYTES_PER_SECOND: Final = 200_000
+# A slower upload than this counts as hung.
+MIN_BYTES_PER_SECOND: Final = 200_000
 
 
 def arguments(options: StorageOptions, limit_seconds: float) -> dict[str, Any]:
     """Arguments of s3fs.
 
-    Credentials are left to botocore, which takes them from AWS_* of the environment. No single wait is longer
+    Credentials are left to botocore, which reads AWS_* from the environment. No single wait is longer
     than `limit_seconds`, the time after which storage counts as unavailable.
     """
     config: dict[str, Any] = {
@@ -47,8 +47,8 @@ def arguments(options: StorageOptions, limit_seconds: float) -> dict[str, Any]:
 
 
 def write_seconds(size_bytes: int, limit_seconds: float) -> float:
-    """How long one try to write an object of this size may take."""
-    return _at_most(READ_TIMEOUT_SECONDS, limit_seconds) + size_bytes / SLOWEST_BYTES_PER_SECOND
+    """Timeout of one attempt to write an object of this size."""
+    return _at_most(READ_TIMEOUT_SECONDS, limit_seconds) + size_bytes / MIN_BYTES_PER_SECOND
 
 
 def _at_most(seconds: float, limit_seconds: float) -> float:
@@ -60,7 +60,7 @@ def _verification(options: StorageOptions) -> bool | str:
         return not options.insecure
     if not Path(options.ca_bundle_path).is_file():
         raise InvalidConfiguration(
-            f"storage.caBundlePath {options.ca_bundle_path!r} is no file; give its path."
+            f"storage.caBundlePath {options.ca_bundle_path!r} is not a file; give its path."
         )
     return options.ca_bundle_path
 
@@ -69,5 +69,5 @@ def _check_endpoint(endpoint: str) -> None:
     parts = urlsplit(endpoint)
     if parts.scheme not in ("http", "https") or not parts.netloc:
         raise InvalidConfiguration(
-            f"storage.endpoint {endpoint!r} is no URL; use https://host or http://host:port."
+            f"storage.endpoint {endpoint!r} is not a URL; use https://host or http://host:port."
         )

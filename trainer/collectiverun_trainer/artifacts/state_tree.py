@@ -1,8 +1,8 @@
 """A checkpoint's state as one JSON tree and one flat set of tensors, and back, bit for bit.
 
 Plain dicts with string keys, lists, strings, ints, bools, None and finite floats stand in the tree as they
-are. All else is an object with one key that starts with "$": `$tensor` and `$array` name a tensor, `$tuple`
-and `$dict` hold what JSON has no form for, `$float` is nan, inf or -inf.
+are. Everything else is an object with one key that starts with "$": `$tensor` and `$array` name a tensor,
+`$tuple` and `$dict` hold what JSON has no form for, `$float` is nan, inf or -inf.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def flatten(state: Any) -> tuple[Any, dict[str, Array]]:
     """Split a state into (JSON tree, tensors by name).
 
     Raises:
-        TypeError: if something in it is no tensor, array, dict, list, tuple or plain scalar; names the place.
+        TypeError: if it holds anything but tensors, arrays, dicts, lists, tuples and scalars.
     """
     tensors: dict[str, Array] = {}
     return _encode(state, "state", tensors), tensors
@@ -51,12 +51,12 @@ def _encode(value: Any, path: str, tensors: dict[str, Array]) -> Any:
     if value is None or type(value) in (bool, int, float, str):
         return value
     raise TypeError(
-        f"{path} is a {type(value).__name__}, which a checkpoint can't hold; use a tensor or .item()."
+        f"{path} is a {type(value).__name__}, which a checkpoint cannot hold; use a tensor or .item()."
     )
 
 
 def _encode_dict(value: dict[Any, Any], path: str, tensors: dict[str, Array]) -> Any:
-    # The position, not the key, names the place: keys 1 and "1" may stand side by side.
+    # Paths count positions, not keys, because a dict may have both 1 and "1".
     encoded = [
         (key, _encode(item, f"{path}.{index}-{key}", tensors))
         for index, (key, item) in enumerate(value.items())

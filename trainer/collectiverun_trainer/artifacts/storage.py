@@ -1,7 +1,7 @@
-"""Objects at `file://`, `memory://` and `s3://` addresses: the only module that knows fsspec.
+"""Objects at `file://`, `memory://` and `s3://` URIs: the only module that imports fsspec.
 
-A write is atomic: a reader sees all of an object or none of it. A fault is retried with jitter for minutes;
-what trying again can't heal ends at once with a sentence. Nothing is cached.
+A write is atomic: a reader sees all of an object or none of it. Transient faults are retried with jittered
+back-off for minutes; permanent ones raise at once. Nothing is cached.
 """
 
 from __future__ import annotations
@@ -34,22 +34,22 @@ _logger = logging.getLogger(__name__)
 
 
 def join(uri: str, *parts: str) -> str:
-    """Address of something below `uri`.
+    """URI of something below `uri`.
 
     Raises:
         ValueError: if a part is empty or would lead out of `uri`.
     """
     for part in parts:
         if any(step in ("", ".", "..") for step in part.split("/")):
-            raise ValueError(f"{part!r} is no name of something below {uri}.")
+            raise ValueError(f"{part!r} is not the name of anything below {uri}.")
     return "/".join((uri.rstrip("/"), *parts))
 
 
 class Storage:
-    """Reads and writes whole objects by address.
+    """Reads and writes whole objects by URI.
 
     Every method raises InvalidConfiguration at once when access is refused, the bucket does not exist or the
-    address can't be served, and StorageUnavailable when storage failed for `retry_seconds`.
+    URI cannot be served, and StorageUnavailable when storage failed for `retry_seconds`.
     """
 
     def __init__(self, options: StorageOptions, retry_seconds: float | None = None) -> None:
@@ -69,22 +69,22 @@ class Storage:
         return self._retried(uri, read)
 
     def write(self, uri: str, data: bytes) -> None:
-        """Put an object in place, whole or not at all; one that was there is replaced."""
+        """Write an object atomically, replacing one that is there."""
         self._retried(uri, functools.partial(self._write, uri, data))
 
     def exists(self, uri: str) -> bool:
-        """Whether there is an object, or something below the address."""
+        """Whether there is an object, or anything below the URI."""
         return self._retried(uri, lambda: bool(self._filesystem(uri).exists(uri)))
 
     def list(self, uri: str) -> list[str]:
-        """Names right below `uri`, sorted; none if there is nothing."""
+        """Names directly below `uri`, sorted; empty if there is nothing."""
         try:
             return self._retried(uri, functools.partial(self._names, uri))
         except FileNotFoundError:
             return []
 
     def delete_tree(self, uri: str) -> None:
-        """Remove the object at `uri` and everything below it; nothing there is fine."""
+        """Remove the object at `uri` and everything below it; a missing one is fine."""
         self._retried(uri, functools.partial(self._delete_tree, uri))
 
     def _write(self, uri: str, data: bytes) -> None:
@@ -133,7 +133,7 @@ class Storage:
 
     def _retried(self, uri: str, operation: Callable[[], _T]) -> _T:
         retrying = tenacity.Retrying(
-            retry=tenacity.retry_if_exception(storage_faults.is_passing),
+            retry=tenacity.retry_if_exception(storage_faults.is_transient),
             wait=tenacity.wait_random_exponential(multiplier=0.5, max=15),
             stop=tenacity.stop_after_delay(self._retry_seconds),
             before_sleep=functools.partial(_announce, uri),
@@ -153,7 +153,7 @@ class Storage:
 def _announce(uri: str, state: tenacity.RetryCallState) -> None:
     error = state.outcome.exception() if state.outcome else None
     wait_seconds = state.next_action.sleep if state.next_action else 0.0
-    _logger.warning("Storage failed at %s: %s; trying again in %.1f s.", uri, _text(error), wait_seconds)
+    _logger.warning("Storage failed at %s: %s; retrying in %.1f s.", uri, _text(error), wait_seconds)
 
 
 def _text(error: BaseException | None) -> str:
@@ -180,9 +180,9 @@ def _retry_seconds_of_environment() -> float:
 def _scheme(uri: str) -> str:
     scheme, separator, rest = uri.partition("://")
     if not separator or scheme not in SCHEMES:
-        raise InvalidConfiguration(f"{uri!r} is no storage address; use s3://bucket/path or file:///path.")
+        raise InvalidConfiguration(f"{uri!r} is not a storage URI; use s3://bucket/path or file:///path.")
     if not rest.strip("/") or (scheme == "file" and not rest.startswith("/")):
-        raise InvalidConfiguration(f"{uri!r} names no place; use s3://bucket/path or file:///absolute/path.")
+        raise InvalidConfiguration(f"{uri!r} has no path; use s3://bucket/path or file:///absolute/path.")
     return scheme
 
 
@@ -221,7 +221,7 @@ def _remove(path: Path) -> None:
 
 
 def _flush_folder(folder: Path) -> None:
-    """Make the rename itself survive a loss of power."""
+    """Make the rename itself survive a power failure."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

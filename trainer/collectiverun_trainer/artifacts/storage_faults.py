@@ -1,4 +1,4 @@
-"""What a storage error means: it may pass, a person must change something, or the object is not there."""
+"""What a storage error means: transient, permanent, or the object does not exist."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import errno
 
 from collectiverun_trainer.errors import InvalidConfiguration, PhaseError, StorageUnavailable
 
-# Codes that s3fs turns into EINVAL like a wrong request, though the next try may well succeed.
-_PASSING_CODES = frozenset({"BadDigest", "IncompleteBody", "InvalidPart", "XAmzContentSHA256Mismatch"})
+# Codes that s3fs turns into EINVAL like a wrong request, though a retry may well succeed.
+_TRANSIENT_CODES = frozenset({"BadDigest", "IncompleteBody", "InvalidPart", "XAmzContentSHA256Mismatch"})
 # A later Pod may have a fresh token or a clock that is right, so these count as infrastructure.
 _EXPIRED_CODES = frozenset({"ExpiredToken", "TokenRefreshRequired", "RequestTimeTooSkewed"})
 _MISSING_CODES = frozenset({None, "NoSuchKey", "NoSuchVersion", "404"})
@@ -16,7 +16,7 @@ _CLIENT_PACKAGES = frozenset({"botocore", "aiobotocore", "aiohttp", "s3fs", "url
 
 
 def is_fault(error: BaseException) -> bool:
-    """Whether the error comes from storage at all; any other is a mistake of ours and must surface as one."""
+    """Whether the error comes from storage; any other is a bug and must surface as one."""
     return isinstance(error, OSError) or type(error).__module__.split(".")[0] in _CLIENT_PACKAGES
 
 
@@ -25,18 +25,16 @@ def is_missing(error: BaseException) -> bool:
     return isinstance(error, FileNotFoundError) and _server_code(error) in _MISSING_CODES
 
 
-def is_passing(error: BaseException) -> bool:
-    """Whether trying again may help."""
+def is_transient(error: BaseException) -> bool:
+    """Whether a retry may help."""
     return is_fault(error) and not is_missing(error) and permanent_fault(error, "") is None
 
 
 def permanent_fault(error: BaseException, uri: str) -> PhaseError | None:
-    """The error to end with at once, or None if trying again may help. Not for missing objects."""
+    """The error to raise at once, or None if a retry may help. Not for missing objects."""
     code = _server_code(error)
     if code in _EXPIRED_CODES:
-        return StorageUnavailable(
-            f"The credentials for {uri} are not valid at this time ({error}); renew them."
-        )
+        return StorageUnavailable(f"The credentials for {uri} are not valid now ({error}); renew them.")
     if code == "NoSuchBucket":
         return InvalidConfiguration(f"The bucket of {uri} does not exist; create it or correct storage.uri.")
     if isinstance(error, PermissionError):
@@ -46,11 +44,11 @@ def permanent_fault(error: BaseException, uri: str) -> PhaseError | None:
         )
     if isinstance(error, NotADirectoryError | IsADirectoryError | FileExistsError):
         return InvalidConfiguration(
-            f"{uri} can't be used: a file or folder of that name is in the way ({error})."
+            f"{uri} cannot be used: a file or folder of that name is in the way ({error})."
         )
-    if isinstance(error, OSError) and error.errno in _PERMANENT_ERRNOS and code not in _PASSING_CODES:
+    if isinstance(error, OSError) and error.errno in _PERMANENT_ERRNOS and code not in _TRANSIENT_CODES:
         return InvalidConfiguration(
-            f"Storage can't serve {uri} ({error}); check storage.uri, endpoint and region."
+            f"Storage cannot serve {uri} ({error}); check storage.uri, endpoint and region."
         )
     return _client_fault(error, uri)
 

@@ -17,7 +17,7 @@ class CollectiveNetwork(nn.Module):
     Args:
         embedding_size: Z, length of the task embedding.
         hidden_sizes: width of each hidden layer.
-        generator: of the initial weights; without one they stay unset, to be loaded.
+        generator: of the initial weights; without one they stay uninitialised, to be loaded.
     """
 
     def __init__(
@@ -37,7 +37,7 @@ class CollectiveNetwork(nn.Module):
         return mu[0], log_std[0]
 
     def q(self, z: Tensor, obs: Tensor, action: Tensor) -> Tensor:
-        """Both critics (2, B) in normalised units of the task at hand; `QScale` undoes that."""
+        """Both critics (2, B) in units normalised per task; `QScale` holds mean and spread."""
         values: Tensor = self.critics(_inputs(z, obs), action[None])
         return values[0]
 

@@ -26,20 +26,20 @@ class Collective:
     network: CollectiveNetwork
     encoder: TrajectoryEncoder
     tasks: tuple[Task, ...]
-    """Whom it was taught by; a record, not an input."""
+    """The tasks whose experts it was trained on; a record, not an input."""
     q_scale: QScale | None
-    """How to read its critics, per task; None: they were not taught (scripted experts have no Q)."""
+    """The units of its critics, per task; None: they were not trained (scripted experts have no Q)."""
 
     def policy(self, z_mode: ZMode = "true", tasks: int | None = None) -> CollectivePolicy:
-        """It at play; `tasks` is the number of tasks whose rows lie side by side, for `shuffled` only."""
+        """The policy; `tasks` is the number of tasks whose rows lie side by side, for `shuffled` only."""
         return CollectivePolicy(self.encoder, self.network, z_mode, tasks or len(self.tasks))
 
 
 class CollectivePolicy:
     """Acts from the history of each episode alone.
 
-    `z_mode` is for ablations: `zero` hides the task embedding, `shuffled` gives every row the embedding of
-    the next task's row at the same decision (rows lie task by task).
+    `z_mode` is for ablations: `zero` replaces the task embedding by zeros, `shuffled` gives every row the
+    embedding of the next task's row at the same decision (rows lie task by task).
 
     Raises:
         ValueError: an unknown mode, or `shuffled` with fewer than two tasks.
@@ -68,7 +68,7 @@ class CollectivePolicy:
         self._history.append(obs, action, reward)
 
     def embed(self) -> Tensor:
-        """The task embeddings (n, Z) it now acts on."""
+        """The current task embeddings (n, Z)."""
         z = self.encoder.embed(self._history.windows())
         if self.z_mode == "zero":
             return torch.zeros_like(z)

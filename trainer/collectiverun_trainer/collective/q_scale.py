@@ -1,4 +1,4 @@
-"""The units a collective's critics speak in: each task's own mean and spread of Q."""
+"""The units of a collective's critics: mean and spread of Q per task."""
 
 from __future__ import annotations
 

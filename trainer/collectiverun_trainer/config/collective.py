@@ -1,4 +1,4 @@
-"""Parameters of what teaches the collective network, and of what measures it."""
+"""Parameters of online distillation, refinement and evaluation."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from collectiverun_trainer.config.model import (
 
 
 class CollectiveLossParams(Model):
-    """How the collective network is taught; shared by online distillation and refinement."""
+    """The distillation losses, shared by online distillation and refinement."""
 
     actor_loss: Literal["kl", "mse"] = Field(
         "kl",
-        description="How the actor learns from the experts. kl: the divergence KL(expert || collective) of"
+        description="Loss of the actor against the experts. kl: the divergence KL(expert || collective) of"
         " their Gaussians before squashing. mse: weighted squared error of mean and log standard deviation.",
     )
     critic_weight: Weight = Field(
         0.5, description="Weight of the critics' regression on the experts' values; 0 turns it off."
     )
-    learning_rate: Positive = Field(1e-3, description="Step size of Adam.")
+    learning_rate: Positive = Field(1e-3, description="Learning rate of Adam.")
     batch_size: BatchSize = Field(
-        256, description="Rows a gradient step draws in all, equally many of every task."
+        256, description="Rows drawn in a gradient step over all tasks, equally many of each."
     )
     selection_episodes: int = Field(
         10,
@@ -42,7 +42,7 @@ class CollectiveLossParams(Model):
 
 
 class OnlineDistillationParams(CollectiveLossParams):
-    """Parameters of online distillation: all experts at once teach the collective while it acts."""
+    """Parameters of online distillation: the collective learns from all experts while it acts."""
 
     hidden_sizes: HiddenSizes = Field(
         (256, 256), description="Width in units of each hidden layer, of the actor and of both critics."
@@ -62,7 +62,7 @@ class OnlineDistillationParams(CollectiveLossParams):
         " In the rest, up to 1, the experts act.",
     )
     gradient_steps_per_decision: int = Field(
-        8, ge=1, le=256, description="Gradient steps taken after each decision of all environments together."
+        8, ge=1, le=256, description="Gradient steps taken after each decision of all environments."
     )
     evaluation_every_env_steps: EnvSteps = Field(
         20_000,
@@ -71,8 +71,7 @@ class OnlineDistillationParams(CollectiveLossParams):
     )
     checkpoint_every_env_steps: EnvSteps = Field(
         20_000,
-        description="Env steps of each task between two checkpoints: what a killed Job has to do again at"
-        " most.",
+        description="Env steps of each task between two checkpoints: the most that a killed Job repeats.",
     )
 
     @model_validator(mode="after")
@@ -85,31 +84,34 @@ class OnlineDistillationParams(CollectiveLossParams):
 
 
 class RefinementParams(CollectiveLossParams):
-    """Parameters of refinement: more training of the collective on all that online distillation recorded."""
+    """Parameters of refinement: further training of the collective on the whole online buffer."""
 
-    learning_rate: Positive = Field(3e-4, description="Step size of Adam.")
+    learning_rate: Positive = Field(3e-4, description="Learning rate of Adam.")
     gradient_steps: GradientSteps = Field(10_000, description="Budget in gradient steps.")
     evaluation_every_gradient_steps: GradientSteps = Field(
         1000, description="Gradient steps between two evaluations on held-out and on played episodes."
     )
     patience: int = Field(
-        3, ge=1, le=1000, description="Evaluations in a row without gain after which training stops early."
+        3,
+        ge=1,
+        le=1000,
+        description="Evaluations in a row without improvement after which training stops early.",
     )
     checkpoint_every_gradient_steps: GradientSteps = Field(
-        2000, description="Gradient steps between two checkpoints: what a killed Job has to do again at most."
+        2000, description="Gradient steps between two checkpoints: the most that a killed Job repeats."
     )
 
 
 class EvaluationParams(Model):
-    """Parameters of the evaluation: what is measured beside success, and what is filmed."""
+    """Parameters of the evaluation: what is measured besides success, and the videos."""
 
     ablations: bool = Field(
         True,
-        description="Also play the collective without its task embedding, and with that of another task: what"
-        " the embedding is worth.",
+        description="Also evaluate the collective without its task embedding, and with that of another task,"
+        " to show what the embedding contributes.",
     )
-    videos: bool = Field(True, description="Film one episode of the collective on each task.")
-    video_size: int = Field(240, ge=64, le=1024, description="Width and height of a film, in pixels.")
+    videos: bool = Field(True, description="Record a video of one episode of the collective on each task.")
+    video_size: int = Field(240, ge=64, le=1024, description="Width and height of a video, in pixels.")
     video_frames_per_second: int = Field(
-        20, ge=1, le=60, description="Speed of a film, in frames per second."
+        20, ge=1, le=60, description="Speed of a video, in frames per second."
     )

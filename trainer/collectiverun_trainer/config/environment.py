@@ -50,7 +50,7 @@ def _suggestion(name: str) -> str:
 
 
 class EnvironmentSettings(Model):
-    """How every phase steps Meta-World, so that its figures can be compared."""
+    """How every phase steps Meta-World, so that results are comparable."""
 
     horizon_env_steps: int = Field(
         500,
@@ -63,7 +63,7 @@ class EnvironmentSettings(Model):
         2,
         ge=1,
         le=10,
-        description="Length of one decision, in env steps: the action is repeated, its reward is the mean.",
+        description="Length of one decision, in env steps: its action is repeated, its reward is averaged.",
     )
     goals: int = Field(
         50, ge=1, le=500, description="Number of different goals (starting layouts) each task has."
@@ -72,7 +72,7 @@ class EnvironmentSettings(Model):
         0,
         ge=0,
         le=2**31 - 1,
-        description="Seed the goals are drawn from. Reported figures use these goals; policies are selected"
+        description="Seed the goals are drawn from. Reported results use these goals; policies are selected"
         " on others, drawn from goalSeed + 1.",
     )
 

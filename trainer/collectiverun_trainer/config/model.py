@@ -1,4 +1,4 @@
-"""Base of all typed parameters, and the bounds of their numbers."""
+"""Base of all typed parameters, and the bounds of their values."""
 
 from __future__ import annotations
 

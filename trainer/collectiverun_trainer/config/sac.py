@@ -1,4 +1,4 @@
-"""Parameters of what learns by soft actor-critic: experts and students."""
+"""Parameters of soft actor-critic, which experts and students learn by."""
 
 from __future__ import annotations
 
@@ -25,33 +25,35 @@ class SACParams(Model):
         (256, 256), description="Width in units of each hidden layer, of the actor and of both critics."
     )
     learning_rate: Positive = Field(
-        1e-3, description="Step size of Adam, the same for actor, critics and temperature."
+        1e-3, description="Learning rate of Adam for actor, critics and temperature."
     )
     batch_size: BatchSize = Field(
-        128, description="Transitions a gradient step draws from each task's replay."
+        128, description="Transitions drawn from each task's replay buffer in a gradient step."
     )
     discount: Annotated[float, Field(gt=0.0, lt=1.0)] = Field(
-        0.99, description="Factor on the value of the next decision: how far ahead is looked."
+        0.99, description="Discount factor on the value of the next decision."
     )
     target_update_rate: Annotated[float, Field(gt=0.0, le=1.0)] = Field(
-        0.005, description="Share of the critics that flows into the target critics each gradient step."
+        0.005,
+        description="Share of the critics mixed into the target critics in each gradient step.",
     )
     initial_temperature: Positive = Field(
-        0.1, description="Temperature (weight of the entropy) at the start; it is learned from there on."
+        0.1,
+        description="Initial temperature (weight of the entropy); it is tuned automatically.",
     )
     target_entropy: float = Field(
         -4.0,
         ge=-100.0,
         le=100.0,
-        description="Entropy of the policy, in nats, to which the temperature steers; usually minus the"
-        " number of action dimensions.",
+        description="Entropy of the policy, in nats, that the temperature is tuned towards; usually minus"
+        " the number of action dimensions.",
     )
     reward_scale: Positive = Field(
         0.1,
-        description="Factor on Meta-World's reward (0 to 10 a decision) before anything is learned from it.",
+        description="Factor applied to Meta-World's reward (0 to 10 per decision) before learning.",
     )
     critic_layer_norm: bool = Field(
-        True, description="Normalise the critics' hidden layers, which keeps values from running away."
+        True, description="Apply layer normalisation in the critics, which keeps their values from diverging."
     )
     random_env_steps: int = Field(
         1000,
@@ -67,8 +69,8 @@ class SACParams(Model):
         0,
         ge=0,
         le=1000,
-        description="Episodes of Meta-World's scripted policy put in the replay first; half of each batch is"
-        " drawn from them. 0: learn from scratch.",
+        description="Episodes of Meta-World's scripted policy put into the replay buffer first; half of each"
+        " batch is drawn from them. 0: learn from scratch.",
     )
     total_env_steps: EnvSteps = Field(
         400_000, description="Budget in env steps for each task, rounded up to whole episodes."
@@ -83,12 +85,12 @@ class SACParams(Model):
         description="Episodes of each evaluation, on goals that are not among the reported ones.",
     )
     checkpoint_every_env_steps: EnvSteps = Field(
-        20_000, description="Env steps between two checkpoints: what a killed Job has to do again at most."
+        20_000, description="Env steps between two checkpoints: the most that a killed Job repeats."
     )
 
 
 class ExpertsParams(SACParams):
-    """Parameters of the experts: one soft actor-critic per task, all tasks of a Job as one batch."""
+    """Parameters of the experts: one soft actor-critic per task, those of a Job stacked in one network."""
 
     source: Literal["sac", "scripted"] = Field(
         "sac",
@@ -107,15 +109,15 @@ class ExpertsParams(SACParams):
         200,
         ge=2,
         le=10_000,
-        description="Episodes of all of training handed on to the trajectory transformer, per task at most.",
+        description="Training episodes passed on to the trajectory transformer, per task at most.",
     )
     policy_episodes: int = Field(
-        20, ge=2, le=1000, description="Episodes of the published policy handed on beside them, per task."
+        20, ge=2, le=1000, description="Episodes of the published policy passed on with them, per task."
     )
 
 
 class StudentsParams(SACParams):
-    """Parameters of the students: per task a fresh learner helped by the collective, and one that is not."""
+    """Parameters of the students: per task a new learner helped by the collective, and one that is not."""
 
     tasks: Annotated[tuple[Task, ...], Field(max_length=64)] = Field(
         (),
@@ -134,12 +136,12 @@ class StudentsParams(SACParams):
     )
     bonus_min_std: Positive = Field(
         1.0,
-        description="Least standard deviation, before squashing, with which the collective's actions count in"
-        " the bonus; wider forgives more.",
+        description="Lower bound, before squashing, of the standard deviation of the collective's actions in"
+        " the bonus; a wider one is more tolerant.",
     )
     decay_env_steps: EnvSteps = Field(
         20_000, description="Env steps over which the bonus fades linearly to 0."
     )
     total_env_steps: EnvSteps = Field(
-        40_000, description="Budget in env steps, for the student and for its control each."
+        40_000, description="Budget in env steps of the student, and of its control."
     )

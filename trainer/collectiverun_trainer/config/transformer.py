@@ -10,13 +10,13 @@ from collectiverun_trainer.config.model import BatchSize, Fraction, GradientStep
 
 
 class TrajectoryTransformerParams(Model):
-    """Parameters of the encoder that turns a window of recent experience into a task embedding."""
+    """Parameters of the encoder that maps a window of recent experience to a task embedding."""
 
     window: int = Field(
         20,
         ge=2,
         le=200,
-        description="Length of the window, in decisions that were completed before this one.",
+        description="Length of the window, in completed decisions before the current one.",
     )
     embedding_size: int = Field(16, ge=2, le=256, description="Length of the task embedding z, in numbers.")
     model_size: int = Field(32, ge=8, le=1024, description="Width of a token, in units; a multiple of heads.")
@@ -26,19 +26,20 @@ class TrajectoryTransformerParams(Model):
         128, ge=8, le=8192, description="Width of the feed-forward part of a layer, in units."
     )
     dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = Field(
-        0.0, description="Share of units dropped at random while training."
+        0.0, description="Dropout probability while training."
     )
     mask_probability: Fraction = Field(
-        0.15, description="Chance that a token of the window is hidden and must be reconstructed."
+        0.15, description="Probability that a token of the window is masked and must be reconstructed."
     )
     contrastive_weight: Weight = Field(
-        1.0, description="Weight of the contrastive (InfoNCE) loss, which tells tasks apart; 0 turns it off."
+        1.0, description="Weight of the contrastive (InfoNCE) loss, which separates tasks; 0 turns it off."
     )
     reconstruction_weight: Weight = Field(
-        0.25, description="Weight of the loss of reconstructing hidden tokens; 0 turns it off."
+        0.25, description="Weight of the loss of reconstructing masked tokens; 0 turns it off."
     )
     temporal_weight: Weight = Field(
-        0.25, description="Weight of the loss that holds neighbouring windows together; 0 turns it off."
+        0.25,
+        description="Weight of the loss that keeps embeddings of neighbouring windows close; 0 turns it off.",
     )
     contrastive_temperature: Positive = Field(
         0.1, description="Temperature of the contrastive softmax; lower separates more sharply."
@@ -48,17 +49,20 @@ class TrajectoryTransformerParams(Model):
         description="What a window is pulled towards. sameTask: windows of other episodes of its task."
         " selfSupervised: other crops of its own episode, so that no name of a task is used.",
     )
-    learning_rate: Positive = Field(2e-3, description="Step size of AdamW.")
-    batch_size: BatchSize = Field(64, description="Anchor windows a gradient step draws, over all tasks.")
+    learning_rate: Positive = Field(2e-3, description="Learning rate of AdamW.")
+    batch_size: BatchSize = Field(64, description="Anchor windows drawn in a gradient step, over all tasks.")
     gradient_steps: GradientSteps = Field(1500, description="Budget in gradient steps.")
     evaluation_every_gradient_steps: GradientSteps = Field(
         100, description="Gradient steps between two validations on held-out episodes."
     )
     patience: int = Field(
-        5, ge=1, le=1000, description="Validations in a row without gain after which training stops early."
+        5,
+        ge=1,
+        le=1000,
+        description="Validations in a row without improvement after which training stops early.",
     )
     checkpoint_every_gradient_steps: GradientSteps = Field(
-        500, description="Gradient steps between two checkpoints: what a killed Job has to do again at most."
+        500, description="Gradient steps between two checkpoints: the most that a killed Job repeats."
     )
 
     @model_validator(mode="after")

@@ -1,4 +1,4 @@
-"""Faults that pydantic finds, as words for a person."""
+"""Pydantic's validation errors as sentences for a person."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ CRITIC = "losses/critic"
 
 _ACTOR_LOSSES = {"kl": kl_divergence, "mse": weighted_squared_error}
 _CHUNK = 4096
-"""Rows of one forward pass when nothing is learnt."""
+"""Rows of one forward pass without gradients."""
 
 Losses = dict[str, Tensor]
 
@@ -32,11 +32,11 @@ Losses = dict[str, Tensor]
 class Distiller:
     """A network, its optimiser, and the sum of its losses since they were last read.
 
-    `q_scale` must be set before the first step on rows with a Q; without one the critics are not taught.
+    `q_scale` must be set before the first step on rows with a Q; without one the critics are not trained.
     """
 
     def __init__(self, network: CollectiveNetwork, params: CollectiveLossParams, critics: bool) -> None:
-        """`critics` tells whether the experts have a Q to teach; scripted ones have none."""
+        """`critics`: whether the experts have a Q to distil; scripted ones have none."""
         self.network = network
         self.params = params
         self.critics = critics and params.critic_weight > 0
@@ -112,7 +112,7 @@ class Distiller:
         self.q_scale = QScale(*state["q_scale"]).to(self.device) if state["q_scale"] else None
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything the next gradient step depends on, and the losses not read yet."""
+        """Everything the next gradient step depends on, and the losses not yet read."""
         return self.weights_state() | {
             "optimiser": optimiser_state(self._optimiser),
             "gradient_steps": self.gradient_steps,

@@ -1,4 +1,4 @@
-"""Losses that teach the collective network from its experts' labels. Pure functions of tensors.
+"""Distillation losses of the collective network against its experts' labels. Pure functions of tensors.
 
 Names: `mu` and `log_std` (…, 4) describe a diagonal Gaussian of the action before tanh; `q` is an expert's
 value of (obs, action) in units of its own scaled reward.
@@ -18,27 +18,27 @@ LOG_SIGMA_FLOOR = math.log(SIGMA_FLOOR)
 LOG_STD_WEIGHT = 0.2
 
 
-def teachable(mu: Tensor) -> Tensor:
-    """An expert's `mu` held where tanh still moves: beyond it every mean is the same action."""
+def clamped(mu: Tensor) -> Tensor:
+    """An expert's `mu`, clamped to where tanh is not flat: beyond it every mean is the same action."""
     return mu.clamp(-PRE_SQUASH_LIMIT, PRE_SQUASH_LIMIT)
 
 
 def kl_divergence(expert_mu: Tensor, expert_log_std: Tensor, mu: Tensor, log_std: Tensor) -> Tensor:
     """KL(expert ‖ collective) in nats, (…,), both σ at least SIGMA_FLOOR.
 
-    The direction makes the collective cover its experts: where it can't tell what they would do it widens.
-    tanh maps both Gaussians alike, so this is the divergence of the squashed actions too.
+    This direction makes the collective cover its experts: where it cannot predict them, it widens. tanh maps
+    both Gaussians alike, so this is the divergence of the squashed actions too.
     """
     expert_log_std = expert_log_std.clamp(min=LOG_SIGMA_FLOOR)
     log_std = log_std.clamp(min=LOG_SIGMA_FLOOR)
-    variance = torch.exp(2 * expert_log_std) + (teachable(expert_mu) - mu).square()
+    variance = torch.exp(2 * expert_log_std) + (clamped(expert_mu) - mu).square()
     return (log_std - expert_log_std + 0.5 * variance * torch.exp(-2 * log_std) - 0.5).sum(-1)
 
 
 def weighted_squared_error(expert_mu: Tensor, expert_log_std: Tensor, mu: Tensor, log_std: Tensor) -> Tensor:
     """Squared error on mu, plus on log σ at less weight the smaller the expert's σ is, (…,)."""
     weight = LOG_STD_WEIGHT * 2 / (-expert_log_std).clamp(min=2.0)
-    return ((teachable(expert_mu) - mu).square() + weight * (expert_log_std - log_std).square()).mean(-1)
+    return ((clamped(expert_mu) - mu).square() + weight * (expert_log_std - log_std).square()).mean(-1)
 
 
 def critic_loss(prediction: Tensor, target: Tensor) -> Tensor:

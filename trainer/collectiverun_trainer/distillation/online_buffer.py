@@ -1,4 +1,4 @@
-"""The online buffer while it is filled: packed rows of whole rounds to learn from, episodes to publish."""
+"""The online buffer while it is being filled: packed rows to learn from, episodes to publish."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from collectiverun_trainer.replay.episodes import SOURCES, Episodes
 
 
 class OnlineBuffer:
-    """Rows in the order they were made: by round, then decision, then environment (task by task).
+    """Rows in order of round, then decision, then environment (task by task).
 
     Args:
-        schedule: the rounds to come.
+        schedule: the rounds to be played.
         tasks: T of them, with `schedule.copies` environments each.
         horizon: decisions of an episode.
         width: length of a packed row.
@@ -33,7 +33,7 @@ class OnlineBuffer:
         self.environments = len(tasks) * schedule.copies
         self.rounds = 0  # whole ones
         rows = schedule.rounds * horizon * self.environments
-        # Not zeroed: memory is only touched as rows are written.
+        # Not zeroed, so that memory is only used as rows are written.
         self.packed = torch.empty(rows, width, device=device)
         self._outcome = torch.empty(rows, 2)  # reward, success
         self._last_obs = torch.empty(schedule.rounds, self.environments, OBS_SIZE)
@@ -45,13 +45,13 @@ class OnlineBuffer:
         return self.rounds * self.horizon * self.environments
 
     def put(self, decision: int, labelled: Labelled, reward: Tensor, success: Tensor) -> None:
-        """Store one decision of all environments in the round under way; reward and success are (n,)."""
+        """Store one decision of all environments in the current round; reward and success are (n,)."""
         first = self.rows + decision * self.environments
         self.packed[first : first + self.environments] = labelled.pack()
         self._outcome[first : first + self.environments] = torch.stack([reward, success], -1)
 
     def end_round(self, last_obs: Tensor, goals: Tensor) -> None:
-        """The round under way is whole: what was seen at its very end (n, 39), and its goals (n,)."""
+        """The current round is complete: its last observations (n, 39) and its goals (n,)."""
         self._last_obs[self.rounds], self._goals[self.rounds] = last_obs, goals
         self.rounds += 1
 
@@ -60,7 +60,7 @@ class OnlineBuffer:
         return float(self._outcome[self.rows - self.environments : self.rows, 1].mean())
 
     def rows_of_tasks(self, held_out: bool) -> list[Tensor]:
-        """Row numbers of each task's episodes in whole rounds, either those held out or the others."""
+        """Row numbers of each task's episodes in complete rounds, either those held out or the others."""
         shape = (self.rounds, self.horizon, len(self.tasks), self.schedule.copies)
         rows = torch.arange(self.rows).view(shape)
         chosen = torch.from_numpy(self.schedule.held_out()[: self.rounds] == held_out)

@@ -1,4 +1,4 @@
-"""Refinement in progress: gradient steps on a whole online buffer until nothing gets better any more."""
+"""Refinement: gradient steps on the whole online buffer until nothing improves any more."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ PHASE = "refinement"
 
 
 class Refining:
-    """A copy of the given collective's network that learns on; the collective itself stays as it is.
+    """Further training of a copy of the given collective's network; the collective itself is not changed.
 
     Args:
-        collective: what online distillation published.
+        collective: as published by online distillation.
         episodes: its online buffer, with episodes held out for validation.
 
     Raises:
@@ -55,15 +55,15 @@ class Refining:
         self.distiller.q_scale = collective.q_scale and collective.q_scale.to(device)
         self.selection = Selection()
         self.given: tuple[Success, float] | None = None
-        """Success on selection goals and validation loss of the collective as it came."""
+        """Success on selection goals and validation loss of the given collective."""
         self.best_loss = math.inf
-        self._without_gain = 0
+        self._without_improvement = 0
 
     @property
     def done(self) -> bool:
         """Whether the budget is spent or patience has run out."""
         spent = self.distiller.gradient_steps >= self.params.gradient_steps
-        return spent or self._without_gain >= self.params.patience
+        return spent or self._without_improvement >= self.params.patience
 
     @property
     def evaluation_due(self) -> bool:
@@ -77,11 +77,11 @@ class Refining:
         self.distiller.learn(self._batches.draw(self._packed, rows, self._generator))
 
     def evaluate(self) -> tuple[dict[Task, Outcomes], Losses]:
-        """Success on selection goals and losses (tasks,) on the held-out episodes; both are taken note of."""
+        """Success on selection goals and losses (tasks,) on the held-out episodes; both are recorded."""
         policy = CollectivePolicy(self.collective.encoder, self.distiller.network)
         outcomes = evaluate_for_selection(policy, self.tasks, self.settings, self.params.selection_episodes)
         losses = self.distiller.losses_on(self._packed, self._held_out)
-        self._note(mean_success(outcomes.values()), self._total(losses))
+        self._record(mean_success(outcomes.values()), self._total(losses))
         return outcomes, losses
 
     def _total(self, losses: Losses) -> float:
@@ -90,21 +90,21 @@ class Refining:
             total = total + self.params.critic_weight * losses[CRITIC].mean()
         return float(total)
 
-    def _note(self, success: Success, loss: float) -> None:
-        """The first score is that of the collective as it came; later ones must gain in one of the two."""
+    def _record(self, success: Success, loss: float) -> None:
+        """The first score is that of the given collective; later ones must improve on one of the two."""
         if self.given is None:
             self.given, self.best_loss = (success, loss), loss
             return
         bar = max(rank(self.given[0]), rank(self.selection.best) if self.selection.best else (0.0, 0.0))
         gain = loss < self.best_loss or rank(success) > bar
-        self._without_gain = 0 if gain else self._without_gain + 1
+        self._without_improvement = 0 if gain else self._without_improvement + 1
         self.best_loss = min(self.best_loss, loss)
         state = self.distiller.weights_state() | {"validation_loss": loss}
         self.selection.offer(self.distiller.gradient_steps, success, state)
 
     @property
     def helped(self) -> bool:
-        """Whether the best refined network beats the given one on rollouts, or equals it at a lower loss."""
+        """Whether the best refined network beats the given one in success, or equals it at a lower loss."""
         if self.given is None or self.selection.best is None:
             return False
         success, loss = self.given
@@ -127,7 +127,7 @@ class Refining:
             "generator": self._generator.get_state(),
             "given": [list(rank(self.given[0])), self.given[1]] if self.given else None,
             "best_loss": self.best_loss,
-            "without_gain": self._without_gain,
+            "without_gain": self._without_improvement,
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -138,7 +138,7 @@ class Refining:
         if state["given"]:
             (at_end, any_step), loss = state["given"]
             self.given = Success(at_end=at_end, any_step=any_step), loss
-        self.best_loss, self._without_gain = state["best_loss"], state["without_gain"]
+        self.best_loss, self._without_improvement = state["best_loss"], state["without_gain"]
 
 
 def rows_of_tasks(episodes: Episodes, held_out: bool) -> list[Tensor]:

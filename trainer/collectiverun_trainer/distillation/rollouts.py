@@ -25,7 +25,7 @@ PHASE: Phase = "onlineDistillation"
 class Rollouts:
     """Plays the schedule's rounds and fills the online buffer.
 
-    Random numbers of a round come from generators of that round alone, so nothing of them needs saving.
+    Random numbers of a round come from generators of that round alone, so none needs to be saved.
     """
 
     def __init__(
@@ -59,17 +59,17 @@ class Rollouts:
 
 
 class LabellingPolicy:
-    """Whoever acts in a round; the experts label each decision before it is taken.
+    """The acting policy of a round; the experts label each of its decisions.
 
     Args:
         source: who acts, as in `schedule`.
         task_index: task of each row (n,).
-        noise: factor (n, 1) on the σ of whoever acts.
+        noise: factor (n, 1) on the σ of the acting policy.
         generator: of the round's random numbers.
     """
 
     labelled: Labelled
-    """The decision taken last."""
+    """The latest decision."""
 
     def __init__(
         self,
@@ -123,7 +123,7 @@ class LabellingPolicy:
 
 
 def round_goals(environment: VectorEnvironment, schedule: Schedule, seed: int) -> Integers:
-    """Goals (rounds, n): every task goes through its goals in an order of its own, again and again."""
+    """Goals (rounds, n): every task cycles through its goals in its own random order."""
     goals = environment.settings.goals
     played = np.arange(schedule.rounds * schedule.copies).reshape(schedule.rounds, -1) % goals
     orders = [numpy_generator(seed, PHASE, task, "goals").permutation(goals) for task in environment.tasks]

@@ -1,4 +1,4 @@
-"""Labelled rows packed in one tensor: a batch is one gather, and holds equally many rows of each task."""
+"""Labelled rows packed in one tensor: a batch is one gather with equally many rows of each task."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def row_width(embedding_size: int) -> int:
 
 @dataclass(frozen=True)
 class Labelled:
-    """What an expert said about decisions, and what the collective saw at them; any leading dimensions."""
+    """Decisions with their expert's labels and the collective's embedding; any leading dimensions."""
 
     obs: Tensor  # (…, 39) unscaled
     action: Tensor  # (…, 4)
@@ -50,13 +50,13 @@ def pack_episodes(episodes: Episodes) -> Tensor:
         ValueError: the episodes carry no task embeddings.
     """
     if episodes.z is None:
-        raise ValueError("the episodes carry no task embeddings z; they are no online buffer")
+        raise ValueError("the episodes carry no task embeddings z; they are not an online buffer")
     e = episodes
     return Labelled(e.obs, e.action, e.mu, e.log_std, e.q, episodes.z).pack()
 
 
 class BalancedRows:
-    """Rows of several tasks, drawn equally often whatever each task has of them.
+    """Rows of several tasks, drawn equally often however many each task has.
 
     Args:
         rows_of_task: for every task the rows (at least one) it may be drawn from, int64.

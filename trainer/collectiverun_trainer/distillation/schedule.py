@@ -1,4 +1,4 @@
-"""Who acts when during online distillation: a plan made of rounds, fixed before the first of them."""
+"""Which policy acts when in online distillation: a fixed plan of rounds."""
 
 from __future__ import annotations
 
@@ -30,17 +30,17 @@ class Schedule:
         return cls(rounds, params.environments_per_task, params.random_share, params.collective_share)
 
     def source(self, round_index: int) -> str:
-        """Who acts in a round: the share its middle falls into."""
+        """The acting policy of a round: the share that its middle falls into."""
         middle = (round_index + 0.5) / self.rounds
         if middle < self.random_share:
             return RANDOM
         return COLLECTIVE if middle < self.random_share + self.collective_share else EXPERT
 
     def noise(self, round_index: int) -> npt.NDArray[np.float32]:
-        """Factor (copies,) on the σ of whoever acts, spread evenly over 0 … 1; the copies take turns.
+        """Factor (copies,) on the σ of the acting policy, spread evenly over 0 … 1; the copies take turns.
 
-        Factor 0 plays what evaluation plays, so the experts label the states that count; factor 1 samples
-        the Gaussian itself, so they also label what surrounds those states. A single copy alternates.
+        Factor 0 acts as in evaluation, so the experts label the states that matter; factor 1 samples the
+        Gaussian itself, so they also label the states around those. A single copy alternates.
         """
         if self.copies == 1:
             return np.array([round_index % 2], dtype=np.float32)
@@ -50,7 +50,7 @@ class Schedule:
     def held_out(self) -> npt.NDArray[np.bool_]:
         """Which episodes (rounds, copies) of every task are kept for validation, some of every source.
 
-        A source with a single episode a task keeps it for training.
+        A source with a single episode per task keeps it for training.
         """
         sources = [self.source(round_index) for round_index in range(self.rounds)]
         held_out = np.zeros((self.rounds, self.copies), dtype=np.bool_)
@@ -61,7 +61,7 @@ class Schedule:
 
 
 def _evenly(episodes: int) -> npt.NDArray[np.bool_]:
-    """Flags (episodes,), about HELD_OUT_SHARE of them set at even distances: at least one, never all."""
+    """Flags (episodes,), about HELD_OUT_SHARE of them set, evenly spaced: at least one, never all."""
     chosen = min(max(1, round(HELD_OUT_SHARE * episodes)), episodes - 1)
     passed = np.arange(episodes + 1) * chosen // episodes
     return np.diff(passed) > 0

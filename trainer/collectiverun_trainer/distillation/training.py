@@ -1,4 +1,4 @@
-"""Online distillation in progress: rounds of play, gradient steps while they last, evaluation, state."""
+"""Online distillation: rounds of play with gradient steps in between, evaluation, state."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from collectiverun_trainer.transformer.encoder import TrajectoryEncoder
 
 
 class OnlineTraining:
-    """The collective network and all it learns from. Every random number belongs to one round and purpose."""
+    """The collective network and its training. Every random number belongs to one round and purpose."""
 
     def __init__(
         self,
@@ -63,7 +63,7 @@ class OnlineTraining:
 
     @property
     def total_env_steps(self) -> int:
-        """Env steps of all tasks when everything is played."""
+        """Env steps of all tasks after the last round."""
         rounds = self.schedule.rounds * self.schedule.copies * len(self.tasks)
         return rounds * self.settings.horizon_env_steps
 
@@ -73,11 +73,11 @@ class OnlineTraining:
         return self.buffer.rounds == self.schedule.rounds
 
     def policy(self) -> CollectivePolicy:
-        """The network at play as it now is."""
+        """The policy of the network as it is now."""
         return CollectivePolicy(self.encoder, self.network)
 
     def play_round(self) -> Losses:
-        """Play one round and learn from the rounds before it, decision by decision; mean losses (tasks,)."""
+        """Play one round, learning from earlier rounds after each decision; mean losses (tasks,)."""
         generator = torch_generator(self.seed, PHASE, None, f"batches in round {self.buffer.rounds}")
         for _ in self.rollouts.play_round():
             if self._batches is None:
@@ -85,18 +85,18 @@ class OnlineTraining:
             for _ in range(self.params.gradient_steps_per_decision):
                 rows = self.distiller.rows_per_task(len(self.tasks))
                 self.distiller.learn(self._batches.draw(self.buffer.packed, rows, generator))
-        self._take_in_rounds()
+        self._learn_from_rounds()
         return self.distiller.read_losses()
 
-    def _take_in_rounds(self) -> None:
-        """From now on the rounds played so far are learnt from."""
+    def _learn_from_rounds(self) -> None:
+        """Draw batches from all rounds played so far from now on."""
         rows_of_tasks = self.buffer.rows_of_tasks(held_out=False)
         self._batches = BalancedRows(rows_of_tasks)
         if self.distiller.critics:
             self.distiller.q_scale = QScale.of([self.buffer.packed[rows, Q_COLUMN] for rows in rows_of_tasks])
 
     def last_round(self) -> tuple[str, float]:
-        """Who acted in the round just played, and the share of its episodes that ended in success."""
+        """The acting policy of the last round, and the share of its episodes that ended in success."""
         return self.schedule.source(self.buffer.rounds - 1), self.buffer.last_round_success()
 
     @property
@@ -139,4 +139,4 @@ class OnlineTraining:
         self.distiller.load_state_dict(state["distiller"])
         self.buffer.load_state_dict(state["buffer"])
         self.selection.load_state_dict(state["selection"])
-        self._take_in_rounds()
+        self._learn_from_rounds()

@@ -1,9 +1,10 @@
 """The quick class of each Meta-World task, derived from the stock one; nothing of metaworld is patched.
 
-`FastSawyerEnv` overrides methods of `SawyerXYZEnv`. In `type(name, (stock, FastSawyerEnv), …)` Python puts
-it between the task's class and `SawyerXYZEnv`, so whatever a task overrides itself stays in force. Functions
-of the task's class are copied with the names `reward_utils`, `tolerance` and `Rotation` bound to the quick
-versions of `reward_arithmetic`. Stock classes work unchanged beside these in one process.
+`FastEnvironment` overrides methods of `SawyerXYZEnv`, which every task of Meta-World is made from. In
+`type(name, (stock, FastEnvironment), …)` Python puts it between the task's class and `SawyerXYZEnv`, so
+whatever a task overrides itself stays in force. Functions of the task's class are copied with the names
+`reward_utils`, `tolerance` and `Rotation` bound to the quick versions of `reward_arithmetic`. Stock classes
+work unchanged beside these in one process.
 """
 
 from __future__ import annotations
@@ -14,12 +15,13 @@ from functools import cache
 from types import FunctionType, SimpleNamespace
 from typing import Any, cast
 
-from metaworld.env_dict import ALL_V3_ENVIRONMENTS
 from metaworld.sawyer_xyz_env import SawyerXYZEnv
 from metaworld.utils import reward_utils
 
-from collectiverun_trainer.environments.fast_stepping import FastSawyerEnv
+from collectiverun_trainer.config import Task
+from collectiverun_trainer.environments.fast_stepping import FastEnvironment
 from collectiverun_trainer.environments.reward_arithmetic import Rotation, tolerance
+from collectiverun_trainer.environments.robots import robot
 
 _QUICK = {
     "Rotation": Rotation,
@@ -29,10 +31,11 @@ _QUICK = {
 
 
 @cache
-def fast_environment_class(env_name: str) -> type[FastSawyerEnv]:
-    """The quick class of a Meta-World task such as `reach-v3`."""
-    stock = ALL_V3_ENVIRONMENTS[env_name]
-    return type(f"Fast{stock.__name__}", (stock, FastSawyerEnv), _quick_members(stock))
+def fast_environment_class(task: Task) -> type[FastEnvironment]:
+    """The quick class of a task with its robot; InvalidConfiguration if the robot is not built."""
+    built = robot(task.robot)
+    stock = built.stock_class(task.env)
+    return type(f"Fast{stock.__name__}", (stock, FastEnvironment), _quick_members(stock) | {"robot": built})
 
 
 def _quick_members(stock: type) -> dict[str, Any]:
@@ -47,7 +50,7 @@ def _quick_members(stock: type) -> dict[str, Any]:
 
 def _quickened(function: Callable[..., Any]) -> Callable[..., Any]:
     """A copy of the function that finds the quick versions under the names of `_QUICK`."""
-    # What `assert_task_is_set` wraps is its closure variable `func`; the check is not needed here.
+    # `assert_task_is_set` keeps the function it wraps in the closure variable `func`.
     plain = cast("FunctionType", inspect.getclosurevars(function).nonlocals.get("func", function))
     names = {**plain.__globals__, **_QUICK}
     copy = FunctionType(plain.__code__, names, plain.__name__, plain.__defaults__, plain.__closure__)

@@ -1,4 +1,4 @@
-"""Meta-World's Sawyer environment with the same arithmetic and less Python.
+"""Meta-World's environment of a robot with the same arithmetic and less Python.
 
 Stock environments spend most of a step outside the physics: looking names up, walking over contacts,
 scipy's rotations of one matrix, numpy on scalars. Here those parts are rewritten; observations, rewards
@@ -7,36 +7,37 @@ and infos stay bit-identical (tests/unit_trainer/test_fast_stepping.py compares 
 * Environments of one XML file share one MuJoCo model. A goal changes nothing of it but body and site
   positions; each environment keeps its own and puts them in place when it takes its turn. Environments are
   therefore for one thread.
-* The hand settles for 250 physics steps at each reset. What comes of it depends on the goal alone, so it is
-  simulated once for each goal.
+* The hand settles for 250 physics steps at each reset. The outcome depends on the goal alone, so it is
+  simulated once per goal.
 * Contact forces on bodies (`mj_rnePostConstraint`) are left out: nothing reads them.
 """
 
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, ClassVar
 
 import mujoco
 import numpy as np
 import numpy.typing as npt
 from metaworld.sawyer_xyz_env import SawyerXYZEnv
 
+from collectiverun_trainer.environments.robots import Robot
 from collectiverun_trainer.environments.shared_model import SharedModel, Vector, shared_model
 
-_GRIPPER_DOWN = np.array([1.0, 0.0, 1.0, 0.0])  # the quaternion every Meta-World hand is held at
-_GRIPPER_SPAN_METRES = 0.1
 _WHOLE_STATE = mujoco.mjtState.mjSTATE_INTEGRATION.value
 
 
-class FastSawyerEnv(SawyerXYZEnv):  # type: ignore[misc]  # metaworld has no types
+class FastEnvironment(SawyerXYZEnv):  # type: ignore[misc]  # metaworld has no types
     """Quick versions of `SawyerXYZEnv`'s methods; see the module's docstring."""
 
+    robot: ClassVar[Robot]
     _prev_obs: Vector
     _shared: SharedModel
 
     def _initialize_simulation(self) -> tuple[Any, Any]:
         self._shared = shared_model(self.fullpath)
+        self._hand_quaternion = np.array(self.robot.hand_quaternion)
         self._body_pos = self._shared.first_body_pos.copy()
         self._site_pos = self._shared.first_site_pos.copy()
         self._place()
@@ -46,13 +47,13 @@ class FastSawyerEnv(SawyerXYZEnv):  # type: ignore[misc]  # metaworld has no typ
         return self._shared.model, data
 
     def _place(self) -> None:
-        """Put this environment's own body and site positions in the shared model."""
+        """Write this environment's body and site positions to the shared model."""
         self._shared.body_pos[:] = self._body_pos
         self._shared.site_pos[:] = self._site_pos
         self._shared.user = self
 
     def take_turn(self) -> None:
-        """Make the shared model this environment's; needed before anything that reads the model."""
+        """Make the shared model this environment's; call it before anything that reads the model."""
         if self._shared.user is not self:
             self._place()
 
@@ -61,13 +62,13 @@ class FastSawyerEnv(SawyerXYZEnv):  # type: ignore[misc]  # metaworld has no typ
         return position
 
     def get_endeff_pos(self) -> Vector:
-        return self.get_body_com("hand")
+        return self.get_body_com(self.robot.hand)
 
     @property
     def tcp_center(self) -> Vector:
-        right = self._site_xpos[self._shared.index("site", "rightEndEffector")]
-        left = self._site_xpos[self._shared.index("site", "leftEndEffector")]
-        center: Vector = (right + left) / 2.0
+        right, left = self.robot.finger_tips
+        index, position = self._shared.index, self._site_xpos
+        center: Vector = (position[index("site", right)] + position[index("site", left)]) / 2.0
         return center
 
     def _get_site_pos(self, site_name: str) -> Vector:
@@ -80,7 +81,8 @@ class FastSawyerEnv(SawyerXYZEnv):  # type: ignore[misc]  # metaworld has no typ
     def touching_object(self, object_geom_id: int) -> bool:
         if self.data.ncon == 0:
             return False
-        pads = (self._shared.index("geom", "leftpad_geom"), self._shared.index("geom", "rightpad_geom"))
+        left, right = self.robot.pads
+        pads = (self._shared.index("geom", left), self._shared.index("geom", right))
         contact, efc_force = self.data.contact, self.data.efc_force
         forces = [0.0, 0.0]
         for row, geoms in enumerate(contact.geom.tolist()):
@@ -95,14 +97,14 @@ class FastSawyerEnv(SawyerXYZEnv):  # type: ignore[misc]  # metaworld has no typ
         moved = hand[0] + np.clip(action, -1, 1) * self.action_scale
         np.maximum(moved, self.mocap_low, out=moved)
         np.minimum(moved, self.mocap_high, out=hand[0])
-        self.data.mocap_quat[:] = _GRIPPER_DOWN
+        self.data.mocap_quat[:] = self._hand_quaternion
 
     def _get_curr_obs_combined_no_goal(self) -> Vector:
-        index = self._shared.index
-        apart = self._xpos[index("body", "rightclaw")] - self._xpos[index("body", "leftclaw")]
+        index, robot = self._shared.index, self.robot
+        apart = self._xpos[index("body", robot.claws[0])] - self._xpos[index("body", robot.claws[1])]
         frame = np.zeros(18)
-        frame[:3] = self._xpos[index("body", "hand")]
-        frame[3] = min(max(math.sqrt(apart.dot(apart)) / _GRIPPER_SPAN_METRES, 0.0), 1.0)
+        frame[:3] = self._xpos[index("body", robot.hand)]
+        frame[3] = min(max(math.sqrt(apart.dot(apart)) / robot.gripper_span_metres, 0.0), 1.0)
         positions, quaternions = self._get_pos_objects(), self._get_quat_objects()
         for k in range(len(positions) // 3):
             frame[4 + 7 * k : 7 + 7 * k] = positions[3 * k : 3 * k + 3]
@@ -117,10 +119,10 @@ class FastSawyerEnv(SawyerXYZEnv):  # type: ignore[misc]  # metaworld has no typ
         return obs
 
     def _reset_hand(self, steps: int = 50) -> None:
-        """Close in on the first hand position, for `steps` env steps.
+        """Move the hand to its start position for `steps` env steps.
 
-        Target and control stand still meanwhile, so it is one call of physics. Its outcome depends on the
-        goal alone and is remembered up to the last physics step, which computes all other quantities.
+        Target and control do not change meanwhile, so this is one call of MuJoCo. Its outcome depends on the
+        goal alone and is cached up to the last physics step, which computes all other quantities.
         """
         if self._settling:
             self._settle(steps * self.frame_skip)
@@ -130,7 +132,7 @@ class FastSawyerEnv(SawyerXYZEnv):  # type: ignore[misc]  # metaworld has no typ
 
     def _settle(self, physics_steps: int) -> None:
         self.data.mocap_pos[:] = self.hand_init_pos
-        self.data.mocap_quat[:] = _GRIPPER_DOWN
+        self.data.mocap_quat[:] = self._hand_quaternion
         self.data.ctrl[:] = (-1.0, 1.0)
         key = (type(self), self._last_rand_vec.tobytes())  # tasks may share an XML file and even goals
         if key not in self._shared.settled:
@@ -144,10 +146,10 @@ class FastSawyerEnv(SawyerXYZEnv):  # type: ignore[misc]  # metaworld has no typ
     def reset(
         self, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Vector, dict[str, Any]]:
-        """Begin an episode with the goal in `_last_rand_vec`; what happened before leaves no trace.
+        """Begin an episode with the goal in `_last_rand_vec`, whatever happened before.
 
-        Stock environments reset their model twice. The first time only moves bodies to where the goal
-        wants them, so nothing settles then; the second settles the hand among the moved bodies.
+        Stock environments reset their model twice. The first reset only moves bodies to the goal's layout,
+        so nothing settles; the second settles the hand among the moved bodies.
         """
         self._body_pos[:] = self._shared.first_body_pos
         self._site_pos[:] = self._shared.first_site_pos

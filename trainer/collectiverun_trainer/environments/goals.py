@@ -1,8 +1,8 @@
-"""The goals of a task: the same ones Meta-World's MT1 benchmark draws for a seed.
+"""The goals of a task: the same ones that Meta-World's MT1 benchmark draws for a seed.
 
 `metaworld.MT1(env, seed=s)` simulates two resets per goal and pickles the result; only the random vectors
-matter. They are drawn here in the same order from a generator of our own, without physics: half a
-second instead of several, and numpy's global generator is left alone.
+matter. They are drawn here in the same order from a separate generator, without physics: half a second
+instead of several, and NumPy's global generator is not touched.
 """
 
 from __future__ import annotations
@@ -13,27 +13,28 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from collectiverun_trainer.config import Task
 from collectiverun_trainer.environments.fast_classes import fast_environment_class
 
 Goals = npt.NDArray[np.float64]
 
 
 @cache
-def goal_vectors(env_name: str, goal_seed: int, goals: int) -> Goals:
+def goal_vectors(task: Task, goal_seed: int, goals: int) -> Goals:
     """Random vectors (goals, size) of a task, read-only: object and target positions in metres.
 
     The first k of n goals are the k goals of the same seed.
     """
-    env = _drawing_class(env_name)(np.random.RandomState(goal_seed))
+    env = _drawing_class(task)(np.random.RandomState(goal_seed))
     vectors = np.stack([env.draw() for _ in range(goals)])
     vectors.setflags(write=False)
     return vectors
 
 
 @cache
-def _drawing_class(env_name: str) -> type[Any]:
-    """An environment whose resets draw goals but simulate nothing."""
-    stock = fast_environment_class(env_name)
+def _drawing_class(task: Task) -> type[Any]:
+    """A class whose resets draw goals but simulate nothing."""
+    stock = fast_environment_class(task)
 
     class Drawing(stock):  # type: ignore[misc,valid-type]
         def __init__(self, generator: np.random.RandomState) -> None:

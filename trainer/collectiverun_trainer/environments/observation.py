@@ -1,4 +1,4 @@
-"""What an observation is made of, its compressed form and its one fixed scaling.
+"""The layout of an observation, its compressed form and its fixed scaling.
 
 A Meta-World v3 observation has 39 numbers: hand position 0:3 (metres), gripper opening 3 (0..1), two objects
 of position and quaternion 4:18 (zeros where a task has one object only), the same 18 numbers one env step
@@ -21,7 +21,7 @@ FRAME_SIZE = 18  # hand, gripper and objects at one env step
 COMPRESSED_SIZE = 21
 GOAL_START = 36
 
-# Middle and spread of the robot's workspace; one scaling for all tasks, so that no statistic tells the task.
+# Centre and spread of the workspace; one scaling for all tasks, so that no statistic reveals the task.
 _FRAME_MEAN = (0.0, 0.6, 0.15, 0.5) + (0.0, 0.6, 0.1, 0.0, 0.0, 0.0, 0.0) * 2
 _FRAME_SPREAD = (0.15, 0.15, 0.1, 0.5) + (0.15, 0.15, 0.1, 1.0, 1.0, 1.0, 1.0) * 2
 OBS_MEAN = (*_FRAME_MEAN, *_FRAME_MEAN, 0.0, 0.8, 0.15)
@@ -35,7 +35,7 @@ def compress(obs: torch.Tensor) -> torch.Tensor: ...
 @overload
 def compress(obs: Array) -> Array: ...
 def compress(obs: torch.Tensor | Array) -> torch.Tensor | Array:
-    """Leave out the frame of the step before: (…, 39) to (…, 21), what the trajectory transformer sees."""
+    """Drop the previous env step's frame: (…, 39) to (…, 21), the trajectory transformer's input."""
     frame, goal = obs[..., :FRAME_SIZE], obs[..., GOAL_START:]
     if isinstance(frame, torch.Tensor) and isinstance(goal, torch.Tensor):
         return torch.cat((frame, goal), dim=-1)

@@ -1,8 +1,8 @@
-"""Pictures of an environment without a display, through EGL or OSMesa.
+"""Rendering without a display, through EGL or OSMesa.
 
-MuJoCo binds its OpenGL when it is imported, long before anybody knows whether pictures are wanted, and
-PyOpenGL can be bound to one platform a process. So each platform is first tried in a process of its own.
-Shadows, reflections and multi-sampling are off: in software a picture is then ten times cheaper.
+MuJoCo binds OpenGL when it is imported, before it is known whether anything will be rendered, and PyOpenGL
+binds to one platform per process. So each platform is first tried in a separate process. Shadows,
+reflections and multi-sampling are off, which makes software rendering ten times cheaper.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ Picture = npt.NDArray[np.uint8]
 
 PLATFORMS = ("egl", "osmesa")
 
-# A free camera at the robot's right hand: it sees the fronts of doors, drawers and windows, and is upright,
-# while Meta-World's own corner cameras hang upside down.
+# A free camera to the right of the robot: it sees the fronts of doors, drawers and windows, and is upright,
+# while Meta-World's own corner cameras are upside down.
 _LOOK_AT_METRES = (0.04, 0.62, 0.15)
 _DISTANCE_METRES = 1.3
 _AZIMUTH_DEGREES = 149.0
@@ -36,21 +36,21 @@ _PROBE = "import mujoco; c = mujoco.GLContext(8, 8); c.make_current(); c.free()"
 
 
 class RenderingError(InvalidConfiguration):
-    """Pictures are asked for on a machine that cannot draw without a display."""
+    """This machine cannot render without a display."""
 
 
 @cache
 def rendering_platform() -> str:
-    """'egl' or 'osmesa': MUJOCO_GL if it is set, else the first that works here. See `first_working`."""
+    """'egl' or 'osmesa': MUJOCO_GL if set, else the first that works here. See `first_working`."""
     asked = os.environ.get("MUJOCO_GL", "").strip().lower()
     return first_working((asked,) if asked else PLATFORMS)
 
 
 def first_working(platforms: Sequence[str]) -> str:
-    """The first of the platforms that can draw on this machine.
+    """The first of the platforms that can render on this machine.
 
     Raises:
-        RenderingError: none can; names the faults and what to install.
+        RenderingError: none can; the message names the faults and what to install.
     """
     faults = []
     for platform in platforms:
@@ -66,7 +66,7 @@ def first_working(platforms: Sequence[str]) -> str:
 
 
 def _fault(platform: str) -> str | None:
-    """Why a platform cannot draw; None if it can."""
+    """Why a platform cannot render; None if it can."""
     probe = subprocess.run(
         [sys.executable, "-c", _PROBE],
         env={**os.environ, "MUJOCO_GL": platform, "PYOPENGL_PLATFORM": platform},
@@ -79,10 +79,10 @@ def _fault(platform: str) -> str | None:
 
 
 class PictureMaker:
-    """Draws one model's environments, all pictures of one size."""
+    """Renders one model's environments at one size."""
 
     def __init__(self, model: Any, size: int) -> None:
-        """Square pictures of `size` pixels; RenderingError if this machine cannot draw."""
+        """Square pictures of `size` pixels; RenderingError if this machine cannot render."""
         gl = importlib.import_module(f"mujoco.{rendering_platform()}")
         self.model = model
         self.gl_context = gl.GLContext(size, size)
@@ -97,14 +97,14 @@ class PictureMaker:
             self.scene.flags[flag.value] = False
 
     def draw(self, data: Any) -> Picture:
-        """The present state as (size, size, 3), first row on top."""
+        """The current state as (size, size, 3), top row first."""
         self.gl_context.make_current()
         everything = mujoco.mjtCatBit.mjCAT_ALL.value
         mujoco.mjv_updateScene(self.model, data, self.options, None, self.camera, everything, self.scene)
         mujoco.mjr_render(self.rectangle, self.scene, self.context)
         picture = np.empty((self.rectangle.height, self.rectangle.width, 3), dtype=np.uint8)
         mujoco.mjr_readPixels(picture, None, self.rectangle, self.context)
-        return np.ascontiguousarray(picture[::-1])  # OpenGL's first row is the lowest
+        return np.ascontiguousarray(picture[::-1])  # OpenGL's first row is the bottom one
 
 
 def _camera() -> Any:
@@ -119,5 +119,5 @@ def _camera() -> Any:
 
 @cache
 def picture_maker(model: Any, size: int) -> PictureMaker:
-    """One maker per model and size; making one takes a second or more."""
+    """One per model and size; creating one takes a second or more."""
     return PictureMaker(model, size)

@@ -1,8 +1,8 @@
-"""Quick versions of two things Meta-World's rewards are made of, equal to the last bit.
+"""Fast versions of two functions that Meta-World's rewards use, equal to the last bit.
 
-`tolerance` stands for `metaworld.utils.reward_utils.tolerance`, which handles one number as an array;
-`Rotation` for scipy's, which costs more for one matrix than the physics of a step. Must never import
-anything of this project: it is arithmetic only.
+`tolerance` replaces `metaworld.utils.reward_utils.tolerance`, which treats a single number as an array;
+`Rotation` replaces scipy's, which costs more for one matrix than the physics of a step. This module must
+never import anything of this project: it is arithmetic only.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def tolerance(
     sigmoid: str = "gaussian",
     value_at_margin: float = 0.1,
 ) -> Any:
-    """`metaworld.utils.reward_utils.tolerance`, quick for one number and the two sigmoids in use."""
+    """`metaworld.utils.reward_utils.tolerance`, fast for one number and the two sigmoids in use."""
     if sigmoid not in _SIGMOIDS or not isinstance(x, float):
         return reward_utils.tolerance(x, bounds, margin, sigmoid, value_at_margin)
     lower, upper = bounds

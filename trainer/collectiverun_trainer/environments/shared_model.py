@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 Vector = npt.NDArray[np.float64]
 
-# Large enough for any picture the parameters allow; the buffer is made only when a picture is drawn.
+# Large enough for any video size the parameters allow; allocated only when something is rendered.
 FRAME_BUFFER_PIXELS = 1024
 
 
@@ -28,7 +28,7 @@ class SharedModel:
         # By class and goal: the state one physics step before the hand has settled.
         self.settled: dict[tuple[type, bytes], Vector] = {}
         self.user: object | None = None
-        # (kind, name) to the row of a named body, site or geom in MuJoCo's arrays; asked in every step
+        # (kind, name) to the row of a named body, site or geom in MuJoCo's arrays; needed in every step
         self.index = cache(self._find_row)
 
     def _find_row(self, kind: str, name: str) -> int:
@@ -37,5 +37,5 @@ class SharedModel:
 
 @cache
 def shared_model(path: str) -> SharedModel:
-    """The model of an XML file, compiled once a process."""
+    """The model of an XML file, compiled once per process."""
     return SharedModel(path)

@@ -1,4 +1,4 @@
-"""Many environments stepped side by side in one process, a decision at a time."""
+"""Many environments stepped side by side in one process, one decision at a time."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Integers = npt.NDArray[np.int64]
 
 
 class Step(NamedTuple):
-    """What one decision of n environments led to."""
+    """The outcome of one decision of n environments."""
 
     obs: Array  # (n, 39) after the last repeat
     reward: Array  # (n,) mean of Meta-World's reward, 0..10, over the repeats
@@ -31,7 +31,7 @@ class Step(NamedTuple):
 class VectorEnvironment:
     """`copies` environments of each task, task by task: row r belongs to task r // copies.
 
-    Episodes never end by themselves: after `settings.horizon` decisions the caller resets (a truncation).
+    Episodes never end by themselves: after `settings.horizon` decisions the caller resets (truncation).
     An episode depends on the goal and the actions alone, never on what the instance did before.
     """
 
@@ -65,14 +65,14 @@ class VectorEnvironment:
         seed = self.settings.goal_seed if goal_seed is None else goal_seed
         goals = self._checked_goals(goals)
         for row in self._rows(active):
-            vectors = goal_vectors(self.tasks[self.task_index[row]].env, seed, self.settings.goals)
+            vectors = goal_vectors(self.tasks[self.task_index[row]], seed, self.settings.goals)
             self._obs[row] = begin_episode(self._environments[row], vectors[goals[row]])
         return self._obs.copy()
 
     def step(self, action: Array, active: Flags | None = None) -> Step:
         """Repeat the actions (n, 4) for `settings.action_repeat` env steps.
 
-        Rows that are not active stand still: same observation, reward 0, no success.
+        Rows that are not active do not move: same observation, reward 0, no success.
 
         Raises:
             ValueError: actions of another shape, or not finite.
@@ -96,7 +96,7 @@ class VectorEnvironment:
         return Step(self._obs.copy(), reward, success_any, success_end)
 
     def render(self, row: int, size: int = 240) -> Picture:
-        """Picture (size, size, 3) of one row's present state; see `rendering` for what it needs."""
+        """Picture (size, size, 3) of one row's current state; see `rendering` for its requirements."""
         env = self._environments[row]
         env.take_turn()
         return picture_maker(env.model, size).draw(env.data)

@@ -1,4 +1,4 @@
-"""The experts as teachers: trained or scripted, asked as one batch for what they would do.
+"""The experts: how they are trained, and how they label decisions, as one batch.
 
-Must never train: `learning` does, with the parameters of phase `experts`.
+Must never know the collective that is distilled from them.
 """

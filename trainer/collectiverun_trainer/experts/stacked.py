@@ -1,4 +1,4 @@
-"""All experts of a run, asked as one batch: trained networks stacked, or scripted policies in their place."""
+"""All experts of a run as one batch: trained networks stacked, or scripted policies in their place."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from collectiverun_trainer.rollouts.scripted import ScriptedPolicy
 from collectiverun_trainer.sac.networks import StackedMLP, State, TwinCritics, gaussian_head, stack, take
 
 SCRIPTED_LOG_STD = -1.0
-SCRIPTED_ACTION_LIMIT = 0.99  # the arc tangent of a full action is infinite
+SCRIPTED_ACTION_LIMIT = 0.99  # atanh of a full action is infinite
 
 
 class StackedExperts(Protocol):
-    """All experts of a run, asked at once: expert `task_index[r]` answers for row r."""
+    """All experts of a run as one batch: row r is answered by expert `task_index[r]`."""
 
     has_critic: bool
 
@@ -89,7 +89,7 @@ class TrainedExperts:
 
 
 def _slots(task_index: Integers, experts: int) -> Integers:
-    """Each row's place among the rows of its expert."""
+    """Index of each row among the rows of its expert."""
     counts = np.bincount(task_index, minlength=experts)
     slots = np.empty_like(task_index)
     order = np.argsort(task_index, kind="stable")

@@ -1,4 +1,5 @@
 """Off-policy learning of one task per learner: act, store, learn, evaluate, select.
 
-Experts and students are both this; how they differ is said by parameters. Must never read or write artifacts.
+Experts and students both learn so; parameters and a guide make the difference. Must never read or write
+artifacts.
 """

@@ -1,4 +1,4 @@
-"""Scripted episodes that learners start from, rewarded as their own will be."""
+"""Scripted episodes in the replay buffer of learners, with the bonus that a guide would pay."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def demonstrate(environment: VectorEnvironment, guide: Guide, goals: Integers) -
 
 
 class _Watched:
-    """A policy whose every decision earns the guide's bonus; for demonstrations, which are rewarded too."""
+    """A policy that records the guide's bonus of its every decision."""
 
     def __init__(self, policy: Policy, guide: Guide) -> None:
         self.policy, self.guide = policy, guide
@@ -34,7 +34,7 @@ class _Watched:
         self.guide.begin(0)
 
     def act(self, obs: Array) -> Array:
-        """The policy's actions (n, 4); their bonus is remembered."""
+        """The policy's actions (n, 4); their bonus is recorded."""
         action = self.policy.act(obs)
         self.bonuses.append(self.guide.bonus(obs, action))
         return action

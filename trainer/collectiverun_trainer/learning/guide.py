@@ -1,4 +1,4 @@
-"""What may help learners beside their environment: someone who acts for them or adds to their reward."""
+"""A guide: what helps learners beyond their environment, by acting for them or adding to their reward."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from collectiverun_trainer.sac.agent import StackedSAC
 
 
 class Guide(Protocol):
-    """Goes along with n learners, one a row; it decides which of them it helps."""
+    """Follows n learners, one per row; it decides which of them it helps."""
 
     def begin(self, episode: int) -> None:
         """All learners start episode `episode` of theirs."""
@@ -53,7 +53,7 @@ class Guide(Protocol):
 
 
 class NoGuide:
-    """Learners on their own."""
+    """The guide of learners that have none."""
 
     def begin(self, episode: int) -> None:
         """Nothing to begin."""

@@ -1,4 +1,4 @@
-"""What one learner has come to: its evaluations, its best networks, its sample of training episodes."""
+"""The record of one learner: its evaluations, its best networks, a sample of its training episodes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Role = Literal["expert", "student", "control"]
 
 @dataclass
 class Learner:
-    """One learner between episodes."""
+    """The state of one learner between episodes."""
 
     task: Task
     role: Role

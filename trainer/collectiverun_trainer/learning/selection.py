@@ -1,4 +1,4 @@
-"""Which of a network's states is published: the best on selection goals, never the last by default."""
+"""Which state of a network is published: the best on selection goals."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from collectiverun_trainer.order import Success
 
 @dataclass
 class Selection:
-    """The best state so far by success at the end, then at any step, then the later one; and all scores."""
+    """The best state so far, and all scores; the later of two equals wins."""
 
     scores: list[tuple[int, Success]] = field(default_factory=list)
-    """(step, success on selection goals) in the order they were measured."""
+    """(step, success on selection goals) in the order of evaluation."""
     best: Success | None = None
     best_step: int = 0
     state: dict[str, Any] = field(default_factory=dict)
-    """What was offered with the best: weights."""
+    """The state offered with the best score: weights."""
 
     def offer(self, step: int, success: Success, state: Mapping[str, Any]) -> bool:
-        """Take note of a score; keep a copy of the state if it is the best, and say so."""
+        """Record a score; keep a copy of the state if it is the best. Whether it is."""
         self.scores.append((step, success))
         better = self.best is None or rank(success) >= rank(self.best)
         if better:
@@ -47,7 +47,7 @@ class Selection:
 
 
 def rank(success: Success) -> tuple[float, float]:
-    """What states are compared by."""
+    """The order of states: success at the end, then at any step."""
     return success.at_end, success.any_step
 
 

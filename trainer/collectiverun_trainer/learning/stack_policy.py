@@ -1,4 +1,4 @@
-"""What learners of a stack do without exploring."""
+"""The deterministic policies of learners in a stack."""
 
 from __future__ import annotations
 

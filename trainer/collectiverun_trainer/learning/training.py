@@ -1,4 +1,4 @@
-"""Training off-policy learners to their end: what a page of `phases/` says in one line."""
+"""The training loop of off-policy learners: episodes, evaluations, checkpoints, and what is reported."""
 
 from __future__ import annotations
 
@@ -55,6 +55,6 @@ def _report_evaluation(
 
 
 def _prefixes(learning: OffPolicyLearning) -> Iterator[tuple[Role, str]]:
-    """Each role with what stands before its metrics; a lone role needs no name."""
+    """Each role with the prefix of its metrics; a single role needs none."""
     for role in learning.roles:
         yield role, f"{role}/" if len(learning.roles) > 1 else ""

@@ -1,4 +1,4 @@
-"""The phases of the method, each a module that reads from top to bottom like a page of the paper.
+"""The phases of the method, each a module that reads from top to bottom like a section of the paper.
 
 A phase module offers `run(context) -> PhaseResult` and gets everything it needs from that one object. It must
 never reach storage by another way, read the environment or the clock, or import another phase.

@@ -36,7 +36,7 @@ _Params = TypeVar("_Params", bound=Model)
 
 
 def _pod() -> str:
-    """What keeps two Pods of one attempt apart: the start of the Pod's UID, by hand something random."""
+    """Distinguishes two Pods of one attempt: the start of the Pod's UID; random when run by hand."""
     return os.environ.get(POD_UID_VARIABLE, "")[:8] or secrets.token_hex(4)
 
 
@@ -52,7 +52,7 @@ class Resumable(Protocol):
 
 @dataclass
 class PhaseContext:
-    """Everything a phase works with. Nothing else reaches it."""
+    """Everything a phase works with, and its only way to the outside."""
 
     order: PhaseOrder
     storage: Storage
@@ -65,14 +65,14 @@ class PhaseContext:
     _parents: dict[str, list[dict[str, str]]] = field(default_factory=dict)
 
     def params(self, model: type[_Params]) -> _Params:
-        """The phase's parameters, typed. Raises InvalidConfiguration with every fault's field."""
+        """The phase's typed parameters. Raises InvalidConfiguration with the field of every fault."""
         return _typed_params(self.order, model)
 
     def inputs(self, phase: Phase) -> list[tuple[ArtifactReference, Artifact]]:
         """The artifacts the order names for a phase, opened and verified, in the order's order.
 
         Raises:
-            InputInvalid: if the order names none, or one is missing, damaged or another than ordered.
+            InputInvalid: if the order names none, or one is missing, damaged or not the one ordered.
         """
         references = self.order.inputs.get(phase, ())
         if not references:
@@ -132,7 +132,7 @@ class PhaseContext:
         due = every is not None and step // every > (last or 0) // every
         if (due or self.stop.requested) and step != last:
             self._save(step)
-        # A signal that came between the two looks at it has no checkpoint yet: the next call makes one.
+        # A signal between the two checks of the flag has no checkpoint yet: the next call saves one.
         if self.stop.requested and self.checkpoints.last_step == step:
             raise Stopped(f"Stopped on request; the checkpoint at step {step} is saved.")
 
@@ -153,13 +153,13 @@ class PhaseContext:
         experts: Success | None = None,
         students: Success | None = None,
     ) -> PhaseResult:
-        """Add `metrics.jsonl`, commit the artifact and return what the phase reports.
+        """Add `metrics.jsonl`, commit the artifact and return the result of the phase.
 
         Args:
             writer: holds the phase's own files.
-            success: success rates of what the phase made; None if it makes nothing that acts.
+            success: success rates of the policies published; None if there are none.
             env_steps: env steps taken in all.
-            note: one sentence a person should read.
+            note: one sentence for a person.
             extra: JSON that the manifest keeps under "extra".
             experts: success of the experts (evaluation only).
             students: success of the students (evaluation only).
@@ -180,7 +180,7 @@ class PhaseContext:
 
     @cached_property
     def config(self) -> dict[str, Any]:
-        """What decides the outcome, defaults filled in."""
+        """What the outcome depends on, defaults filled in."""
         return configuration(self.order)
 
     def _metadata(self, result: dict[str, Any]) -> dict[str, Any]:
@@ -205,7 +205,7 @@ class PhaseContext:
 
 
 def configuration(order: PhaseOrder) -> dict[str, Any]:
-    """What decides the outcome of an order, defaults filled in; attempts of one member must agree on it."""
+    """What the outcome of an order depends on, defaults filled in; equal for all attempts of a member."""
     fields = order.model_dump(by_alias=True, mode="json", include={"environment", "seed", "holdout"})
     params = _typed_params(order, PARAMS[order.phase])
     return fields | {"params": params.model_dump(by_alias=True, mode="json")}
@@ -219,7 +219,7 @@ def _typed_params(order: PhaseOrder, model: type[_Params]) -> _Params:
 
 
 def prepare(order: PhaseOrder, reporter: Reporter, stop: StopFlag) -> PhaseContext:
-    """Context of a phase that runs as a process of its own."""
+    """The context of a phase that runs as its own process."""
     storage = Storage(order.storage)
     checkpoints = CheckpointStore(
         storage, join(order.member_uri, "checkpoints"), order.attempt, config=configuration(order)
@@ -230,7 +230,7 @@ def prepare(order: PhaseOrder, reporter: Reporter, stop: StopFlag) -> PhaseConte
 def versions() -> dict[str, str]:
     """Versions of what results depend on."""
     installed = {name: _version(name) for name in _DISTRIBUTIONS}
-    # torch itself knows for what it was built, such as 2.13.0+cu130; its wheel on PyPI does not say.
+    # torch.__version__ names the build, such as 2.13.0+cu130; the wheel's metadata does not.
     torch_build = {"torch": str(torch.__version__)}
     return {"python": platform.python_version(), "machine": platform.machine()} | installed | torch_build
 

@@ -85,7 +85,7 @@ def _publish(context: PhaseContext, training: EncoderTraining, episodes: Episode
 def _measure(
     context: PhaseContext, encoder: TrajectoryEncoder, episodes: Episodes
 ) -> tuple[quality.Sample, dict[str, Any]]:
-    """Embedded held-out windows, and the encoder's figures beside those of an untrained one."""
+    """Embedded held-out windows, and the encoder's metrics beside those of an untrained one."""
     reference, held_out = _samples(context, encoder, episodes)
     document = quality.report(reference, held_out, episodes.tasks)
     untrained, _ = initial_networks(encoder.params, encoder.normaliser, context.order.seed)

@@ -1,4 +1,4 @@
-"""The command line of a phase: what is asked for, before anything heavy is imported."""
+"""The command line of a phase, parsed before anything heavy is imported."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ MEMBER_URI_LIMIT_BYTES = 2048
 
 _DESCRIPTION = """\
 Run one phase of a collective run: read the artifacts that its phase order
-names, train, and publish one artifact. An attempt that was interrupted goes on
-from its last checkpoint; work that is already published is only reported again.
+names, train, and publish one artifact. An interrupted attempt resumes from its last
+checkpoint; work that is already published is only reported again.
 """
 
 _EPILOG = f"""\
@@ -33,9 +33,9 @@ phases:
 
 output:
   stdout   JSON lines: {{"kind": "progress" | "metrics" | "log", ...}}
-  stderr   words for people, and a progress bar on a terminal
+  stderr   messages for people, and a progress bar on a terminal
   result   one JSON line in the file $COLLECTIVERUN_RESULT_PATH, or
-           /dev/termination-log in a container, or else last on stdout
+           /dev/termination-log in a container, or else the last line on stdout
 
 exit codes:
   0 done   2 usage   3 invalid configuration   4 input missing or corrupt
@@ -43,8 +43,8 @@ exit codes:
 
 environment:
   {ORDER_VARIABLE}            the phase order, unless --order is given
-  COLLECTIVERUN_GRACE_SECONDS          from SIGTERM to the end (25)
-  COLLECTIVERUN_STORAGE_RETRY_SECONDS  how long storage is retried (300)
+  COLLECTIVERUN_GRACE_SECONDS          grace period after SIGTERM (25)
+  COLLECTIVERUN_STORAGE_RETRY_SECONDS  storage retries end after (300)
   AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN for s3://
 
 example:
@@ -58,11 +58,11 @@ class _Parser(argparse.ArgumentParser):
 
 
 def parse(arguments: Sequence[str]) -> PhaseOrder:
-    """The phase order that the command line asks to run.
+    """The phase order that the command line names.
 
     Raises:
         Usage: if the command line is wrong or there is no order.
-        InvalidConfiguration: if the order is; with the path of every wrong field.
+        InvalidConfiguration: if the order is invalid; with the path of every wrong field.
     """
     parser = _Parser(
         prog="python -m collectiverun_trainer",
@@ -78,7 +78,7 @@ def parse(arguments: Sequence[str]) -> PhaseOrder:
     order = _validated(_text(options.order))
     if order.phase != options.phase:
         raise InvalidConfiguration(
-            f"The phase order is for {order.phase!r}, but {options.phase!r} was asked for."
+            f"The phase order is for {order.phase!r}, but the command names {options.phase!r}."
         )
     return order
 
@@ -93,7 +93,7 @@ def _text(path: str | None) -> str:
     try:
         return sys.stdin.read() if path == "-" else Path(path).read_text()
     except (OSError, UnicodeDecodeError) as error:
-        raise Usage(f"The phase order {path!r} can't be read: {error}.") from error
+        raise Usage(f"The phase order {path!r} cannot be read: {error}.") from error
 
 
 def _validated(text: str) -> PhaseOrder:

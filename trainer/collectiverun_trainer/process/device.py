@@ -1,4 +1,4 @@
-"""Where tensors live and how many threads work on them."""
+"""The device of tensors, and how torch computes on it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ def default_device() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
-def settle(threads: int) -> None:
+def configure_torch(threads: int) -> None:
     """Fix the thread count and prefer deterministic kernels, so that the same order gives the same bits.
 
     Args:

@@ -1,4 +1,4 @@
-"""The progress bar a person at a terminal sees on stderr."""
+"""The progress bar on a terminal, on stderr."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ class TerminalBar:
             TextColumn("[bold]{task.description}[/] {task.fields[activity]}"),
             BarColumn(),
             TaskProgressColumn(),
-            TextColumn("{task.fields[figures]}"),
+            TextColumn("{task.fields[status]}"),
             console=Console(stderr=True),
             # Only where both are one terminal; otherwise stdout's lines would land on stderr.
             redirect_stdout=sys.stdout.isatty(),
         )
-        self._row = self._progress.add_task(phase, total=1.0, activity="", figures="")
+        self._row = self._progress.add_task(phase, total=1.0, activity="", status="")
 
     def show(self, document: Mapping[str, Any]) -> None:
         """Draw a progress document, see `Reporter.progress`."""
@@ -33,15 +33,15 @@ class TerminalBar:
             self._row,
             completed=document["fraction"],
             activity=document["activity"],
-            figures=_figures(document),
+            status=_status(document),
         )
 
     def close(self) -> None:
-        """Leave the last state on the screen."""
+        """Stop, leaving the last state on the screen."""
         self._progress.stop()
 
 
-def _figures(document: Mapping[str, Any]) -> str:
+def _status(document: Mapping[str, Any]) -> str:
     parts = [f"{document['envSteps']:,} of {document['totalEnvSteps']:,} steps"]
     if document["envStepsPerSecond"]:
         parts.append(f"{document['envStepsPerSecond']:,.0f}/s")

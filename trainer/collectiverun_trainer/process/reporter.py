@@ -1,6 +1,6 @@
-"""What a running phase says: JSON lines on stdout for programs, a bar on stderr for a person at a terminal.
+"""What a running phase reports: JSON lines on stdout for programs, a progress bar on stderr for people.
 
-One stream of metrics feeds everything shown later; its records travel in the checkpoints, so that an
+Everything shown later comes from one stream of metrics. Its records are kept in checkpoints, so that an
 artifact's `metrics.jsonl` is complete and the same however often the phase was interrupted.
 """
 
@@ -49,20 +49,20 @@ class Reporter:
 
     @property
     def spent_seconds(self) -> tuple[float, float]:
-        """(wall, CPU) seconds: of this process and, by way of the checkpoint, those before."""
+        """(wall, CPU) seconds: of this process and, through the checkpoint, of those before it."""
         wall, cpu = self._spent_before
         return wall + self._clock() - self._began[0], cpu + time.process_time() - self._began[1]
 
     def progress(
         self, env_steps: int, total: int, success: Success | None = None, activity: str = "training"
     ) -> None:
-        """Say how far the phase is; at most about once a second, but always at the end.
+        """Report progress, at most about once a second, but always at the end.
 
         Args:
             env_steps: env steps done (gradient steps in phases that take no env steps).
             total: env steps of the whole phase.
-            success: success rates so far, if there are any.
-            activity: what goes on, such as "training" or "evaluating".
+            success: success rates so far, if any.
+            activity: what the phase is doing, such as "training" or "evaluating".
         """
         now = self._clock()
         first_time, first_steps = self._first = self._first or (now, env_steps)
@@ -90,13 +90,13 @@ class Reporter:
         values: Mapping[str, SupportsFloat],
         task: Task | str | None = None,
     ) -> None:
-        """Record figures of one moment; NaN and infinity become null.
+        """Record metrics of one moment; NaN and infinity become null.
 
         Args:
             env_steps: env steps done (per task where the phase counts so).
             gradient_steps: gradient steps done.
-            values: figures by namespaced name, such as "losses/critic"; 0-d tensors are fine.
-            task: the task, or its name, the figures belong to; None for the whole phase.
+            values: metrics by namespaced name, such as "losses/critic"; 0-d tensors are fine.
+            task: the task, or its name, the metrics belong to; None for the whole phase.
         """
         record = {
             "envSteps": env_steps,
@@ -108,7 +108,7 @@ class Reporter:
         self._emit("metrics", record)
 
     def log(self, message: str, level: str = "info") -> None:
-        """Say one sentence."""
+        """Emit one log line."""
         self._emit("log", {"level": level, "message": message})
 
     def metrics_lines(self) -> bytes:
@@ -120,7 +120,7 @@ class Reporter:
         return {"records": list(self.records), "spent_seconds": list(self.spent_seconds)}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on where `state_dict` was taken."""
+        """Restore `state_dict`."""
         self.records = list(state["records"])
         wall, cpu = state["spent_seconds"]
         self._spent_before = (wall, cpu)
@@ -131,8 +131,8 @@ class Reporter:
         try:
             print(line, file=self._stream or sys.stdout, flush=True)
         except BrokenPipeError:
-            # Nobody listens any more, as after `| head`; the work goes on, and so that the interpreter
-            # does not stumble over the broken pipe when it ends, stdout leads nowhere from here.
+            # The reader is gone, as after `| head`. The work goes on; stdout is pointed at /dev/null so that
+            # the interpreter does not fail on the broken pipe when it exits.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 

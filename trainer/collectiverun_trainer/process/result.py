@@ -1,4 +1,4 @@
-"""The one line a phase leaves behind: what it made, or why it did not."""
+"""The result line of a phase: what it published, or why it failed."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from collectiverun_trainer.order import DEFAULT_RESULT_PATH, RESULT_PATH_VARIABL
 
 
 class ResultLine:
-    """Writes the result where it is looked for, once; by hand, where nobody looks, it goes to stdout."""
+    """Writes the result once, where the operator reads it; run by hand, on stdout."""
 
     def __init__(self) -> None:
         self.exit_code: int | None = None
         self._lock = threading.Lock()
 
     def write(self, result: PhaseResult) -> None:
-        """Write the result; only the first one counts, because a stop may come while the phase ends."""
+        """Write the result; only the first call counts, because a stop may come while the phase ends."""
         with self._lock:
             if self.exit_code is None:
                 self.exit_code = result.exit_code
@@ -33,14 +33,14 @@ def failure(error: PhaseError) -> PhaseResult:
 
 
 def unexpected(error: BaseException) -> PhaseResult:
-    """Result of a phase that ended with any other error: a mistake in the program, or no memory."""
+    """Result of a phase that ended with any other error, such as a bug or a lack of memory."""
     return PhaseResult(
         exit_code=1, reason=type(error).__name__, message=_printable(error) + f" [{_place(error)}]"
     )
 
 
 def _printable(error: BaseException) -> str:
-    # A file name that is no text would otherwise make the result itself unwritable.
+    # A file name that is not valid text would otherwise make the result unwritable.
     return (str(error) or type(error).__name__).encode("utf-8", "backslashreplace").decode()
 
 
@@ -54,11 +54,11 @@ def _place(error: BaseException) -> str:
 
 def _write(result: PhaseResult) -> None:
     path = os.environ.get(RESULT_PATH_VARIABLE)
-    # The default is a file that Kubernetes put there; where it is not, it must not be made.
+    # The default is a file that Kubernetes creates; where there is none, it must not be created.
     if path or os.access(DEFAULT_RESULT_PATH, os.W_OK):
         try:
             Path(path or DEFAULT_RESULT_PATH).write_text(result.to_line() + "\n")
             return
         except OSError as error:
-            print(f"The result can't be written to {path}: {error}.", file=sys.stderr)
+            print(f"The result cannot be written to {path}: {error}.", file=sys.stderr)
     print(json.dumps({"kind": "result", **json.loads(result.to_line())}), flush=True)

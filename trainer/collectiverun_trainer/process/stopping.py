@@ -1,8 +1,8 @@
-"""Being asked to stop: by SIGTERM (a Pod that must go) or SIGINT (Ctrl-C).
+"""Stopping on request: SIGTERM (a Pod is being terminated) or SIGINT (Ctrl-C).
 
-The first signal sets a flag, which a phase reads at its episode boundaries, where it saves a checkpoint and
-ends. If the grace runs out before, or a second signal comes, the process ends at once; the last checkpoint
-counts.
+The first signal sets a flag, which a phase reads between episodes, where it saves a checkpoint and ends. If
+the grace period expires first, or a second signal comes, the process ends at once, and the last checkpoint
+is what remains.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ DEFAULT_GRACE_SECONDS: Final = 25.0
 
 
 class StopFlag(Protocol):
-    """Tells whether the phase was asked to stop."""
+    """Whether the phase was asked to stop."""
 
     @property
     def requested(self) -> bool:
-        """True once it was asked; never false again."""
+        """True from the first request on."""
         ...
 
 
 class SignalStopFlag:
-    """Stop flag of a process. `at_once(why)` must end the process; it may run in a thread of its own."""
+    """Stop flag of a process. `at_once(why)` must end the process; it may be called from another thread."""
 
     def __init__(self, at_once: Callable[[str], None], grace_seconds: float) -> None:
         self.requested = False
@@ -38,7 +38,7 @@ class SignalStopFlag:
         self._grace_seconds = grace_seconds
 
     def install(self) -> None:
-        """Listen to SIGTERM and SIGINT."""
+        """Handle SIGTERM and SIGINT."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._on_signal)
 
@@ -47,7 +47,7 @@ class SignalStopFlag:
             self._at_once(f"{signal.Signals(number).name} came a second time")
             return
         self.requested = True
-        # A thread, because the main one may be waiting for storage or be inside a long operation of torch.
+        # A thread, because the main one may be waiting for storage or be inside a long torch operation.
         why = f"the grace of {self._grace_seconds:g} seconds after {signal.Signals(number).name} ran out"
         timer = threading.Timer(self._grace_seconds, self._at_once, [why])
         timer.daemon = True
@@ -55,7 +55,7 @@ class SignalStopFlag:
 
 
 def grace_seconds_of_environment() -> float:
-    """Seconds from the first signal to the end. Raises InvalidConfiguration for what is no number."""
+    """Grace period after the first signal, in seconds. Raises InvalidConfiguration if it is not a number."""
     text = os.environ.get(GRACE_SECONDS_VARIABLE, str(DEFAULT_GRACE_SECONDS))
     try:
         seconds = float(text)

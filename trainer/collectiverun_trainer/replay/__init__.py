@@ -1,1 +1,1 @@
-"""Experience: a learner's replay, whole labelled episodes, their files. It must never step environments."""
+"""Experience: replay buffers, whole labelled episodes and their files. It must never step environments."""

@@ -1,4 +1,4 @@
-"""The replay of E learners side by side, packed so that a batch is one gather."""
+"""The replay buffer of E learners, packed so that a batch is one gather."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _SCALARS = ("reward", "bonus", "success")
 
 
 class ReplayBuffer:
-    """Transitions of E learners, each with its own part, its own demonstrations and its own generator.
+    """Transitions of E learners, each with its own part, demonstrations and generator.
 
     A row is [obs | next_obs | action | reward | bonus | success]. The first `demonstrations` rows of each
     part hold demonstrations and stay; experience fills the other `capacity` rows, then overwrites the oldest.
@@ -46,7 +46,7 @@ class ReplayBuffer:
         self._rows = self._allocate(len(self.generators), device)
 
     def _allocate(self, learners: int, device: torch.device | str) -> Tensor:
-        # Not zeroed: memory is only touched as rows are written.
+        # Not zeroed, so that memory is only used as rows are written.
         rows = torch.empty(
             learners, self.demonstrations + self.capacity, sum(self._sizes.values()), device=device
         )
@@ -96,19 +96,19 @@ class ReplayBuffer:
         return Batch(columns["obs"], columns["action"], reward, columns["next_obs"], bonus)
 
     def experience(self, learner: int) -> dict[str, Tensor]:
-        """All experience of one learner in the order it was made, by column name: views of shape (len, size).
+        """All experience of one learner in order, by column name: views of shape (len, size).
 
         Raises:
-            ValueError: the oldest rows have been overwritten, so the order is no longer that of the rows.
+            ValueError: the oldest rows have been overwritten.
         """
         if self.added > self.capacity:
             raise ValueError(
-                f"{self.added} rows were added to a replay of {self.capacity}; the first are gone"
+                f"{self.added} rows were added to a replay buffer of {self.capacity}; the first are gone"
             )
         return self._columns(self._rows[learner, self.demonstrations : self.demonstrations + len(self)])
 
     def keep(self, learners: Sequence[int]) -> None:
-        """Go on with these learners only."""
+        """Keep these learners only."""
         self._rows = self._rows[list(learners)]
         self._offset = self._offset[: len(learners)]
         self.generators = [self.generators[learner] for learner in learners]

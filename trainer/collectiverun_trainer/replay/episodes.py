@@ -1,4 +1,4 @@
-"""Whole episodes with explicit starts: what phases hand to each other as buffer_distill and online_buffer."""
+"""Whole episodes with explicit starts: what phases pass on as buffer_distill and online_buffer."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ EPISODE_FIELDS: tuple[str, ...] = ("episode_start", "last_obs", "task", "source"
 
 @dataclass(frozen=True)
 class Episodes:
-    """n whole episodes; the decisions of all of them lie behind each other in `rows` rows.
+    """n whole episodes; their decisions are concatenated in `rows` rows.
 
-    Row k of an episode holds what was seen (obs) before decision k, the decision (action), and what it
-    brought (reward, success). The observation after an episode's last decision is in `last_obs`, so every
-    next observation is the true one. mu, log_std (before squashing) and q are the expert's labels of the
-    row; z is the task embedding of the history at that row, where a phase recorded it.
+    Row k of an episode holds the observation before decision k, the action, its reward and success. The
+    observation after an episode's last decision is in `last_obs`, so every next observation is the true one.
+    mu, log_std (before squashing) and q are the expert's labels of the row; z is the task embedding of the
+    history at that row, where a phase recorded it.
     """
 
     obs: Tensor  # (rows, 39) float32, unscaled
@@ -65,7 +65,7 @@ class Episodes:
         return torch.repeat_interleave(torch.arange(len(self), device=self.obs.device), self.lengths)
 
     def next_obs(self) -> Tensor:
-        """What was seen after each row's decision, (rows, 39): the next row, or the episode's last_obs."""
+        """The observation after each row's decision, (rows, 39): the next row, or the episode's last_obs."""
         following = torch.cat([self.obs[1:], self.obs[:1]]).clone()
         following[self.episode_start + self.lengths - 1] = self.last_obs
         return following
@@ -81,7 +81,7 @@ class Episodes:
     def split(self, fraction: float, generator: np.random.Generator) -> Episodes:
         """Mark about 1 − fraction of the episodes of every (task, source) as validation.
 
-        Each (task, source) of at least two episodes has some in both parts; a lone episode is for training.
+        Each (task, source) of at least two episodes has some in both parts; a single episode is for training.
         """
         validation = torch.zeros(len(self), dtype=torch.uint8)
         strata = (self.task * len(SOURCES) + self.source).tolist()
@@ -101,7 +101,7 @@ class Episodes:
         return self.select(self.validation == 1)
 
     def to_tensors(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
-        """Tensors, and the JSON document that explains their indices."""
+        """Tensors, and the JSON document that resolves their indices."""
         tensors = dict(self._present(ROW_FIELDS + EPISODE_FIELDS))
         document = {
             "episodes": len(self),
@@ -147,10 +147,10 @@ class Episodes:
 
     @classmethod
     def from_tensors(cls, tensors: Mapping[str, Tensor], document: Mapping[str, Any]) -> Episodes:
-        """The opposite of `to_tensors`.
+        """The inverse of `to_tensors`.
 
         Raises:
-            ValueError: a tensor is missing or the parts do not fit each other.
+            ValueError: a tensor is missing or the parts are inconsistent.
         """
         wanted = {field.name for field in fields(cls)} - {"tasks", "z"}
         if missing := sorted(wanted - set(tensors)):

@@ -20,7 +20,7 @@ def read_episodes(artifact: Artifact, name: str) -> Episodes:
     """Read what `write_episodes` wrote, digests verified.
 
     Raises:
-        InputInvalid: a file is missing or corrupt, or its parts do not fit each other.
+        InputInvalid: a file is missing or corrupt, or its parts are inconsistent.
     """
     tensors, document = artifact.read_tensors(f"{name}.safetensors"), artifact.read_json(f"{name}.json")
     try:

@@ -20,7 +20,7 @@ from collectiverun_trainer.report.summary import (
     Machine,
     OutcomesByNetwork,
     PhaseCost,
-    QualityFigure,
+    QualityMetric,
     StudentGain,
     Summary,
     pooled,
@@ -39,7 +39,7 @@ class PriorPhases:
     curves: tuple[Curve, ...]
     costs: tuple[PhaseCost, ...]
     expert_sources: dict[Task, ExpertSource]
-    quality: tuple[QualityFigure, ...]
+    quality: tuple[QualityMetric, ...]
     accuracy_by_history: tuple[HistoryAccuracy, ...]
     embedding_map: EmbeddingMap
     positives: str
@@ -83,7 +83,7 @@ def summarise(
     versions: Mapping[str, str],
     machine: Machine,
 ) -> Summary:
-    """All figures of the report, with the sentences that follow from them."""
+    """All numbers of the report, with the sentences that follow from them."""
     overall = pooled(outcomes, order.tasks)
     summary = Summary(
         run=order.run,

@@ -36,9 +36,9 @@ class Curve:
 
 
 def curves(records: Iterable[Mapping[str, Any]], series: str, prefix: str = "") -> list[Curve]:
-    """One curve a task (or one for all, task None) from metrics records that carry both success figures.
+    """One curve a task (or one for all, task None) from metrics records that carry both success rates.
 
-    `prefix` stands before the names of the figures, such as `student/`.
+    `prefix` stands before the names of the metrics, such as `student/`.
     """
     found: dict[str | None, list[tuple[int, float, float]]] = {}
     for record in records:

@@ -1,4 +1,4 @@
-"""The run in a few honest sentences. Every word follows from a figure of the summary."""
+"""The run in a few honest sentences. Every word follows from a number of the summary."""
 
 from __future__ import annotations
 
@@ -46,8 +46,8 @@ def students_sentence(students: Sequence[StudentGain]) -> str:
     verdict = _verdict(student - control)
     how = "started from the collective" if students[0].mode == "finetune" else "shaped by the collective"
     who = f"A student {how} learns" if len(students) == 1 else f"Students {how} learn"
-    figures = f"mean success while learning {percent(student)} against {percent(control)}, one seed"
-    return f"{who} {verdict} without it ({figures})."
+    numbers = f"mean success while learning {percent(student)} against {percent(control)}, one seed"
+    return f"{who} {verdict} without it ({numbers})."
 
 
 def _verdict(gain: float) -> str:
@@ -63,14 +63,14 @@ def ablation_sentence(true: Score, zero: Score, shuffled: Score | None) -> str:
         without.append(("the embedding of another task", shuffled.any_step))
     parts = [f"{percent(base.value)} with the true embedding"]
     parts += [f"{percent(rate.value)} with {what}" for what, rate in without]
-    figures = f"Any-step success is {', '.join(parts[:-1])} and {parts[-1]}."
+    numbers = f"Any-step success is {', '.join(parts[:-1])} and {parts[-1]}."
     if all(base.value - rate.value < NOTICEABLE for _, rate in without):
         return (
-            f"{figures} The network hardly needs it here: these tasks can be told apart from the state alone."
+            f"{numbers} The network hardly needs it here: these tasks can be told apart from the state alone."
         )
     if not any(_apart(base, rate) for _, rate in without):
-        return f"{figures} The intervals overlap, so this run does not show that the network needs it."
-    return f"{figures} The network uses it."
+        return f"{numbers} The intervals overlap, so this run does not show that the network needs it."
+    return f"{numbers} The network uses it."
 
 
 def _apart(one: Rate, other: Rate) -> bool:

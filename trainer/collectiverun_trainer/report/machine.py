@@ -1,4 +1,4 @@
-"""Which machine the figures come from: the one place of the report that looks around."""
+"""Which machine a report was made on: the only module of the report that reads the system."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The report as one HTML page that needs nothing else: style, figures and videos are all inside it."""
+"""The report as one HTML page that needs nothing else: style, plots and videos are all inside it."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def render(report: Report) -> str:
         unseen_rows=_shown({name for row in summary.holdout for name in row.scores}),
         unseen=[row.task for row in summary.holdout],
         task_counts={name: sum(name in row.scores for row in summary.tasks) for name in SHOWN},
-        figures=_figures(report, labels),
+        plots=_plots(report, labels),
         videos=[
             (panel, _data_uri(panel.video.animation), _data_uri(panel.video.poster))
             for panel in report.videos
@@ -103,8 +103,8 @@ def _sentences(summary: Summary) -> dict[str, str]:
     return sentences
 
 
-def _figures(report: Report, labels: Labels) -> dict[str, Any]:
-    """Every figure of the page by the place it stands in; absent data gives an absent figure."""
+def _plots(report: Report, labels: Labels) -> dict[str, Any]:
+    """Every plot by its place in the page; None where there is no data for it."""
     summary, drawn = report.summary, report.embedding_map
     networks: list[Network] = [name for name in _shown(summary.overall) if name != "controls"]
     return {

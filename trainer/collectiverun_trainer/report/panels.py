@@ -1,4 +1,4 @@
-"""The figures of one report: which data stands in which drawing, and what a blind reader is told of it."""
+"""The plots of one report: which data each shows, and its description for screen readers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from markupsafe import Markup
 from numpy.typing import NDArray
 
-from collectiverun_trainer.report import figures
+from collectiverun_trainer.report import plots
 from collectiverun_trainer.report.curves import Curve
 from collectiverun_trainer.report.summary import Network, Rate, Score, Summary
 
@@ -46,14 +46,14 @@ def success(
     """Success of each network on each task, and below on all tasks pooled where a network played them all."""
     everywhere = [name for name in networks if all(name in row.scores for row in summary.tasks)]
     rows = [
-        figures.IntervalRow(labels(row.task.name), _rates(row.scores, notion, networks))
+        plots.IntervalRow(labels(row.task.name), _rates(row.scores, notion, networks))
         for row in summary.tasks
     ]
     if len(rows) > 1:
-        rows.append(figures.IntervalRow("All tasks", _rates(summary.overall, notion, everywhere)))
+        rows.append(plots.IntervalRow("All tasks", _rates(summary.overall, notion, everywhere)))
     when = "at any env step" if notion == "any_step" else "at the last env step"
     return Markup(
-        figures.intervals(rows, f"Success {when} of {', '.join(networks)} on each task, with 95 % intervals")
+        plots.intervals(rows, f"Success {when} of {', '.join(networks)} on each task, with 95 % intervals")
     )
 
 
@@ -65,12 +65,12 @@ def ablation(summary: Summary) -> Markup:
     """Any-step success of the collective with the true, zero and shuffled task embedding."""
     labels: dict[Network, str] = {"collective": "true z", "zero": "z = 0", "shuffled": "z of another task"}
     rows = [
-        figures.IntervalRow(label, {name: summary.overall[name].any_step})
+        plots.IntervalRow(label, {name: summary.overall[name].any_step})
         for name, label in labels.items()
         if name in summary.overall
     ]
     return Markup(
-        figures.intervals(rows, "Success of the collective with true, zero and shuffled task embedding")
+        plots.intervals(rows, "Success of the collective with true, zero and shuffled task embedding")
     )
 
 
@@ -84,7 +84,7 @@ def curve_panels(curves: Sequence[Curve], series: Sequence[str], labels: Labels)
     return [
         (
             title,
-            Markup(figures.learning_curves(own, f"Success of {', '.join(series)} while learning: {title}")),
+            Markup(plots.learning_curves(own, f"Success of {', '.join(series)} while learning: {title}")),
         )
         for title, own in titled.items()
     ]
@@ -93,7 +93,5 @@ def curve_panels(curves: Sequence[Curve], series: Sequence[str], labels: Labels)
 def map_and_legend(drawn: EmbeddingMap, labels: Labels) -> tuple[Markup, list[Panel]]:
     """The map of task embeddings, and for its legend the symbol of each task."""
     description = f"Map of task embeddings of {len(drawn.tasks)} tasks"
-    symbols = [(labels(name), Markup(figures.task_symbol(i))) for i, name in enumerate(drawn.tasks)]
-    return Markup(
-        figures.embedding_map(drawn.points, drawn.task_index, len(drawn.tasks), description)
-    ), symbols
+    symbols = [(labels(name), Markup(plots.task_symbol(i))) for i, name in enumerate(drawn.tasks)]
+    return Markup(plots.embedding_map(drawn.points, drawn.task_index, len(drawn.tasks), description)), symbols

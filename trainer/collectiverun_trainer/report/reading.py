@@ -12,7 +12,7 @@ from collectiverun_trainer.errors import InputInvalid
 from collectiverun_trainer.policy_files import expert_kind
 from collectiverun_trainer.process.reporter import METRICS_NAME
 from collectiverun_trainer.report.panels import EmbeddingMap
-from collectiverun_trainer.report.summary import ExpertSource, HistoryAccuracy, PhaseCost, QualityFigure
+from collectiverun_trainer.report.summary import ExpertSource, HistoryAccuracy, PhaseCost, QualityMetric
 
 # A page draws every point: more would make it heavy and the map no clearer.
 MAP_POINTS_PER_TASK = 150
@@ -69,12 +69,12 @@ def expert_sources(artifacts: Iterable[Artifact]) -> dict[Task, ExpertSource]:
     }
 
 
-def quality(artifact: Artifact) -> tuple[QualityFigure, ...]:
+def quality(artifact: Artifact) -> tuple[QualityMetric, ...]:
     """How well the encoder's embeddings tell tasks apart, beside chance and an untrained encoder."""
     document = artifact.read_json("quality.json")
-    untrained = {figure["name"]: figure["value"] for figure in document["untrained"]}
+    untrained = {metric["name"]: metric["value"] for metric in document["untrained"]}
     return tuple(
-        QualityFigure(**figure, untrained=untrained.get(figure["name"])) for figure in document["figures"]
+        QualityMetric(**metric, untrained=untrained.get(metric["name"])) for metric in document["figures"]
     )
 
 

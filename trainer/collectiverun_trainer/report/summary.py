@@ -88,8 +88,8 @@ class StudentGain(Model):
     control_mean: float = Field(description="The same for the control.")
 
 
-class QualityFigure(Model):
-    """One figure of how well task embeddings tell the tasks apart."""
+class QualityMetric(Model):
+    """One metric of how well task embeddings tell the tasks apart."""
 
     name: str
     value: float
@@ -126,7 +126,7 @@ class Machine(Model):
 
 
 class Summary(Model):
-    """Everything the report says in figures."""
+    """Every number of the report."""
 
     headline: str = Field("", description="What the run shows, in one sentence.")
     findings: tuple[str, ...] = Field((), description="What else it shows, a sentence each.")
@@ -139,7 +139,7 @@ class Summary(Model):
     tasks: tuple[TaskScores, ...]
     holdout: tuple[TaskScores, ...] = ()
     students: tuple[StudentGain, ...] = ()
-    embedding: tuple[QualityFigure, ...] = ()
+    embedding: tuple[QualityMetric, ...] = ()
     embedding_positives: str = Field("", description="'sameTask' or 'selfSupervised'; '' where unknown.")
     embedding_by_history: tuple[HistoryAccuracy, ...] = ()
     phases: tuple[PhaseCost, ...] = ()

@@ -14,9 +14,9 @@ FILE_VERSION = "brain.Event:2"
 
 
 def event_files(phase: str, records: Iterable[Mapping[str, Any]]) -> dict[str, bytes]:
-    """File name → content: a TensorBoard run for each task of `phase`, and one for figures of no single task.
+    """File name → content: a TensorBoard run for each task of `phase`, and one for metrics of no single task.
 
-    TensorBoard takes a folder for a run, so that the same figure of all tasks lies in one chart.
+    TensorBoard takes a folder for a run, so that the same metric of all tasks lies in one chart.
     """
     by_task: dict[str, list[Mapping[str, Any]]] = {}
     for record in records:

@@ -1,4 +1,4 @@
-"""Policies at play: what chooses actions, how an episode is rolled out, what its outcome is.
+"""Rollouts: what chooses actions, how an episode is played, what its outcome is.
 
 Must never learn: a rollout changes no weights.
 """

@@ -1,4 +1,4 @@
-"""What episodes of a policy came to, and the names under which that is reported."""
+"""The outcomes of a policy's episodes, and the names of their metrics."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def mean_of(rates: Sequence[Success]) -> Success:
 
 
 def wilson_interval(successes: int, n: int, confidence: float = 0.95) -> tuple[float, float]:
-    """Wilson's score interval of a success rate (doi:10.1080/01621459.1927.10502953); n at least 1."""
+    """Wilson score interval of a success rate (doi:10.1080/01621459.1927.10502953); n at least 1."""
     from scipy.stats import binomtest  # imported late: only the report needs it, and it takes a second
 
     interval = binomtest(successes, n).proportion_ci(confidence, method="wilson")

@@ -1,4 +1,4 @@
-"""Rolling a policy out: the one loop in which a policy meets environments."""
+"""Playing episodes: the one loop in which a policy acts in environments."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from collectiverun_trainer.rollouts.policy import Policy
 
 
 class Decision(NamedTuple):
-    """One decision in each of n episodes, and what it led to."""
+    """One decision in each of n episodes, and its outcome."""
 
     obs: Array  # (n, 39) it was taken at
     action: Array  # (n, 4)

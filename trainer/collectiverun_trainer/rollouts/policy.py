@@ -16,13 +16,13 @@ class Policy(Protocol):
     """Chooses the actions of n episodes that run side by side, in rows task by task."""
 
     def begin(self, n: int) -> None:
-        """n new episodes start; whatever was remembered of earlier ones is forgotten."""
+        """n new episodes start; all memory of earlier ones is cleared."""
 
     def act(self, obs: Array) -> Array:
         """Actions (n, 4) in [-1, 1] for raw observations (n, 39)."""
 
     def observe(self, obs: Array, action: Array, reward: Array) -> None:
-        """A decision is completed: the obs (n, 39) it was taken at, its action (n, 4), its reward (n,)."""
+        """A decision is completed: its obs (n, 39), action (n, 4) and unscaled reward (n,)."""
 
 
 class MemorylessPolicy:
@@ -86,7 +86,7 @@ class PolicyPerTask:
         return np.concatenate([p.act(rows) for p, rows in zip(self.policies, self._split(obs), strict=True)])
 
     def observe(self, obs: Array, action: Array, reward: Array) -> None:
-        """Each policy is told of its own rows."""
+        """Each policy observes its own rows."""
         shares = zip(self._split(obs), self._split(action), self._split(reward), strict=True)
         for policy, share in zip(self.policies, shares, strict=True):
             policy.observe(*share)

@@ -31,7 +31,7 @@ class Recording:
 
 
 def record(environment: VectorEnvironment, policy: Policy, goals: Integers) -> Recording:
-    """Let a policy play k whole episodes one after the other, on goals (n, k)."""
+    """Let a policy play k whole episodes one after another, on goals (n, k)."""
     episodes = [_record_one(environment, policy, goals[:, k]) for k in range(goals.shape[1])]
     columns = {
         name: torch.from_numpy(np.stack([episode[name] for episode in episodes], axis=1))
@@ -70,7 +70,7 @@ class _Filmed:
 def record_video(
     policy: Policy, task: Task, settings: EnvironmentSettings, goal: int, size: int
 ) -> npt.NDArray[np.uint8]:
-    """One episode as pictures (horizon + 1, size, size, 3) uint8: the start and the end of each decision."""
+    """One episode as frames (horizon + 1, size, size, 3) uint8: before each decision, and after the last."""
     environment = VectorEnvironment((task,), settings)
     filmed = _Filmed(policy, environment, size)
     for _ in play(environment, filmed, [goal]):

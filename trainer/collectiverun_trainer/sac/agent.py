@@ -17,9 +17,9 @@ from collectiverun_trainer.sac import losses
 from collectiverun_trainer.sac.networks import StackedMLP, TwinCritics, gaussian_head, take
 from collectiverun_trainer.sac.optimiser import load_optimiser_state, optimiser_state, take_optimiser_state
 
-# With a single row, BLAS takes a path whose rounding depends on where a slice lies in memory, hence on the
-# other experts. A few rows more cost nothing measurable and keep every expert's bits its own.
-_ROWS_AT_LEAST = 8
+# With few rows, BLAS takes a path whose rounding depends on where a slice lies in memory, hence on the other
+# experts. A few more rows cost nothing measurable and make every expert's bits independent of the others.
+_MIN_ROWS = 8
 
 _MODULES = ("actor", "critics", "target_critics")
 _GENERATORS = ("exploration", "noise")
@@ -41,14 +41,14 @@ class Batch:
 
 
 class StackedSAC:
-    """E experts with own weights, own generators and own temperatures in one stack of networks.
+    """E experts in one stack of networks, each with its own weights, generators and temperature.
 
     Args:
-        params: settings shared by the experts.
+        params: parameters shared by the experts.
         generators: one per expert; each seeds three streams: initial weights, exploration, update noise.
-        device: where networks live; random numbers are always drawn on the CPU so that devices agree on them.
+        device: where networks live; random numbers are always drawn on the CPU, whatever the device.
         obs_size: O.
-        scale: puts raw observations (…, O) into network range.
+        scale: scales raw observations (…, O).
     """
 
     def __init__(
@@ -96,7 +96,7 @@ class StackedSAC:
 
     @torch.no_grad()
     def act(self, obs: Tensor, deterministic: bool = False) -> Tensor:
-        """Actions (E, B, A) in (-1, 1) at raw obs (E, B, O); each expert explores by its own stream."""
+        """Actions (E, B, A) in (-1, 1) at raw obs (E, B, O); each expert explores with its own generator."""
         rows = obs.shape[1]
         mu, log_std = (part[:, :rows] for part in self.gaussian(pad_rows(obs)))
         if deterministic:
@@ -185,7 +185,7 @@ class StackedSAC:
         return take(self.critics.state_dict(), [expert], 2)
 
     def keep(self, experts: Sequence[int]) -> None:
-        """Go on with these experts only; nothing about them changes, not even a bit."""
+        """Keep these experts only; not one of their bits changes."""
         state = self.state_dict()
         for name, slices in zip(_MODULES, (1, 2, 2), strict=True):
             state[name] = take(state[name], experts, slices)
@@ -225,7 +225,7 @@ class StackedSAC:
 
 def pad_rows(obs: Tensor) -> Tensor:
     """(E, B, O) with copies of the first rows, so that no slice's bits depend on the others."""
-    padding = max(0, _ROWS_AT_LEAST - obs.shape[1])
+    padding = max(0, _MIN_ROWS - obs.shape[1])
     return torch.cat([obs, obs[:, :1].expand(-1, padding, -1)], 1) if padding else obs
 
 

@@ -1,7 +1,7 @@
 """The losses of soft actor-critic (Haarnoja et al. 2018, arXiv:1812.05905), one value per expert.
 
 Shapes: E experts, B transitions, A action numbers. Every loss is the mean over B, so the sum over experts has
-the gradient each expert would see alone.
+the gradient that each expert would have alone.
 """
 
 from __future__ import annotations
@@ -51,5 +51,5 @@ def actor_loss(values: Tensor, log_prob: Tensor, temperature: Tensor) -> Tensor:
 
 
 def temperature_loss(log_temperature: Tensor, log_prob: Tensor, target_entropy: float) -> Tensor:
-    """Steers the policy's entropy to the target: log_temperature (E, 1), log_prob (E, B) -> (E,)."""
+    """Tunes the policy's entropy to its target: log_temperature (E, 1), log_prob (E, B) -> (E,)."""
     return (log_temperature.exp() * (-log_prob.detach() - target_entropy)).mean(-1)

@@ -1,7 +1,7 @@
 """Stacked networks: E independent multilayer perceptrons evaluated as one batched matrix product.
 
 Slice e of every parameter belongs to expert e alone; no operation mixes slices. So an expert computes the
-same whether it is stacked with others or alone, and a group of experts costs one set of kernel launches.
+same whether stacked with others or alone, and a group of experts costs one set of kernel launches.
 """
 
 from __future__ import annotations
@@ -118,5 +118,5 @@ def take(state: Mapping[str, Tensor], experts: Sequence[int], slices_per_expert:
 
 
 def stack(states: Sequence[Mapping[str, Tensor]]) -> State:
-    """The opposite of `take`: join stacks along their first dimension."""
+    """The inverse of `take`: join stacks along their first dimension."""
     return {name: torch.cat([state[name] for state in states]) for name in states[0]}

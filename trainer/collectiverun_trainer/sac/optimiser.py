@@ -1,4 +1,4 @@
-"""Adam's moments as plain tensors: saved, restored and cut by expert."""
+"""Adam's moments as plain tensors: saved, restored and sliced by expert."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def optimiser_state(optimiser: torch.optim.Adam) -> list[State]:
 
 
 def load_optimiser_state(optimiser: torch.optim.Adam, state: Sequence[State]) -> None:
-    """Restore what `optimiser_state` gave; tensors move to each parameter's device."""
+    """Restore what `optimiser_state` returned; tensors move to each parameter's device."""
     optimiser.state.clear()
     if not state:
         return

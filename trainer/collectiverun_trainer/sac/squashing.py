@@ -8,11 +8,11 @@ import torch
 from torch import Tensor
 
 ACTION_LIMIT = 0.999
-"""Actions nearer to ±1 than this count as equal: tanh is flat there and atanh would tell noise apart."""
+"""Actions closer to ±1 count as equal: tanh is flat there, and atanh would amplify noise."""
 
 PRE_SQUASH_LIMIT = math.atanh(ACTION_LIMIT)
 
 
 def pre_squash(action: Tensor) -> Tensor:
-    """The u with tanh(u) = `action` (…, 4), held within ±PRE_SQUASH_LIMIT."""
+    """The u with tanh(u) = `action` (…, 4), clamped to ±PRE_SQUASH_LIMIT."""
     return torch.atanh(action.clamp(-ACTION_LIMIT, ACTION_LIMIT))

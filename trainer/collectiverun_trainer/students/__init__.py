@@ -1,1 +1,1 @@
-"""What the collective gives to a student: a shaped reward, or the weights to start from."""
+"""Students: what the collective gives them, a shaped reward or the weights to start from."""

@@ -1,8 +1,8 @@
-"""Networks of one task that compute what the collective computes there: its embedding becomes a bias.
+"""Networks of one task that compute what the collective computes on it: its embedding becomes a bias.
 
-On a single task the embedding hardly moves, so it may be replaced by its mean z̄. The collective's first layer
+On a single task the embedding hardly changes, so its mean z̄ may replace it. The collective's first layer
 then reads W_z z̄ + W_obs obs + b, which is the first layer of a network on obs alone with bias W_z z̄ + b. So a
-student starts from the collective's very weights and yet is an ordinary soft actor-critic.
+student starts from the collective's weights and yet is an ordinary soft actor-critic.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ def student_actor(collective: Collective, z: Tensor) -> State:
 
 
 def student_critics(collective: Collective, z: Tensor, task: Task) -> State | None:
-    """Twin critics in units of the scaled reward; None if the collective's were never taught.
+    """Twin critics in units of the scaled reward; None if the collective's were not trained.
 
-    A task the collective was not taught gets the mean scale of those it was.
+    A task the collective was not trained on gets the mean scale of those it was.
     """
     if collective.q_scale is None:
         return None

@@ -1,6 +1,6 @@
-"""The collective beside the students: what it would do, what that earns, and where fine-tuning starts.
+"""The collective as guide of the students: the bonus it pays, and the weights fine-tuning starts from.
 
-Learners lie task by task, the student before its control; the collective sees the students' rows alone.
+Rows lie task by task, the student before its control; the collective sees the students' rows only.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ class Guidance:
         return earned
 
     def act(self, obs: Array, action: Array) -> Array:
-        """Actions (2T, 4) taken before learning begins: the collective's for students to be fine-tuned."""
+        """Actions (2T, 4) before learning begins: in mode `finetune` the collective's for students."""
         if self.params.mode == "finetune":
             action[_STUDENTS] = self._sample(obs[_STUDENTS])
         return action
@@ -98,7 +98,7 @@ class Guidance:
         return self._embeddings / self._embedded
 
     def start_learning(self, agent: StackedSAC) -> None:
-        """Give every student to be fine-tuned the collective's weights at its mean embedding on the task."""
+        """In mode `finetune`, give students the collective's weights at their mean embeddings."""
         if self.params.mode == "finetune":
             for index, (task, z) in enumerate(zip(self.tasks, self.mean_embedding, strict=True)):
                 critics = student_critics(self.collective, z, task)

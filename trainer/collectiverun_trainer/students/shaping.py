@@ -21,14 +21,14 @@ LOG_BONUS_FLOOR = -80.0
 """exp of it is still a normal float32, so that ρ stays in (0, 1]."""
 
 RECENT = 3
-"""Evaluations of a student that count as recent; those not yet made count as failures."""
+"""Number of a student's latest evaluations that count; those not yet made count as failures."""
 
 
 def log_bonus(action: Tensor, mu: Tensor, log_std: Tensor, min_std: float) -> Tensor:
     """log ρ (…,) ≤ 0 of `action` (…, 4) in (−1, 1) under the Gaussian `mu`, `log_std` (…, 4) before tanh.
 
-    σ counts as at least `min_std`: the collective is so sure of itself that under its own σ almost every
-    action of a beginner earns nothing, and nothing tells it which way is better.
+    σ counts as at least `min_std`: the collective's own σ is so small that almost every action of an
+    untrained student would earn nothing, and no action more than another.
     """
     inverse_std = torch.exp(-log_std.clamp(min=math.log(min_std)))
     distance = (pre_squash(action) - mu.clamp(-PRE_SQUASH_LIMIT, PRE_SQUASH_LIMIT)) * inverse_std
@@ -44,9 +44,9 @@ def bonus(action: Tensor, mu: Tensor, log_std: Tensor, min_std: float) -> Tensor
 class BonusSchedule:
     """w(t): linear from `start_weight` to 0 over `decay_env_steps`, and sooner once the student succeeds.
 
-    `factor` is 1 minus the mean success of the last RECENT evaluations, but only ever falls: a student that
+    `factor` is 1 minus the mean success of the last RECENT evaluations, but never rises: a student that
     solves half of its episodes keeps half of the bonus, one that solves all has none. A single lucky
-    evaluation of a student that learns unsteadily does not end it.
+    evaluation does not end the bonus.
     """
 
     start_weight: float
@@ -59,6 +59,6 @@ class BonusSchedule:
         return self.start_weight * self.factor * max(0.0, 1.0 - env_steps / self.decay_env_steps)
 
     def record_success(self, any_step: float) -> None:
-        """Take in the any-step success rate of one evaluation on selection goals."""
+        """Record the any-step success rate of one evaluation on selection goals."""
         self.recent = (*self.recent, any_step)[-RECENT:]
         self.factor = min(self.factor, 1.0 - sum(self.recent) / RECENT)

@@ -9,9 +9,9 @@ from collectiverun_trainer.environments.observation import ACTION_SIZE, COMPRESS
 from collectiverun_trainer.transformer.windows import RecordedRows, Windows
 
 SIZES = {"state": COMPRESSED_SIZE, "action": ACTION_SIZE, "reward": 1}
-SMALLEST_SPREAD = 0.01
+MIN_SPREAD = 0.01
 """A feature that hardly moves (a fixed coordinate) is not blown up: 1 cm in a position, 0.01 elsewhere."""
-LARGEST_VALUE = 10.0
+MAX_VALUE = 10.0
 """Normalised values are cut off here, so that an unseen task cannot saturate the network."""
 
 
@@ -32,7 +32,7 @@ class Normaliser(nn.Module):
         for name, rows in values.items():
             spread, mean = torch.std_mean(rows.double(), dim=0, correction=0)
             normaliser.get_buffer(f"{name}_mean").copy_(mean)
-            normaliser.get_buffer(f"{name}_spread").copy_(spread.clamp_min(SMALLEST_SPREAD))
+            normaliser.get_buffer(f"{name}_spread").copy_(spread.clamp_min(MIN_SPREAD))
         return normaliser
 
     def forward(self, windows: Windows) -> tuple[Tensor, Tensor, Tensor]:
@@ -45,4 +45,4 @@ class Normaliser(nn.Module):
 
     def _scaled(self, name: str, values: Tensor) -> Tensor:
         scaled = (values - self.get_buffer(f"{name}_mean")) / self.get_buffer(f"{name}_spread")
-        return scaled.clamp(-LARGEST_VALUE, LARGEST_VALUE)
+        return scaled.clamp(-MAX_VALUE, MAX_VALUE)

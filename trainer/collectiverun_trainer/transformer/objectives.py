@@ -32,7 +32,7 @@ def temporal_loss(anchor: Tensor, neighbour: Tensor) -> Tensor:
     return (anchor - neighbour).square().sum(dim=-1).mean()
 
 
-def draw_hidden(mask: Tensor, probability: float, generator: torch.Generator) -> Tensor:
+def sample_mask(mask: Tensor, probability: float, generator: torch.Generator) -> Tensor:
     """Tokens to hide, (B, T, 3) bool: each real token of `mask` (B, T) by itself with this probability."""
     chance = torch.rand((*mask.shape, MODALITIES), generator=generator).to(mask.device)
     return (chance < probability) & mask[..., None]
@@ -87,7 +87,7 @@ class Objectives(nn.Module):
     def _reconstruct(
         self, encoder: TrajectoryEncoder, anchor: Windows, generator: torch.Generator
     ) -> tuple[Tensor, Tensor]:
-        hidden = draw_hidden(anchor.mask, self.params.mask_probability, generator)
+        hidden = sample_mask(anchor.mask, self.params.mask_probability, generator)
         z, tokens = encoder.encode(anchor, hidden)
         return z, self.reconstruction(tokens, encoder.normaliser(anchor), hidden)
 

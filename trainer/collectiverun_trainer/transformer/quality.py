@@ -24,8 +24,8 @@ Integers = npt.NDArray[np.int64]
 
 NEIGHBOURS = 5
 RETRIEVED = (1, 10)
-LARGEST_SAMPLE = 3000
-"""Windows of each sample; figures need all their distances."""
+MAX_SAMPLE = 3000
+"""Windows of each sample; metrics need all their distances."""
 WINDOWS_PER_TASK = 200
 PERPLEXITY = 30.0
 MAP_ITERATIONS = 500
@@ -73,7 +73,7 @@ def embed_sample(encoder: TrajectoryEncoder, episodes: Episodes, generator: np.r
 
 
 def _draw_rows(episodes: Episodes, generator: np.random.Generator) -> torch.Tensor:
-    per_task = min(WINDOWS_PER_TASK, LARGEST_SAMPLE // len(episodes.tasks))
+    per_task = min(WINDOWS_PER_TASK, MAX_SAMPLE // len(episodes.tasks))
     task_of_row = episodes.task[episodes.episode_of_row].numpy()
     chosen = [
         generator.choice(rows, size=per_task, replace=len(rows) < per_task)
@@ -83,32 +83,32 @@ def _draw_rows(episodes: Episodes, generator: np.random.Generator) -> torch.Tens
 
 
 @dataclass(frozen=True)
-class Figure:
-    """One figure, and what embeddings without information would get."""
+class Metric:
+    """One metric, and what embeddings without information would get."""
 
     name: str
     value: float
     chance: float
 
 
-def figures(reference: Sample, held_out: Sample) -> list[Figure]:
-    """Figures of held-out windows; classifiers are fitted to the reference. None if there is one task."""
+def metrics(reference: Sample, held_out: Sample) -> list[Metric]:
+    """Metrics of held-out windows; classifiers are fitted to the reference. None if there is one task."""
     if len(np.unique(held_out.task)) < 2:
         return []
     return [
         *_accuracies("task", reference, held_out, lambda sample: sample.task),
-        Figure("silhouette", float(silhouette_score(held_out.z, held_out.task, metric="cosine")), 0.0),
+        Metric("silhouette", float(silhouette_score(held_out.z, held_out.task, metric="cosine")), 0.0),
         *_neighbourhood(held_out),
     ]
 
 
 def report(reference: Sample, held_out: Sample, tasks: Sequence[Task]) -> dict[str, Any]:
-    """The JSON document of all figures: overall, by robot, by task and by length of the history."""
+    """The JSON document of all metrics: overall, by robot, by task and by length of the history."""
     document: dict[str, Any] = {
-        "figures": _documents(figures(reference, held_out)),
+        "figures": _documents(metrics(reference, held_out)),
         "windows": {"reference": len(reference), "heldOut": len(held_out)},
         "byRobot": {
-            name: _documents(figures(*(part.where(part.robot == k) for part in (reference, held_out))))
+            name: _documents(metrics(*(part.where(part.robot == k) for part in (reference, held_out))))
             for k, name in enumerate(robots(tasks))
         },
     }
@@ -136,16 +136,16 @@ def map_2d(z: Floats) -> Floats:
 
 def _accuracies(
     what: str, reference: Sample, held_out: Sample, label: Callable[[Sample], Integers]
-) -> list[Figure]:
+) -> list[Metric]:
     """Share of windows whose label a kNN vote and a linear probe find."""
     truth = label(held_out)
     chance = float(np.bincount(truth).max() / len(truth))
     probe = LogisticRegression(max_iter=1000).fit(reference.z, label(reference))
     return [
-        Figure(
+        Metric(
             f"kNN {what} accuracy", _share(_nearest(reference, held_out, label(reference)), truth), chance
         ),
-        Figure(f"linear probe {what} accuracy", _share(probe.predict(held_out.z), truth), chance),
+        Metric(f"linear probe {what} accuracy", _share(probe.predict(held_out.z), truth), chance),
     ]
 
 
@@ -154,7 +154,7 @@ def _nearest(reference: Sample, held_out: Sample, labels: Integers) -> Integers:
     return np.asarray(classifier.fit(reference.z, labels).predict(held_out.z))
 
 
-def _neighbourhood(sample: Sample) -> list[Figure]:
+def _neighbourhood(sample: Sample) -> list[Metric]:
     """Retrieval and distances among windows of different episodes; cosine distance."""
     distance = 1.0 - sample.z @ sample.z.T
     same_task = sample.task[:, None] == sample.task[None, :]
@@ -165,9 +165,9 @@ def _neighbourhood(sample: Sample) -> list[Figure]:
     found = np.take_along_axis(same_task, order[:, : max(RETRIEVED)], axis=1)
     overall = float(distance[other_episode].mean())
     return [
-        *(Figure(f"retrieval@{k}", float(found[:, :k].mean()), chance) for k in RETRIEVED),
-        Figure("distance within a task", float(distance[same_task & other_episode].mean()), overall),
-        Figure("distance between tasks", float(distance[~same_task].mean()), overall),
+        *(Metric(f"retrieval@{k}", float(found[:, :k].mean()), chance) for k in RETRIEVED),
+        Metric("distance within a task", float(distance[same_task & other_episode].mean()), overall),
+        Metric("distance between tasks", float(distance[~same_task].mean()), overall),
     ]
 
 
@@ -192,5 +192,5 @@ def _share(guess: npt.NDArray[Any], truth: Integers) -> float:
     return float((guess == truth).mean())
 
 
-def _documents(measured: Sequence[Figure]) -> list[dict[str, Any]]:
-    return [vars(figure) for figure in measured]
+def _documents(measured: Sequence[Metric]) -> list[dict[str, Any]]:
+    return [vars(metric) for metric in measured]

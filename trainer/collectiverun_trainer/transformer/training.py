@@ -24,9 +24,9 @@ from collectiverun_trainer.transformer.sampling import TripleSampler
 
 PHASE = "trajectoryTransformer"
 VALIDATION_BATCHES = 8
-SMALLEST_GAIN = 0.01
+MIN_DELTA = 0.01
 """Share by which the validation loss must fall for patience to start anew."""
-LARGEST_GRADIENT = 1.0
+MAX_GRAD_NORM = 1.0
 """Norm that the gradient is cut down to."""
 
 
@@ -73,7 +73,7 @@ class EncoderTraining:
         losses = self.objectives(self.encoder, triples, self._generators["hiding"])
         self._optimiser.zero_grad()
         losses["total"].backward()
-        nn.utils.clip_grad_norm_(self._parameters(), LARGEST_GRADIENT)
+        nn.utils.clip_grad_norm_(self._parameters(), MAX_GRAD_NORM)
         self._optimiser.step()
         self.gradient_steps += 1
         return {name: loss.detach() for name, loss in losses.items()}
@@ -122,7 +122,7 @@ class EncoderTraining:
         if loss < self._best_loss:
             self._best_loss, self.best_gradient_steps = loss, self.gradient_steps
             self._best = _copy(self.encoder.state_dict())
-        if loss < self._patience_loss * (1.0 - SMALLEST_GAIN):
+        if loss < self._patience_loss * (1.0 - MIN_DELTA):
             self._patience_loss, self._without_gain = loss, 0
         else:
             self._without_gain += 1

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime
 from typing import Any, Literal
 
 from kubernetes.aio.client import ApiClient
 
+from collectiverun_operator.api.outcome import Progress
 from collectiverun_operator.cluster.kubernetes import paths
 from collectiverun_operator.cluster.kubernetes.cache import ObjectCache
 from collectiverun_operator.cluster.kubernetes.events import COMPONENT, KubernetesEvents
-from collectiverun_operator.cluster.kubernetes.jobs import KubernetesJobs, recorded_pods
+from collectiverun_operator.cluster.kubernetes.jobs import KubernetesJobs
 from collectiverun_operator.cluster.kubernetes.progress import PodProgress
 from collectiverun_operator.cluster.kubernetes.requests import (
     JSON_PATCH,
@@ -82,7 +83,7 @@ class KubernetesCluster:
         """See `Cluster.delete_job`."""
         await self._jobs.delete(namespace, name, uid, is_finished=is_finished)
 
-    async def progress(self, run_uid: str) -> Mapping[str, JSONObject]:
+    async def progress(self, run_uid: str) -> Mapping[str, Progress]:
         """See `Cluster.progress`; read at most every `progress_seconds`, and no node is waited for long."""
         return await self._progress.newest(run_uid, self._cache.pods(run_uid))
 
@@ -135,14 +136,13 @@ class KubernetesCluster:
         query = {"fieldSelector": "metadata.name=nothing", "limit": 1, "resourceVersion": "0"}
         await self._requests.send("list", LISTED[kind](namespace), query=query)
 
-    async def refresh(self, run: JSONObject) -> None:
-        """Ask for everything that bears the run's label; the cache holds that instead of what it held."""
-        metadata, recorded = run["metadata"], recorded_pods(run.get("status") or {})
-        await self._jobs.refresh(metadata["namespace"], metadata["uid"], recorded)
+    async def refresh(self, namespace: str, run_uid: str, expected_pods: Collection[str] = ()) -> None:
+        """See `KubernetesJobs.refresh`."""
+        await self._jobs.refresh(namespace, run_uid, expected_pods)
 
-    def is_behind(self, run: JSONObject) -> bool:
-        """Whether the run's status tells of a Pod that is not known here yet: another operator wrote it."""
-        return self._jobs.lacks(run["metadata"]["uid"], recorded_pods(run.get("status") or {}))
+    def lacks(self, run_uid: str, expected_pods: Collection[str]) -> bool:
+        """See `KubernetesJobs.lacks`."""
+        return self._jobs.lacks(run_uid, expected_pods)
 
     def forget(self, run_uid: str) -> None:
         """The run is gone: so is all that is known of it."""

@@ -9,8 +9,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from collectiverun_operator.api import labels
-from collectiverun_operator.api.outcome import Active
-from collectiverun_operator.api.pod_outcome import pod_outcome
+from collectiverun_operator.api.pod_outcome import has_ended, is_finished
 from collectiverun_operator.cluster.kubernetes import paths
 from collectiverun_operator.cluster.kubernetes.cache import Kind, ObjectCache
 from collectiverun_operator.cluster.kubernetes.requests import KubernetesRequests
@@ -18,8 +17,6 @@ from collectiverun_operator.cluster.kubernetes.sweeper import Sweeper
 from collectiverun_operator.errors import ClusterError, ConflictError, NameTakenError
 
 JSONObject = dict[str, Any]
-
-LIVE = ("Queued", "Pending", "Running", "Stopping")
 
 
 class KubernetesJobs:
@@ -137,7 +134,7 @@ class KubernetesJobs:
                 self._cache.discard("Pod", pod)
             else:
                 self._cache.put("Pod", found)
-        if not any(map(_has_ended, self._pods_of(uid, run_uid))):
+        if not any(map(has_ended, self._pods_of(uid, run_uid))):
             await self._list("Pod", paths.pods(namespace), run_uid)
         self._explained[run_uid].add(uid)
 
@@ -152,8 +149,8 @@ class KubernetesJobs:
     def _unexplained(self, run_uid: str) -> list[JSONObject]:
         """Finished Jobs of which no ended Pod was ever known, though nobody has asked since."""
         explained = self._explained.setdefault(run_uid, set())
-        explained |= {controller_uid(pod) for pod in self._cache.pods(run_uid) if _has_ended(pod)}
-        finished = (job for job in self._cache.jobs(run_uid) if _is_finished(job))
+        explained |= {controller_uid(pod) for pod in self._cache.pods(run_uid) if has_ended(pod)}
+        finished = (job for job in self._cache.jobs(run_uid) if is_finished(job))
         return [job for job in finished if job["metadata"]["uid"] not in explained]
 
 
@@ -161,18 +158,3 @@ def controller_uid(body: Mapping[str, Any]) -> str:
     """UID of a Job's run, or of a Pod's Job; empty if nothing controls it."""
     owners = body["metadata"].get("ownerReferences") or []
     return next((str(owner.get("uid")) for owner in owners if owner.get("controller")), "")
-
-
-def recorded_pods(status: Mapping[str, Any]) -> set[str]:
-    """UIDs of the Pods of attempts that a run's status says are under way."""
-    members = [member for phase in status.get("phases") or [] for member in phase.get("members") or []]
-    return {member["podUid"] for member in members if member.get("podUid") and member["state"] in LIVE}
-
-
-def _is_finished(job: JSONObject) -> bool:
-    conditions = job["status"].get("conditions") or []
-    return any(found["type"] in ("Complete", "Failed") and found["status"] == "True" for found in conditions)
-
-
-def _has_ended(pod: JSONObject) -> bool:
-    return not isinstance(pod_outcome(pod), Active)

@@ -12,10 +12,11 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from collectiverun_operator.api.outcome import Progress
 from collectiverun_operator.api.pod_template import CONTAINER
+from collectiverun_operator.api.trainer_report import newest_progress
 from collectiverun_operator.cluster.kubernetes import paths
 from collectiverun_operator.cluster.kubernetes.requests import KubernetesRequests
-from collectiverun_operator.cluster.progress_lines import newest_progress
 from collectiverun_operator.errors import ClusterError
 
 JSONObject = dict[str, Any]
@@ -36,7 +37,7 @@ class _Followed:
     """What is known of one Pod's log."""
 
     job: str
-    newest: JSONObject | None = None
+    newest: Progress | None = None
     due: float = 0.0
     failures: int = 0
     reading: asyncio.Task[None] | None = None
@@ -54,7 +55,7 @@ class PodProgress:
     _allowance: float = READS_AT_ONCE
     _counted_at: float = 0.0
 
-    async def newest(self, run_uid: str, pods: Iterable[JSONObject]) -> Mapping[str, JSONObject]:
+    async def newest(self, run_uid: str, pods: Iterable[JSONObject]) -> Mapping[str, Progress]:
         """Progress by Job name. Logs that are due are read; a slow answer is there the next time."""
         followed = self._follow(run_uid, pods)
         if reads := [read for pod in followed.values() if (read := pod.reading) is not None]:

@@ -11,7 +11,7 @@ import uuid
 from pathlib import Path
 from typing import Any
 
-from collectiverun_operator.api.pod_outcome import read_report
+from collectiverun_operator.api.trainer_report import read_report
 from collectiverun_operator.cluster.local.container import (
     POD_UID_VARIABLE,
     container_command,

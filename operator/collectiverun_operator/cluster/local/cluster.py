@@ -12,6 +12,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from collectiverun_operator.api.outcome import Progress
+from collectiverun_operator.api.status import RunStatus
 from collectiverun_operator.cluster.local.attempt import LocalAttempt
 from collectiverun_operator.cluster.local.journal import PhaseTime, phase_times
 from collectiverun_operator.cluster.local.machine import Machine
@@ -94,19 +96,21 @@ class LocalCluster:
             attempt.delete()
             self._sweep(attempt)
 
-    async def progress(self, run_uid: str) -> Mapping[str, JSONObject]:
+    async def progress(self, run_uid: str) -> Mapping[str, Progress]:
         """See `Cluster.progress`."""
         newest = {name: attempt.tail.newest() for name, attempt in self._attempts.items()}
         return {name: progress for name, progress in newest.items() if progress is not None}
 
     async def write_status(self, run: JSONObject, status: JSONObject) -> JSONObject:
-        """See `Cluster.write_status`; every transition goes to the journal too."""
-        before = run.get("status") or {}
+        """See `Cluster.write_status`."""
         after = {**run, "status": status}
         self._record.write_run(after)
-        if _summary(before) != _summary(status):
-            self._record.history.append("statusChanged", **_summary(status))
         return after
+
+    def journal_transition(self, before: RunStatus, after: RunStatus) -> None:
+        """Note in the journal how a status that was written differs from the one before it, if states do."""
+        if _states(before) != _states(after):
+            self._record.history.append("statusChanged", **_states(after))
 
     async def dry_run(self, manifest: JSONObject) -> str | None:
         """See `Cluster.dry_run`. A Pod template means nothing here, so none is refused."""
@@ -161,18 +165,15 @@ class LocalCluster:
         return True
 
 
-def _summary(status: JSONObject) -> JSONObject:
-    """What counts as a transition: states, not figures."""
+def _states(status: RunStatus) -> JSONObject:
+    """The state of the run, its phases and members, without their progress."""
     return {
-        "state": status.get("state"),
+        "state": status.state,
         "phases": {
-            phase["name"]: {
-                "state": phase.get("state"),
-                "members": {
-                    member["name"]: [member.get("state"), member.get("attempt")]
-                    for member in phase.get("members", [])
-                },
+            phase.name: {
+                "state": phase.state,
+                "members": {member.name: [member.state, member.attempt] for member in phase.members},
             }
-            for phase in status.get("phases", [])
+            for phase in status.phases
         },
     }

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
-from collectiverun_operator.cluster.progress_lines import newest_progress
+from collectiverun_operator.api.outcome import Progress
+from collectiverun_operator.api.trainer_report import newest_progress
 
 _READ_LIMIT_BYTES = 1 << 20
 
@@ -17,9 +17,9 @@ class ProgressTail:
         self._path = path
         self._offset = 0
         self._rest = b""
-        self._newest: dict[str, Any] | None = None
+        self._newest: Progress | None = None
 
-    def newest(self) -> dict[str, Any] | None:
+    def newest(self) -> Progress | None:
         """Read on to the file's end and return the newest progress, None where there is none yet."""
         self._newest = newest_progress(self._new_lines()) or self._newest
         return self._newest

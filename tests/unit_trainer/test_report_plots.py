@@ -1,4 +1,4 @@
-"""Figures are small SVG documents whose colours come from the page and whose text stays text."""
+"""Plots are small SVG documents whose colours come from the page and whose text stays text."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from collectiverun_trainer.report import figures
+from collectiverun_trainer.report import plots
 from collectiverun_trainer.report.curves import Curve
 from collectiverun_trainer.report.summary import Rate
 
@@ -16,13 +16,13 @@ CURVE = Curve("experts", "reach-v3-sawyer", (0, 10_000, 20_000), (0.0, 0.5, 1.0)
 
 
 def drawn() -> dict[str, str]:
-    row = figures.IntervalRow("reach-v3", {"experts": Rate.count(49, 50), "collective": Rate.count(45, 50)})
+    row = plots.IntervalRow("reach-v3", {"experts": Rate.count(49, 50), "collective": Rate.count(45, 50)})
     points = np.random.default_rng(0).normal(size=(40, 2)).astype(np.float32)
     return {
-        "intervals": figures.intervals([row], "success & more"),
-        "curves": figures.learning_curves([CURVE], "curves"),
-        "map": figures.embedding_map(points, np.arange(40) % 4, 4, "map"),
-        "symbol": figures.task_symbol(3),
+        "intervals": plots.intervals([row], "success & more"),
+        "curves": plots.learning_curves([CURVE], "curves"),
+        "map": plots.embedding_map(points, np.arange(40) % 4, 4, "map"),
+        "symbol": plots.task_symbol(3),
     }
 
 
@@ -46,11 +46,11 @@ def test_the_same_data_gives_the_same_bytes() -> None:
     assert drawn() == drawn()
 
 
-def test_two_figures_share_no_identifier() -> None:
+def test_two_plots_share_no_identifier() -> None:
     found = [set(re.findall(r' id="([^"]+)"', svg)) for svg in drawn().values()]
     assert sum(len(names) for names in found) == len(set().union(*found))
 
 
 def test_fifty_tasks_have_different_symbols() -> None:
-    styles = [tuple(sorted(figures.task_style(index).items())) for index in range(50)]
+    styles = [tuple(sorted(plots.task_style(index).items())) for index in range(50)]
     assert len(set(styles)) == 50

@@ -1,4 +1,4 @@
-"""Figures as SVG text that takes its colours from the page, so that one drawing serves light and dark.
+"""Plots as SVG text that takes its colours from the page, so that one drawing serves light and dark.
 
 Matplotlib draws with placeholder colours; each is then replaced by a CSS variable of `report.css`. Text stays
 text.
@@ -39,7 +39,7 @@ _NAMES = [
 ] + [f"task-{i}" for i in range(TASK_COLOURS)]
 # A colour nobody would choose stands for each CSS variable until the SVG is written.
 _PLACEHOLDERS = {name: f"#0{i:02x}a5f" for i, name in enumerate(_NAMES, start=16)}
-# Points between two dots of one row of an interval figure, and between two rows.
+# Points between two dots of one row of an interval plot, and between two rows.
 _LINE, _GAP = 12.0, 13.0
 _CHARACTER = 5.5  # points a character of a label takes in a wide font
 _STYLE: Any = {
@@ -70,7 +70,7 @@ def colour(name: str) -> str:
 
 @dataclass(frozen=True)
 class IntervalRow:
-    """One line of an interval figure: a label and the rates on it, by the colour they are drawn in."""
+    """One line of an interval plot: a label and the rates on it, by the colour they are drawn in."""
 
     label: str
     rates: Mapping[str, Rate]

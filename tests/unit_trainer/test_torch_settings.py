@@ -7,7 +7,7 @@ PROGRAM = """
 import sys
 import torch
 from collectiverun_trainer.process import device
-device.settle(2)
+device.configure_torch(2)
 print(torch.get_num_threads(), torch.are_deterministic_algorithms_enabled(),
       torch.is_deterministic_algorithms_warn_only_enabled(),
       torch.utils.deterministic.fill_uninitialized_memory, "torch._inductor" in sys.modules)
