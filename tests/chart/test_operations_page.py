@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 import yaml
-from chart.health_page import health_page
+from chart.health_page import HealthPage
 from chart.rendering import CHART, REPOSITORY, render
 from chart.test_dashboard import families
 from chart.test_permissions import GRANTED
@@ -77,7 +77,7 @@ def test_every_command_works_in_the_order_given(cluster, desk):
         "PATH": f"{desk / 'bin'}{os.pathsep}{os.environ['PATH']}",
     }
     assert len(commands()) > 10
-    with health_page() as page:
+    with HealthPage() as page:
         host, port = (value.split("=")[1] for value in page.values)
         settings = {
             "defaultResources": {"limits": None},  # no GPU here

@@ -2,7 +2,7 @@
 
 import pytest
 from chart.chart_namespace import ChartNamespace
-from chart.health_page import health_page
+from chart.health_page import HealthPage
 from chart.rendering import NAME, RELEASE
 from chart.rights import granted_rights, refused_rights, used_rights
 from support.live_run import HELD
@@ -112,7 +112,7 @@ def watches(rights):
 
 
 def test_helm_test_passes_with_the_operators_health_and_fails_with_it(installation):
-    with health_page() as page:
+    with HealthPage() as page:
         installation.install_and_wait(*page.values, verb="upgrade")
         installation.helm("test", RELEASE, "--timeout=240s")
         page.code = 503
