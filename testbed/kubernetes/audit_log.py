@@ -20,7 +20,7 @@ WRITE_VERBS = frozenset({"create", "update", "patch", "delete", "deletecollectio
 
 @dataclass(frozen=True)
 class Request:
-    """One answered request. Times are Unix seconds; `is_trial`: a dry run, which changes nothing.
+    """One answered request. Times are Unix seconds; `is_dry_run`: it changes nothing.
 
     `resource` is one or `resource/subresource`; `is_forbidden`: the user has no right to it.
     """
@@ -35,13 +35,13 @@ class Request:
     namespace: str
     name: str
     code: int
-    is_trial: bool
+    is_dry_run: bool
     is_forbidden: bool
 
     @property
     def is_write(self) -> bool:
         """Whether it changed something: a write that the server carried out."""
-        return self.verb in WRITE_VERBS and not self.is_trial and 200 <= self.code < 300
+        return self.verb in WRITE_VERBS and not self.is_dry_run and 200 <= self.code < 300
 
 
 def read_audit(
@@ -109,7 +109,7 @@ def _request(event: dict[str, Any]) -> Request:
         namespace=target.get("namespace", ""),
         name=target.get("name", ""),
         code=(event.get("responseStatus") or {}).get("code", 0),
-        is_trial="dryRun=" in event.get("requestURI", ""),
+        is_dry_run="dryRun=" in event.get("requestURI", ""),
         is_forbidden=event.get("annotations", {}).get("authorization.k8s.io/decision") == "forbid",
     )
 

@@ -4,7 +4,8 @@ import json
 import time
 
 import pytest
-from support.run_bodies import s3_storage, scripted_run_body
+from support.run_bodies import scripted_run_body
+from testbed.cluster.example_run import s3_storage
 
 pytestmark = pytest.mark.timeout(900)
 

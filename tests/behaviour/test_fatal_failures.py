@@ -1,9 +1,12 @@
 """What trying again can't help fails at once, says why, and is re-opened where it failed by a retry token."""
 
+from contextlib import contextmanager
+
 import pytest
 from support.operator_namespace import only_on
-from support.run_bodies import s3_storage, scripted_run_body
+from support.run_bodies import scripted_run_body
 from support.stored_artifacts import StoredArtifacts
+from testbed.cluster.example_run import s3_storage
 
 pytestmark = pytest.mark.timeout(2400)
 
@@ -49,7 +52,7 @@ def test_a_damaged_artifact_fails_the_run_at_once_and_restored_it_goes_on_at_the
     good = files.cat(path)
     files.pipe(path, good[:-1] + bytes([good[-1] ^ 1]))
 
-    with namespace.labelled_node(GATE, "open"):
+    with open_gate(namespace):
         run.wait_for_state("Failed")
         failure = run.status["lastFailure"]
         assert (failure["kind"], failure["exitCode"], failure["reason"]) == ("fatal", 4, "InputInvalid")
@@ -63,6 +66,16 @@ def test_a_damaged_artifact_fails_the_run_at_once_and_restored_it_goes_on_at_the
     assert run.member() == experts
     assert "Failed" not in run.printed()["STATE"]
     run.delete()
+
+
+@contextmanager
+def open_gate(namespace):
+    """The node of real processes takes Pods that need the gate to be open, as long as this lasts."""
+    namespace.kubectl("label", "node", "node-1", f"{GATE}=open")
+    try:
+        yield
+    finally:
+        namespace.kubectl("label", "node", "node-1", f"{GATE}-")
 
 
 def assert_failed_with(run, sentence):

@@ -46,8 +46,12 @@ def test_a_pod_evicted_or_its_node_lost_ten_times_spends_no_application_retry(na
         assert retries(run) == (0, attempt)
     assert failure(run)[:3] == (9, "infrastructure", "Evicted")
     namespace.add_simulated_node("simulated-2")
-    with namespace.lost_node(run.wait_for_pod(10)["spec"]["nodeName"]):
+    lost = namespace.cluster.nodes[run.wait_for_pod(10)["spec"]["nodeName"]]
+    lost.kill()
+    try:
         run.wait_for_pod(11)
+    finally:
+        lost.start()
     assert retries(run) == (0, 10)
     assert failure(run)[:2] == (10, "infrastructure")
     run.finish()

@@ -6,8 +6,9 @@ import pytest
 from support.faulty_proxy import FaultyProxy
 from support.live_run import HELD
 from support.operator_namespace import only_on
-from support.run_bodies import learning_run_body, s3_storage, scripted_run_body, tasks
+from support.run_bodies import learning_run_body, scripted_run_body, tasks
 from support.stored_artifacts import StoredArtifacts
+from testbed.cluster.example_run import s3_storage
 
 pytestmark = pytest.mark.timeout(2400)
 

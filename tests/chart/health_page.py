@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 
 
 class HealthPage(ThreadingHTTPServer):
-    """Answers every request with `code`."""
+    """Answers every request on a free port with `code`, until the context ends."""
 
     code = 200
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        Thread(target=self.serve_forever, daemon=True).start()
+
+    def __exit__(self, *error: object) -> None:
+        self.shutdown()
+        self.server_close()
 
     @property
     def values(self) -> tuple[str, str]:
@@ -27,14 +33,3 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *_: object) -> None:
         """Say nothing."""
-
-
-@contextmanager
-def health_page() -> Iterator[HealthPage]:
-    """A page on a free port."""
-    with HealthPage(("127.0.0.1", 0), _Handler) as page:
-        Thread(target=page.serve_forever, daemon=True).start()
-        try:
-            yield page
-        finally:
-            page.shutdown()

@@ -8,13 +8,14 @@ import subprocess
 
 import pytest
 import yaml
-from chart.health_page import health_page
+from chart.health_page import HealthPage
 from chart.rendering import CHART, REPOSITORY, render
 from chart.test_dashboard import families
 from chart.test_permissions import GRANTED
 from chart.test_values import paths_in, values
 from support.live_run import HELD
-from support.run_bodies import s3_storage, scripted_run_body
+from support.run_bodies import scripted_run_body
+from testbed.cluster.example_run import s3_storage
 from testbed.cluster.small_cluster import SmallCluster
 from testbed.programs.binaries import kubectl
 from testbed.programs.building import release
@@ -76,7 +77,7 @@ def test_every_command_works_in_the_order_given(cluster, desk):
         "PATH": f"{desk / 'bin'}{os.pathsep}{os.environ['PATH']}",
     }
     assert len(commands()) > 10
-    with health_page() as page:
+    with HealthPage() as page:
         host, port = (value.split("=")[1] for value in page.values)
         settings = {
             "defaultResources": {"limits": None},  # no GPU here

@@ -2,11 +2,12 @@
 
 import pytest
 from chart.chart_namespace import ChartNamespace
-from chart.health_page import health_page
+from chart.health_page import HealthPage
 from chart.rendering import NAME, RELEASE
 from chart.rights import granted_rights, refused_rights, used_rights
 from support.live_run import HELD
-from support.run_bodies import s3_storage, scripted_run_body
+from support.run_bodies import scripted_run_body
+from testbed.cluster.example_run import s3_storage
 from testbed.kubernetes.client_tools import CommandError
 from testbed.waiting import eventually
 
@@ -111,7 +112,7 @@ def watches(rights):
 
 
 def test_helm_test_passes_with_the_operators_health_and_fails_with_it(installation):
-    with health_page() as page:
+    with HealthPage() as page:
         installation.install_and_wait(*page.values, verb="upgrade")
         installation.helm("test", RELEASE, "--timeout=240s")
         page.code = 503

@@ -1,7 +1,8 @@
 """A container that needs more memory than it may have, on a real kernel."""
 
 from support.namespace import Namespace
-from support.run_bodies import learning_run_body, s3_storage
+from support.run_bodies import learning_run_body
+from testbed.cluster.example_run import s3_storage
 
 
 def test_a_container_out_of_memory_spends_an_application_retry(container_cluster):

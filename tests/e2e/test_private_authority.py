@@ -3,7 +3,8 @@
 import pytest
 from e2e.own_network import NODE_ADDRESS
 from support.namespace import Namespace
-from support.run_bodies import s3_storage, scripted_run_body
+from support.run_bodies import scripted_run_body
+from testbed.cluster.example_run import s3_storage
 from testbed.kubernetes.certificates import Certificates
 from testbed.object_store import ObjectStore
 

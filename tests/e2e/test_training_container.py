@@ -5,8 +5,9 @@ import json
 import pytest
 from e2e.container_cluster import RELEASE, SYSTEM
 from support.namespace import Namespace
-from support.run_bodies import learning_run_body, s3_storage
+from support.run_bodies import learning_run_body
 from support.stored_artifacts import StoredArtifacts
+from testbed.cluster.example_run import s3_storage
 from testbed.kubernetes.client_tools import CommandError
 
 OPERATOR_PODS = f"app.kubernetes.io/instance={RELEASE},app.kubernetes.io/component=operator"

@@ -7,7 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from testbed.kubelet.faults import ANNOTATION as FAULT
 from testbed.waiting import eventually
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from support.namespace import Namespace
 
 JSONObject = dict[str, Any]
+T = TypeVar("T")
 
 # Far more than anything takes: a machine that is busy with other things must not fail a test.
 WAIT_SECONDS = 600.0
@@ -156,7 +157,7 @@ class LiveRun:
             found = [reason for reason, _ in self.events()]
             return found if not Counter(reasons) - Counter(found) else []
 
-        return eventually(look, lambda: f"Events {reasons} of {self.name}, but {self.events()}")
+        return self.wait_until(look, f"Events {reasons}")
 
     def wait_for_event(self, reason: str) -> str:
         """Message of the only Event with this reason, once there is one."""
@@ -172,25 +173,22 @@ class LiveRun:
         self, is_met: Callable[[JSONObject], Any], what: str, seconds: float = WAIT_SECONDS
     ) -> JSONObject:
         """The status once it meets a condition."""
-        seen: list[JSONObject] = []
 
-        def look() -> bool:
-            seen[:] = [self.status]
-            return bool(is_met(seen[0]))
+        def look() -> list[JSONObject]:
+            status = self.status
+            return [status] if is_met(status) else []
 
-        eventually(look, lambda: f"{self.name}: {what}; last seen: {self._account(seen[0])}", seconds)
-        return seen[0]
+        return self.wait_until(look, what, seconds)[0]
 
     def wait_for_member(self, phase: str = "experts", index: int = 0, **fields: Any) -> JSONObject:
         """A member's status once it has these fields, as it was then."""
 
-        def member_of(status: JSONObject) -> JSONObject:
-            found = [entry for entry in status.get("phases", []) if entry["name"] == phase]
-            member: JSONObject = found[0]["members"][index] if found else {}
-            return member
+        def look() -> list[JSONObject]:
+            phases = [found for found in self.status.get("phases", []) if found["name"] == phase]
+            members = [found["members"][index] for found in phases]
+            return [member for member in members if fields.items() <= member.items()]
 
-        what = f"{phase}[{index}] {fields}"
-        return member_of(self.wait(lambda status: fields.items() <= member_of(status).items(), what))
+        return self.wait_until(look, f"{phase}[{index}] {fields}")[0]
 
     def wait_for_pod(self, attempt: int = 1, phase: str = "experts", state: str = "Running") -> JSONObject:
         """A Pod of an attempt once its container runs, or it is in another state."""
@@ -199,20 +197,19 @@ class LiveRun:
             pods = self.pods(phase=phase, attempt=attempt)
             return [pod for pod in pods if pod["status"].get("phase") == state]
 
-        what = f"{self.name}: a Pod of {phase}, attempt {attempt}, that is {state}"
-        return eventually(look, lambda: f"{what}; last seen: {self._account()}", WAIT_SECONDS)[0]
+        return self.wait_until(look, f"a Pod of {phase}, attempt {attempt}, that is {state}")[0]
 
     def wait_until_nothing_is_left(self) -> None:
         """No Job and no Pod: those that have ended may outlast what the status says by a moment."""
         self.wait_until(lambda: not self.jobs() and not self.pods(), "its Jobs and Pods gone")
 
-    def wait_until(self, is_met: Callable[[], Any], what: str) -> None:
-        """Wait for something to become true."""
-        eventually(is_met, lambda: f"{self.name}: {what}; last seen: {self._account()}", WAIT_SECONDS)
+    def wait_until(self, look: Callable[[], T], what: str, seconds: float = WAIT_SECONDS) -> T:
+        """What `look` returns as soon as that is true."""
+        return eventually(look, lambda: f"{self.name}: {what}; last seen: {self._account()}", seconds)
 
     def _condition(self, type_: str) -> JSONObject:
         return next(entry for entry in self.status["conditions"] if entry["type"] == type_)
 
-    def _account(self, status: JSONObject | None = None) -> str:
+    def _account(self) -> str:
         pods = self.namespace.kubectl("get", "jobs,pods", "--selector", self.selector)
-        return f"{json.dumps(status if status is not None else self.status, indent=1)}\n{pods}"
+        return f"{json.dumps(self.status, indent=1)}\n{pods}\n{self.events()}"

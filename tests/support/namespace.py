@@ -34,7 +34,7 @@ class Namespace:
     def __init__(self, control_plane: ControlPlane, name: str) -> None:
         self.control_plane = control_plane
         self.name = name
-        self.commands = ClusterCommands(control_plane.kubeconfig, control_plane.folder)
+        self.commands = ClusterCommands(control_plane.kubeconfig, control_plane.folder, name)
 
     @classmethod
     def create(cls, control_plane: ControlPlane, prefix: str) -> Self:
@@ -54,7 +54,7 @@ class Namespace:
 
     def kubectl(self, *words: str, stdin: str | None = None) -> str:
         """What kubectl prints."""
-        return self.commands.kubectl("--namespace", self.name, *words, stdin=stdin)
+        return self.commands.kubectl(*words, stdin=stdin)
 
     def helm(self, *words: str) -> str:
         """What helm prints."""

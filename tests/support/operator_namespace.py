@@ -6,13 +6,12 @@ only say that they run, until a test lets them succeed or fail, and serve where 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from support.live_run import FAULT
 from support.namespace import Namespace
-from support.run_bodies import NODE_LOSS_TOLERATIONS, JSONObject, run_body, s3_storage
+from support.run_bodies import NODE_LOSS_TOLERATIONS, JSONObject, run_body
+from testbed.cluster.example_run import s3_storage
 from testbed.cluster.operator_process import OperatorProcess
 from testbed.cluster.small_cluster import SmallCluster
 from testbed.kubelet import SIMULATED
@@ -64,25 +63,6 @@ class OperatorNamespace(Namespace):
         if name not in self.cluster.nodes:
             self.cluster.node(name, "--taint", TAINT, pods=SIMULATED)
             self.kubectl("label", "node", name, f"{TAINT}=true", "--overwrite")
-
-    @contextmanager
-    def lost_node(self, name: str) -> Iterator[None]:
-        """A node that is lost, kubelet and all, and comes back afterwards."""
-        node = self.cluster.nodes[name]
-        node.kill()
-        try:
-            yield
-        finally:
-            node.start()
-
-    @contextmanager
-    def labelled_node(self, key: str, value: str) -> Iterator[None]:
-        """The label on the node of real processes, as long as this lasts."""
-        self.kubectl("label", "node", "node-1", f"{key}={value}", "--overwrite")
-        try:
-            yield
-        finally:
-            self.kubectl("label", "node", "node-1", f"{key}-")
 
 
 def only_on(key: str, value: str) -> JSONObject:

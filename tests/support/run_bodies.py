@@ -5,8 +5,6 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-from testbed.object_store import BUCKET, REGION, ObjectStore
-
 from collectiverun_operator.api.run import API_VERSION, KIND
 from collectiverun_operator.cli.smoke import with_smoke_budgets
 
@@ -55,16 +53,6 @@ def scripted_run_body(name: str, storage: JSONObject, **spec: Any) -> JSONObject
     body = learning_run_body(name, storage, **spec)
     body["spec"]["phases"]["experts"]["params"] |= {"source": "scripted"}
     return body
-
-
-def s3_storage(store: ObjectStore, secret: str = "s3", endpoint: str = "") -> JSONObject:
-    """Storage in a cluster's S3 server, with the keys of a Secret; `endpoint`: another way to it."""
-    return {
-        "uri": f"s3://{BUCKET}/runs",
-        "endpoint": endpoint or store.endpoint,
-        "region": REGION,
-        "credentials": {"secretRef": {"name": secret}},
-    }
 
 
 def with_field(body: JSONObject, path: str, value: Any) -> JSONObject:

@@ -24,7 +24,7 @@ REFUSED = {
 }
 
 
-def trials(cluster, run):
+def dry_runs(cluster, run):
     return [cluster.dry_run(manifest) for _, manifest in dry_run_jobs(parse_run(run, CPU_ONLY))]
 
 
@@ -33,7 +33,7 @@ def test_a_template_is_refused_in_the_servers_words_without_the_jobs_name(namesp
     spec, words = REFUSED[name]
 
     run = create_run(namespace, podTemplate={"spec": spec})
-    (sentence,) = trials(cluster, run)
+    (sentence,) = dry_runs(cluster, run)
     assert words in sentence
     assert "demo-experts" not in sentence
     assert "error found in" not in sentence
@@ -42,14 +42,14 @@ def test_a_template_is_refused_in_the_servers_words_without_the_jobs_name(namesp
 def test_requests_above_limits_are_refused_too(namespace, cluster):
     resources = {"requests": {"cpu": "2"}, "limits": {"cpu": "1"}}
     run = create_run(namespace, podTemplate={}, phases={"experts": {"resources": resources}})
-    refused, accepted = trials(cluster, run)
+    refused, accepted = dry_runs(cluster, run)
     assert "must be less than or equal to cpu limit" in refused
     assert accepted is None
 
 
-def test_a_good_template_is_taken_and_the_trial_leaves_nothing_behind(namespace, cluster):
+def test_a_good_template_is_taken_and_the_dry_run_leaves_nothing_behind(namespace, cluster):
     run = create_run(namespace, podTemplate={"spec": {"priorityClassName": "no-such-class"}})
-    assert trials(cluster, run) == [None]
+    assert dry_runs(cluster, run) == [None]
     assert namespace.list("jobs") == []
 
 
