@@ -217,8 +217,8 @@ def test_wide_columns_say_more(namespace):
     [
         ("spec", "What the run is to do."),
         ("spec.tasks", "Name of the Meta-World environment, such as reach-v3."),
-        ("spec.phases.experts.params", "Factor on Meta-World's reward"),
-        ("spec.phases.experts.params.discount", "how far ahead is looked"),
+        ("spec.phases.experts.params", "Factor applied to Meta-World's reward"),
+        ("spec.phases.experts.params.discount", "Discount factor on the value"),
         ("spec.runPolicy.pendingDeadlineSeconds", "Time in seconds a Pod has to start"),
         ("spec.podTemplate.spec", "Any field of a Pod's spec"),
         ("status.phases.members", "Retries spent on failures of the program."),
