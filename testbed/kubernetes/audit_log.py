@@ -1,7 +1,6 @@
 """The API server's audit log: who requested what, when, and the answer.
 
-An audit log at the level Metadata is the witness of these tests: it was there however often the operator
-died, and it does not belong to the operator.
+At the level Metadata it is the witness of tests that kill the operator: it does not belong to it.
 """
 
 from __future__ import annotations
@@ -11,81 +10,62 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+
+from testbed import JSONObject
 
 # A server that is killed may leave the first part of a line, and the next one goes on behind it.
 _BEGIN = b'{"kind":"Event"'
-WRITE_VERBS = frozenset({"create", "update", "patch", "delete", "deletecollection"})
+_WRITE_VERBS = frozenset({"create", "update", "patch", "delete", "deletecollection"})
 
 
 @dataclass(frozen=True)
 class Request:
-    """One answered request. Times are Unix seconds; `is_trial`: a dry run, which changes nothing."""
+    """One answered request. Times are Unix seconds; a dry run changes nothing."""
 
     received: float
     answered: float
     user: str
     verb: str
     resource: str
-    namespace: str
     name: str
     code: int
-    is_trial: bool
+    is_dry_run: bool
 
     @property
     def is_write(self) -> bool:
         """Whether it changed something: a write that the server carried out."""
-        return self.verb in WRITE_VERBS and not self.is_trial and 200 <= self.code < 300
+        return self.verb in _WRITE_VERBS and not self.is_dry_run and 200 <= self.code < 300
 
 
-def read_audit(path: Path, namespace: str | None = None, since: int = 0) -> Iterator[Request]:
-    """Answered requests in the log's order, from byte `since` on; those of a namespace if one is given."""
+def read_audit(path: Path, namespace: str) -> Iterator[Request]:
+    """Answered requests about a namespace's objects, in the log's order."""
     with path.open("rb") as log:
-        log.seek(since)
         for line in log:
             if line.endswith(b"\n"):  # else it is being written
                 event = json.loads(line[line.rfind(_BEGIN) :])
-                if _is_answered(event) and _is_in(event, namespace):
+                if _is_answered(event) and event.get("objectRef", {}).get("namespace") == namespace:
                     yield _request(event)
 
 
 def created_jobs(requests: Iterable[Request]) -> list[str]:
     """Names of the Jobs that were really made, once for each time."""
-    return [request.name for request in _creations(requests, "jobs")]
+    return [r.name for r in requests if (r.verb, r.resource) == ("create", "jobs") and r.is_write]
 
 
 def written_statuses(requests: Iterable[Request]) -> list[Request]:
     """Every time a run's status was written."""
-    return [
-        request for request in requests if request.resource == "collectiveruns/status" and request.is_write
-    ]
+    return [r for r in requests if r.resource == "collectiveruns/status" and r.is_write]
 
 
-def created_pods(requests: Iterable[Request]) -> int:
-    """How many Pods were made. Their names are the server's and stand in no request."""
-    return sum(1 for _ in _creations(requests, "pods"))
-
-
-def _creations(requests: Iterable[Request], resource: str) -> Iterator[Request]:
-    return (
-        request
-        for request in requests
-        if request.verb == "create" and request.resource == resource and request.is_write
-    )
-
-
-def _is_answered(event: dict[str, Any]) -> bool:
+def _is_answered(event: JSONObject) -> bool:
     """A request is logged at its end, an unauthenticated one (401) at the beginning of its answer."""
-    code = (event.get("responseStatus") or {}).get("code")
-    return event["stage"] == "ResponseComplete" or (event["stage"] == "ResponseStarted" and code == 401)
+    stage: str = event["stage"]
+    code = event.get("responseStatus", {}).get("code")
+    return stage == "ResponseComplete" or (stage == "ResponseStarted" and code == 401)
 
 
-def _is_in(event: dict[str, Any], namespace: str | None) -> bool:
-    return namespace is None or (event.get("objectRef") or {}).get("namespace") == namespace
-
-
-def _request(event: dict[str, Any]) -> Request:
-    target = event.get("objectRef") or {}
+def _request(event: JSONObject) -> Request:
+    target = event["objectRef"]
     parts = (target.get("resource", ""), target.get("subresource", ""))
     return Request(
         received=_seconds(event["requestReceivedTimestamp"]),
@@ -93,10 +73,9 @@ def _request(event: dict[str, Any]) -> Request:
         user=event["user"].get("username", ""),  # none if it was not authenticated
         verb=event["verb"],
         resource="/".join(part for part in parts if part),
-        namespace=target.get("namespace", ""),
         name=target.get("name", ""),
-        code=(event.get("responseStatus") or {}).get("code", 0),
-        is_trial="dryRun=" in event.get("requestURI", ""),
+        code=event.get("responseStatus", {}).get("code", 0),
+        is_dry_run="dryRun=" in event.get("requestURI", ""),
     )
 
 
