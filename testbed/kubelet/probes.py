@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import aiohttp
 
 from testbed import JSONObject
 
-Tell = Callable[[bool], None]
+Report = Callable[[bool], None]
+_DEFAULTS = {"periodSeconds": 10, "timeoutSeconds": 1, "failureThreshold": 3, "successThreshold": 1}
 _QUICK_SECONDS = 0.5
 
 
@@ -17,70 +19,66 @@ class Probes:
     """The probes of one container. Any that is not httpGet counts as passed here."""
 
     def __init__(self, container: JSONObject, ports: Mapping[int, int]) -> None:
-        self._container = container
-        self._ports = ports
-
-    async def follow(self, tell_ready: Tell, tell_alive: Tell) -> None:
-        """Ask for ever; the other probes begin when the one for the start has passed."""
-        startup, readiness, liveness = (
-            self._container.get(f"{kind}Probe", {}) for kind in ("startup", "readiness", "liveness")
+        self._startup, self._readiness, self._liveness = (
+            _Probe(container, ports, kind) for kind in ("startup", "readiness", "liveness")
         )
+
+    async def follow(self, report_ready: Report, report_alive: Report) -> None:
+        """Probe for ever; the others begin when the startup probe has passed."""
         async with aiohttp.ClientSession() as session:
-            if not await self._has_started(session, startup):
-                tell_alive(False)
+            if not await self._startup.passes_in_time(session):
+                report_alive(False)
                 return
             # Readiness is probed often at first: somebody waits for it.
             await asyncio.gather(
-                self._repeat(session, readiness, tell_ready, first_period=_QUICK_SECONDS),
-                self._repeat(session, liveness, tell_alive),
+                self._readiness.follow(session, report_ready, first_seconds=_QUICK_SECONDS),
+                self._liveness.follow(session, report_alive),
             )
 
-    async def _has_started(self, session: aiohttp.ClientSession, probe: JSONObject) -> bool:
-        url = self._url(probe)
-        patience = probe.get("failureThreshold", 3) * probe.get("periodSeconds", 10)
-        deadline = asyncio.get_running_loop().time() + probe.get("initialDelaySeconds", 0) + patience
-        while url and not await _passes(session, url, probe):
+
+class _Probe:
+    def __init__(self, container: JSONObject, ports: Mapping[int, int], kind: str) -> None:
+        self._settings: dict[str, Any] = _DEFAULTS | container.get(f"{kind}Probe", {})
+        self._period: float = self._settings["periodSeconds"]
+        self._url = self._url_of(container, ports) if "httpGet" in self._settings else None
+
+    async def passes_in_time(self, session: aiohttp.ClientSession) -> bool:
+        """Whether it passes before it would have failed too often."""
+        patience = self._settings["failureThreshold"] * self._period
+        deadline = asyncio.get_running_loop().time() + patience
+        while not await self._passes(session):
             if asyncio.get_running_loop().time() > deadline:
                 return False
             await asyncio.sleep(_QUICK_SECONDS)
         return True
 
-    async def _repeat(
-        self, session: aiohttp.ClientSession, probe: JSONObject, tell: Tell, first_period: float | None = None
+    async def follow(
+        self, session: aiohttp.ClientSession, report: Report, first_seconds: float | None = None
     ) -> None:
         """Report a result that was repeated as often as the thresholds demand."""
-        url = self._url(probe)
-        if url is None:
-            tell(True)
-            return
-        period = probe.get("periodSeconds", 10)
-        needed = {True: probe.get("successThreshold", 1), False: probe.get("failureThreshold", 3)}
-        told, streak, last = None, 0, None
-        await asyncio.sleep(probe.get("initialDelaySeconds", 0))
+        needed = {True: self._settings["successThreshold"], False: self._settings["failureThreshold"]}
+        reported, streak, last = None, 0, None
         while True:
-            passed = await _passes(session, url, probe)
-            streak = streak + 1 if passed == last else 1
-            last = passed
-            if streak >= needed[passed] and told != passed:
-                told = passed
-                tell(passed)
-            await asyncio.sleep(period if told else first_period or period)
+            passes = await self._passes(session)
+            streak = streak + 1 if passes == last else 1
+            last = passes
+            if streak >= needed[passes] and reported != passes:
+                reported = passes
+                report(passes)
+            await asyncio.sleep(self._period if reported else first_seconds or self._period)
 
-    def _url(self, probe: JSONObject) -> str | None:
-        action = probe.get("httpGet")
-        if not action:
-            return None
-        ports = self._container.get("ports", [])
-        named = {port["name"]: port["containerPort"] for port in ports if "name" in port}
+    async def _passes(self, session: aiohttp.ClientSession) -> bool:
+        if self._url is None:
+            return True
+        timeout = aiohttp.ClientTimeout(total=self._settings["timeoutSeconds"])
+        try:
+            async with session.get(self._url, timeout=timeout) as answer:
+                return answer.status < 400
+        except (aiohttp.ClientError, TimeoutError):
+            return False
+
+    def _url_of(self, container: JSONObject, ports: Mapping[int, int]) -> str:
+        action = self._settings["httpGet"]
+        named = {port["name"]: port["containerPort"] for port in container.get("ports", []) if "name" in port}
         declared = int(named.get(action["port"], action["port"]))
-        scheme = action.get("scheme", "HTTP").lower()
-        return f"{scheme}://127.0.0.1:{self._ports.get(declared, declared)}{action.get('path', '/')}"
-
-
-async def _passes(session: aiohttp.ClientSession, url: str, probe: JSONObject) -> bool:
-    seconds = probe.get("timeoutSeconds", 1)
-    try:
-        async with session.get(url, timeout=aiohttp.ClientTimeout(total=seconds)) as answer:
-            return answer.status < 400
-    except (aiohttp.ClientError, TimeoutError):
-        return False
+        return f"http://127.0.0.1:{ports.get(declared, declared)}{action.get('path', '/')}"

@@ -16,7 +16,6 @@ import aiohttp
 from testbed import JSONObject
 
 RETRY_SECONDS = 0.3
-MERGE = "application/merge-patch+json"
 STRATEGIC_MERGE = "application/strategic-merge-patch+json"
 _CONCURRENT_REQUESTS = 64
 _LONGEST_LINE_BYTES = 1 << 22

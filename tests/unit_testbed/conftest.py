@@ -17,6 +17,6 @@ def pods(small_cluster: SmallCluster) -> Iterator[PodNamespace]:
 
 
 @pytest.fixture
-def go(tmp_path: Path) -> Path:
+def signal_file(tmp_path: Path) -> Path:
     """A file that containers wait for."""
-    return tmp_path / "go"
+    return tmp_path / "signal_file"

@@ -51,14 +51,14 @@ def follow(pods, name):
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=pods.cluster.environment)
 
 
-def test_kubectl_logs_tells_all_or_the_end_or_a_part_and_follows(pods, go):
+def test_kubectl_logs_tells_all_or_the_end_or_a_part_and_follows(pods, signal_file):
     # The times of the second line and the third are in different seconds, whoever is paused in between.
-    rest = f"{UNTIL_THERE.format(str(go))}time.sleep(1.5); print('three')"
+    rest = f"{UNTIL_THERE.format(str(signal_file))}time.sleep(1.5); print('three')"
     pods.apply(a_pod("talking", f"print('one'); print('two'){rest}"))
     pods.wait_for_log("talking", "one", "two")
     with follow(pods, "talking") as following:
         assert [following.stdout.readline() for _ in range(2)] == ["one\n", "two\n"]
-        go.touch()
+        signal_file.touch()
         assert following.stdout.read() == "three\n"
     assert pods.kubectl("logs", "talking", "--tail=1").split() == ["three"]
     assert pods.kubectl("logs", "talking", "--limit-bytes=5") == "one\nt"
@@ -211,11 +211,11 @@ def test_a_lost_node_loses_its_pods_and_they_are_evicted(pods):
     cluster.remove_node("node-lost")
 
 
-def test_pods_outlive_the_api_server(pods, go):
-    pods.apply(a_pod("patient", UNTIL_THERE.format(str(go))))
+def test_pods_outlive_the_api_server(pods, signal_file):
+    pods.apply(a_pod("patient", UNTIL_THERE.format(str(signal_file))))
     pods.wait_for_state("patient", "running")
     pods.cluster.control_plane.api_server.kill()
-    go.touch()
+    signal_file.touch()
     pods.cluster.control_plane.start_api_server()
     assert pods.wait_for_state("patient", "terminated")["exitCode"] == 0
 
