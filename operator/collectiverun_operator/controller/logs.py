@@ -9,7 +9,6 @@ from typing import Any, Literal
 
 from pythonjsonlogger.json import JsonFormatter
 
-FIELDS = ("namespace", "run", "phase", "member")
 _TEXT = "%(asctime)s %(levelname)-7s %(message)s"
 # Attributes that libraries attach for themselves.
 _FOREIGN = ("k8s_ref", "k8s_skip", "settings", "taskName")

@@ -131,6 +131,6 @@ class _Family(Collector):
 
     def collect(self) -> Iterable[Metric]:
         family = GaugeMetricFamily(self._name, self._text, labels=[self._label])
-        for value, figure in sorted(self._read().items()):
-            family.add_metric([value], figure)
+        for label, value in sorted(self._read().items()):
+            family.add_metric([label], value)
         yield family

@@ -11,7 +11,7 @@ import uuid
 from pathlib import Path
 from typing import Any
 
-from collectiverun_operator.api.pod_outcome import has_ended
+from collectiverun_operator.api.pod_outcome import DRIVER_LOST, has_ended
 from collectiverun_operator.api.trainer_report import read_report
 from collectiverun_operator.cluster.local.container import (
     container_command,
@@ -164,7 +164,7 @@ class LocalAttempt:
         identity = ProcessIdentity(document["processId"], document["startTicks"], document["bootId"])
         killed = kill_survivors(identity, POD_UID_VARIABLE, self.pod["metadata"]["uid"])
         message = "the process that drove the run on this machine ended before this Pod did"
-        ending = Ending(KILLED_CODE, "Error", "", 9, disruption=("DriverLost", message))
+        ending = Ending(KILLED_CODE, "Error", "", 9, disruption=(DRIVER_LOST, message))
         self._end(ending, document["observedTime"], survivors=killed)
 
     def remove(self) -> None:
