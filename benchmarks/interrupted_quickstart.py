@@ -21,7 +21,7 @@ from pathlib import Path
 
 import yaml
 
-from collectiverun_operator.cluster.local.journal import read_history, violations
+from collectiverun_operator.cluster.local.journal import read_journal, violations
 
 ROOT = Path(__file__).parents[1]
 
@@ -74,7 +74,7 @@ def alive_when_killed(folder: Path, seconds: float) -> str:
 
 def events(folder: Path) -> list[dict[str, object]]:
     """The record of the run so far."""
-    return [event for path in (folder / "cache").glob("*/history.jsonl") for event in read_history(path)]
+    return [event for path in (folder / "cache").glob("*/history.jsonl") for event in read_journal(path)]
 
 
 def prove(folder: Path) -> None:

@@ -31,8 +31,8 @@ class InvalidRun(CollectiveRunError):  # noqa: N818  (the name a reader of a tra
 class ClusterError(CollectiveRunError):
     """The API server refused a request.
 
-    `code` is the HTTP status, `reason` Kubernetes' word for it, `sentence` the server's own; 0 and empty
-    where it said nothing.
+    `code` is the HTTP status, `reason` Kubernetes' word for it, `sentence` the server's message; 0 and empty
+    if there was no answer.
     """
 
     def __init__(self, message: str, *, code: int = 0, reason: str = "", sentence: str = "") -> None:

@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 from support.run_bodies import run_body, tasks
 
-from collectiverun_operator.cluster.local.journal import Event, read_history
+from collectiverun_operator.cluster.local.journal import Event, read_journal
 
 COMMAND = Path(sys.executable).parent / "collectiverun"
 WAIT_SECONDS = 900.0
@@ -67,7 +67,7 @@ def finish(process: subprocess.Popen[str]) -> tuple[int, str, str]:
 def history(path: Path) -> list[Event]:
     """The journal of the only run recorded beside a run file; empty before there is one."""
     found = list((path.parent / "cache").glob("*/history.jsonl"))
-    return read_history(found[0]) if found else []
+    return read_journal(found[0]) if found else []
 
 
 def commits(path: Path) -> Iterator[Path]:

@@ -50,7 +50,7 @@ UNREADABLE = {
     "comments only": (b"# nothing here\n", "only comments"),
     "two documents": (yaml.safe_dump_all([GOOD, GOOD]).encode(), "holds 2 documents"),
     "not YAML": (b"spec: {tasks: [\n", "is not YAML: line 2, column 1"),
-    "a tab": (b"spec:\n\tseed: 1\n", "line 2, column 1: a tab stands where only spaces may"),
+    "a tab": (b"spec:\n\tseed: 1\n", "line 2, column 1: a tab is not allowed here"),
     "a key twice": (b"spec:\n  seed: 1\n  seed: 2\n", "line 3, column 3: the key 'seed' is given twice"),
     "not text": (b"\xff\xfe\x00\x01", "is not UTF-8 text"),
     "a control character": (b"kind: \x00\n", "is not YAML"),

@@ -56,7 +56,7 @@ def test_what_a_watch_was_refused_is_a_sentence() -> None:
     said = {"message": 'pods is forbidden: User "operator" cannot watch resource "pods"', "code": 403}
     told = withdrawn_right(APIForbiddenError(said, status=403, headers={}))
     assert told is not None
-    assert "may watch no longer: pods is forbidden" in told
+    assert "may no longer watch: pods is forbidden" in told
     assert "install or upgrade the chart" in told
 
 

@@ -48,7 +48,7 @@ def test_a_canary_that_is_not_seen_for_too_long_is_a_fault_until_it_is_seen_agai
 
 def test_a_queue_that_stands_still_for_too_long_is_a_fault() -> None:
     assert queue_check(lambda: 119.0, 120)() is None
-    assert "stood still for 121 s" in str(queue_check(lambda: 121.0, 120)())
+    assert "been stalled for 121 s" in str(queue_check(lambda: 121.0, 120)())
 
 
 def test_a_task_that_ended_is_a_fault() -> None:

@@ -24,7 +24,7 @@ from unit_operator.local_jobs import (
 )
 
 from collectiverun_operator.cluster.local.cluster import LocalCluster
-from collectiverun_operator.cluster.local.journal import read_history
+from collectiverun_operator.cluster.local.journal import read_journal
 from collectiverun_operator.cluster.local.machine import Machine
 
 
@@ -172,7 +172,7 @@ def test_deleting_a_job_lets_its_process_stop_in_its_own_time(cluster, tmp_path)
     assert "deletionTimestamp" in pods(cluster)[0]["metadata"]
     advance_until(cluster, lambda: jobs(cluster) == [])
     assert log.read_text() == "ready\nsaved\n"
-    assert read_history(tmp_path / "history.jsonl")[-1]["exitCode"] == 143
+    assert read_journal(tmp_path / "history.jsonl")[-1]["exitCode"] == 143
 
 
 def test_a_process_that_ignores_sigterm_is_killed_after_its_grace(cluster, tmp_path):
@@ -181,7 +181,7 @@ def test_a_process_that_ignores_sigterm_is_killed_after_its_grace(cluster, tmp_p
     running(cluster, tmp_path / "logs/experts/all/attempt-1.jsonl")
     delete(cluster, job)
     advance_until(cluster, lambda: pods(cluster) == [])
-    assert read_history(tmp_path / "history.jsonl")[-1]["exitCode"] == 137
+    assert read_journal(tmp_path / "history.jsonl")[-1]["exitCode"] == 137
 
 
 def test_a_job_that_waits_or_has_ended_is_gone_as_soon_as_it_is_deleted(cluster):
@@ -236,7 +236,7 @@ def test_ctrl_c_on_the_terminal_does_not_reach_the_processes(cluster, tmp_path):
     create(cluster, manifest(SLEEP))
     running(cluster, tmp_path / "logs/experts/all/attempt-1.jsonl")
     event = next(
-        event for event in read_history(tmp_path / "history.jsonl") if event["event"] == "podStarted"
+        event for event in read_journal(tmp_path / "history.jsonl") if event["event"] == "podStarted"
     )
     assert os.getsid(event["processId"]) == event["processId"] != os.getsid(0)
     os.kill(event["processId"], signal.SIGKILL)

@@ -29,9 +29,9 @@ from unit_operator.local_jobs import (
 )
 
 from collectiverun_operator.cluster.local.cluster import LocalCluster
-from collectiverun_operator.cluster.local.journal import read_history, violations
+from collectiverun_operator.cluster.local.journal import read_journal, violations
 from collectiverun_operator.cluster.local.machine import Machine
-from collectiverun_operator.cluster.local.state_dir import AlreadyDrivenError, RunRecord
+from collectiverun_operator.cluster.local.state_dir import AlreadyDrivenError, StateDir
 
 TESTS = Path(__file__).parents[1]
 # Makes members one after the other, attempt after attempt, as a plan would: in a process of its own.
@@ -72,7 +72,7 @@ def start_driver(folder, script, *members):
 
 
 def events(folder, kind):
-    return [event for event in read_history(folder / "history.jsonl") if event["event"] == kind]
+    return [event for event in read_journal(folder / "history.jsonl") if event["event"] == kind]
 
 
 @pytest.fixture
@@ -158,7 +158,7 @@ def test_a_second_driver_is_told_who_drives(tmp_path):
     with LocalCluster.open(tmp_path, Machine(cores=1)), pytest.raises(AlreadyDrivenError) as caught:
         LocalCluster.open(tmp_path, Machine(cores=1))
     assert f"already driven by process {os.getpid()}" in str(caught.value)
-    RunRecord.open(tmp_path).close()
+    StateDir.open(tmp_path).close()
 
 
 def test_half_a_line_of_the_journal_is_dropped(tmp_path):
@@ -166,7 +166,7 @@ def test_half_a_line_of_the_journal_is_dropped(tmp_path):
     with (tmp_path / "history.jsonl").open("a") as file:
         file.write('{"time": 1, "event": "podSta')
     LocalCluster.open(tmp_path, Machine(cores=1)).close()
-    names = [event["event"] for event in read_history(tmp_path / "history.jsonl")]
+    names = [event["event"] for event in read_journal(tmp_path / "history.jsonl")]
     assert names == ["driverStarted", "driverEnded"] * 2
 
 
@@ -184,7 +184,7 @@ def test_killed_again_and_again_every_member_commits_once(tmp_path, seed):
         driver.wait()
     driver = start_driver(tmp_path, script, *members)
     assert driver.wait() == 0
-    history = read_history(tmp_path / "history.jsonl")
+    history = read_journal(tmp_path / "history.jsonl")
     assert violations(history) == []
     ended = [event for event in history if event["event"] == "podEnded"]
     assert {event["member"] for event in ended if event["exitCode"] == 0} == set(members)

@@ -46,15 +46,18 @@ def test_options_win_over_the_environment() -> None:
         ({"WORKERS": "0"}, "COLLECTIVERUN_WORKERS=0: input should be greater than or equal to 1"),
         ({"RESYNC_SECONDS": "-1"}, "COLLECTIVERUN_RESYNC_SECONDS=-1: input should be greater than 0"),
         ({"LOG_FORMAT": "xml"}, "COLLECTIVERUN_LOG_FORMAT=xml: input should be 'json' or 'text'"),
-        ({"DEFAULT_RESOURCES": "one GPU"}, "COLLECTIVERUN_DEFAULT_RESOURCES=one GPU: is no JSON like {"),
-        ({"DEFAULT_RESOURCES": '{"limits": 1}'}, 'COLLECTIVERUN_DEFAULT_RESOURCES={"limits": 1}: is no JSON'),
+        ({"DEFAULT_RESOURCES": "one GPU"}, "COLLECTIVERUN_DEFAULT_RESOURCES=one GPU: is not JSON like {"),
+        (
+            {"DEFAULT_RESOURCES": '{"limits": 1}'},
+            'COLLECTIVERUN_DEFAULT_RESOURCES={"limits": 1}: is not JSON',
+        ),
         (
             {"LEASE_NAME": "canary"},
             "COLLECTIVERUN_LEASE_NAME is set, but COLLECTIVERUN_LEASE_NAMESPACE is not",
         ),
         (
             {"LEASE_NAME": "canary", "LEASE_NAMESPACE": "here", "NAMESPACES": "there"},
-            "COLLECTIVERUN_LEASE_NAMESPACE=here is none of the namespaces served (there)",
+            "COLLECTIVERUN_LEASE_NAMESPACE=here is not one of the namespaces served (there)",
         ),
         (
             {"LEASE_NAME": "canary", "LEASE_NAMESPACE": "here", "CANARY_SECONDS": "90"},

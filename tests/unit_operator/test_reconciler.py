@@ -1,9 +1,10 @@
-"""One round: the status is on disk before anything is done, and a round cut off is done again."""
+"""One reconcile: the status is on disk before any action, and a reconcile that is cut off is repeated."""
 
 import asyncio
 from datetime import UTC, datetime
 
 import pytest
+from unit_operator.builders import a_body, tasks
 
 from collectiverun_operator.api.run import StoredRun, parse_run
 from collectiverun_operator.api.status_json import read_status
@@ -15,16 +16,7 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def body(**spec):
-    return {
-        "apiVersion": "collectiverl.io/v1alpha1",
-        "kind": "CollectiveRun",
-        "metadata": {"name": "a"},
-        "spec": {
-            "tasks": [{"env": "reach-v3"}, {"env": "door-close-v3"}],
-            "storage": {"uri": "file:///nowhere/at/all"},
-            **spec,
-        },
-    }
+    return a_body(**({"tasks": tasks("reach", "door-close")} | spec))
 
 
 class CutOff(LocalCluster):
@@ -46,14 +38,14 @@ def cluster(tmp_path):
         yield cluster
 
 
-def test_a_round_writes_the_status_and_makes_the_jobs(cluster):
+def test_a_reconcile_writes_the_status_and_creates_the_jobs(cluster):
     reconciled = turn(cluster, body())
     assert read_status(cluster.read_run()["status"]) == reconciled.status
     assert len(asyncio.run(cluster.jobs(""))) == 2
     assert [member.attempt for member in reconciled.status.phases[0].members] == [1, 1]
 
 
-def test_a_round_that_changes_nothing_writes_nothing(cluster, tmp_path):
+def test_a_reconcile_that_changes_nothing_writes_nothing(cluster, tmp_path):
     first = turn(cluster, body())
     second = turn(cluster, first.body)
     (tmp_path / "run.json").unlink()
@@ -61,7 +53,7 @@ def test_a_round_that_changes_nothing_writes_nothing(cluster, tmp_path):
     assert cluster.read_run() is None
 
 
-def test_a_round_cut_off_between_two_jobs_is_done_again_under_the_same_names(tmp_path):
+def test_a_reconcile_cut_off_between_two_jobs_is_repeated_under_the_same_names(tmp_path):
     with CutOff.open(tmp_path, Machine(cores=1)) as cluster, pytest.raises(KeyboardInterrupt):
         turn(cluster, body())
     with LocalCluster.open(tmp_path, Machine(cores=1)) as cluster:

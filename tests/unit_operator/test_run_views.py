@@ -163,7 +163,7 @@ def test_a_failed_run_says_what_failed_where_its_log_is_and_what_to_do():
     assert rows["failed"] == f"experts/{CLOSE}, attempt 2: Error (exit code 7): ValueError: no"
     assert rows["log"] == f"/logs/experts/{CLOSE}/2.log"
     assert "spec.retryToken" in rows["next"]
-    assert rows["record"] == "/cache/u"
+    assert rows["state"] == "dir  /cache/u"
     assert rows["artifacts"] == "/runs/default/a-1"
 
 

@@ -54,7 +54,7 @@ def test_a_deletion_that_is_refused_is_tried_again_and_said(caplog: pytest.LogCa
         return server.asked
 
     assert asyncio.run(scene()) == ["u"] * 3
-    assert caplog.text.count("Job lab/demo-experts-1 could not be deleted, it is tried again") == 2
+    assert caplog.text.count("Job lab/demo-experts-1 could not be deleted and is retried") == 2
 
 
 def test_what_is_gone_may_be_asked_for_again():

@@ -59,7 +59,7 @@ class PhaseSettings(Model):
 
 
 class ExpertsPhase(PhaseSettings):
-    """Trains one expert per task, and hands its experience on."""
+    """Trains one expert per task and publishes its experience."""
 
     SHORT_NAME: ClassVar = "experts"
     SMOKE_BUDGETS: ClassVar = _SAC_SMOKE_BUDGETS | {"distillEpisodes": 8, "policyEpisodes": 4}
@@ -82,7 +82,7 @@ class ExpertsPhase(PhaseSettings):
 
 
 class TrajectoryTransformerPhase(PhaseSettings):
-    """Learns, from the experts' experience, the embedding that tells tasks apart."""
+    """Learns the task embedding from the experts' experience."""
 
     SHORT_NAME: ClassVar = "encode"
     READS: ClassVar = (("experts",),)
@@ -97,7 +97,7 @@ class TrajectoryTransformerPhase(PhaseSettings):
 
 
 class OnlineDistillationPhase(PhaseSettings):
-    """Teaches one collective network to act as all experts do, each on its task."""
+    """Distils all experts into one collective network, each on its own task."""
 
     SHORT_NAME: ClassVar = "distill"
     READS: ClassVar = (("experts",), ("trajectoryTransformer",))
@@ -115,7 +115,7 @@ class OnlineDistillationPhase(PhaseSettings):
 
 
 class RefinementPhase(PhaseSettings):
-    """Trains the collective network further; what does not help is not published."""
+    """Trains the collective network further; a result that is not better is not published."""
 
     SHORT_NAME: ClassVar = "refine"
     READS: ClassVar = (("onlineDistillation",),)

@@ -80,8 +80,8 @@ def _unscheduled(status: JSONObject) -> JSONObject:
 def _failed(status: JSONObject, terminated: JSONObject, report: JSONObject) -> Failed:
     """The kind of a failure. Pod conditions and reasons outrank exit codes: 137 and 143 are ambiguous."""
     code = terminated.get("exitCode")
-    said = str(report.get("message") or terminated.get("message") or status.get("message") or "")
-    message = said[-MESSAGE_LIMIT:]
+    text = str(report.get("message") or terminated.get("message") or status.get("message") or "")
+    message = text[-MESSAGE_LIMIT:]
     disruption = _disruption(status)
     if disruption is not None:
         kind: FailureKind = "stopped" if disruption == DRIVER_LOST else "infrastructure"

@@ -11,7 +11,7 @@ from collectiverun_trainer.config import Model
 
 CONTAINER = "trainer"
 
-# Lists of a Pod whose entries are told apart by another field than `name`, as the API server does.
+# Lists of a Pod whose entries have another key than `name`, as in the API server's merge.
 _KEYS = {"volumeMounts": "mountPath", "volumeDevices": "devicePath", "ports": "containerPort"}
 # Entries of these are merged field by field; of other lists they are replaced, as a variable has one source.
 _DEEP = ("containers", "initContainers")

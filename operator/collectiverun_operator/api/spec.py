@@ -41,7 +41,7 @@ class Retries(Model):
 
 
 class Cleanup(Model):
-    """What is deleted while the run goes on."""
+    """What is deleted while the run is active."""
 
     succeeded_jobs: Literal["AfterPhase", "Retain"] = Field(
         "AfterPhase",

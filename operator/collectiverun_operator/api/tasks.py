@@ -18,7 +18,7 @@ class RunTask(Task):
 
     holdout: bool = Field(
         False,
-        description="Keep the task from training; the collective is tried on it unprepared (zero-shot).",
+        description="Exclude the task from training; the collective is evaluated on it zero-shot.",
     )
 
 

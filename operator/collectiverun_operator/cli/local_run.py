@@ -57,7 +57,7 @@ class LocalRun:
         A second stop signal ends it at once.
         """
         loop = asyncio.get_running_loop()
-        # What the caller had us ignore (nohup, a script's background job) stays ignored.
+        # A signal that is ignored already (nohup, a script's background job) stays ignored.
         signals = [number for number in STOP_SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
         for number in signals:
             loop.add_signal_handler(number, self._stop)

@@ -22,7 +22,7 @@ from collectiverun_operator.cli.smoke import with_smoke_budgets
 from collectiverun_operator.errors import CollectiveRunError, InvalidRun
 
 HERE = Platform()
-# The image and the uid are the installation's and the API server's to give.
+# On a cluster the installation provides the image, and the API server the uid.
 ON_A_CLUSTER = Platform(local=False, image="default")
 FAILED, UNREADABLE, INVALID, STOPPED = 1, 2, 3, 130
 
@@ -36,7 +36,10 @@ app = typer.Typer(
 RunFile = Annotated[
     str, typer.Option("--file", "-f", help="Run file; - reads standard input.", metavar="FILE")
 ]
-Smoke = Annotated[bool, typer.Option("--smoke", help="Shrink every budget to seconds, to see that all fits.")]
+Smoke = Annotated[
+    bool,
+    typer.Option("--smoke", help="Shrink every budget to seconds, to check that everything fits together."),
+]
 
 
 def main() -> None:
@@ -65,12 +68,12 @@ def _options(
 def run(
     file: RunFile,
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON document at the end, all else to stderr.")
+        bool, typer.Option("--json", help="Print one JSON document at the end, everything else to stderr.")
     ] = False,
     smoke: Smoke = False,
     cache: Annotated[
         Path | None,
-        typer.Option(help="Folder of the runs' records; else $COLLECTIVERUN_CACHE, else the system's cache."),
+        typer.Option(help="Folder of state directories; else $COLLECTIVERUN_CACHE, else the system's cache."),
     ] = None,
 ) -> None:
     """Run a run file here, or continue it where it stopped. Ctrl-C stops it at a checkpoint."""
@@ -81,12 +84,12 @@ def run(
         _stop(INVALID, str(error))
     except CollectiveRunError as error:
         _stop(UNREADABLE, str(error))
-    except BrokenPipeError:  # whoever read the output went away: as if they had pressed Ctrl-C twice
+    except BrokenPipeError:  # the reader of the output is gone: stop as after a second Ctrl-C
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise typer.Exit(STOPPED) from None
     except OSError as error:
         where = f" {error.filename!r}" if error.filename else ""
-        _stop(UNREADABLE, f"the run's record can't be kept:{where} {error.strerror}; mend that and run again")
+        _stop(UNREADABLE, f"cannot write the state directory:{where} {error.strerror}; fix this and rerun")
 
 
 @app.command()
@@ -94,16 +97,16 @@ def validate(
     file: RunFile,
     smoke: Smoke = False,
     kubernetes: Annotated[
-        bool, typer.Option("--kubernetes", help="By the rules of a cluster, not of this machine.")
+        bool, typer.Option("--kubernetes", help="Check by the rules of a cluster, not of this machine.")
     ] = False,
 ) -> None:
-    """Only check a run file; every fault is told with its field."""
+    """Only check a run file; every fault is reported with its field."""
     _, parsed = _load(file, smoke, ON_A_CLUSTER if kubernetes else HERE)
     typer.echo(f"{parsed.namespace}/{parsed.name} is valid: {len(parsed.spec.tasks)} tasks")
 
 
 def _load(source: str, smoke: bool, platform: Platform = HERE) -> tuple[dict[str, object], CollectiveRun]:
-    """The run file's document and the run it describes; every fault ends the command."""
+    """The run file's document and the run it describes; any fault ends the command."""
     try:
         document = read_run_file(source)
         document = with_absolute_storage(document, Path.cwd()) if platform.local else _as_applied(document)
@@ -117,7 +120,7 @@ def _load(source: str, smoke: bool, platform: Platform = HERE) -> tuple[dict[str
 
 
 def _as_applied(document: Any) -> Any:
-    """The document as the API server hands it out: with a uid."""
+    """The document as the API server returns it: with a uid."""
     if not isinstance(document, dict) or not isinstance(document.get("metadata"), dict):
         return document
     return {**document, "metadata": {"uid": str(uuid4()), **document["metadata"]}}

@@ -26,7 +26,7 @@ _SHOWN_STATES = ("Queued", "Suspending", "Suspended", "Complete", "Failed")
 
 
 class PlainLines:
-    """Writes a line when a phase or member changes its state, and how far members are twice a minute."""
+    """Writes a line when a phase or member changes its state, and the members' progress twice a minute."""
 
     def __init__(
         self, stream: IO[str] | None = None, progress_every_seconds: float = PROGRESS_EVERY_SECONDS

@@ -1,4 +1,4 @@
-"""What a run came to: the JSON document and the tables printed at its end. Pure."""
+"""The outcome of a run: the JSON document and the tables printed at its end. Pure."""
 
 from __future__ import annotations
 
@@ -80,14 +80,16 @@ def _as_json(record: Record | None) -> JSONObject | None:
     return None if record is None else record.to_json()
 
 
-def outcome_parts(snapshot: Snapshot, times: Mapping[str, PhaseTime], record: Path) -> list[RenderableType]:
-    """What a person reads at the end: success, times, where the report and the logs lie, what to do next."""
+def outcome_parts(
+    snapshot: Snapshot, times: Mapping[str, PhaseTime], state_dir: Path
+) -> list[RenderableType]:
+    """What is printed at the end: success, times, notes, locations, and after a failure what to do next."""
     parts: list[RenderableType] = [Text("")]
     if snapshot.status.success != NetworkSuccess():
         parts += [_success_table(snapshot.status.success), Text("")]
     parts += [_time_table(snapshot.status, times), Text("")]
     parts += [Text(line) for line in _notes(snapshot.status)]
-    parts += [Text(line) for line in _closing_lines(snapshot, record)]
+    parts += [Text(line) for line in _closing_lines(snapshot, state_dir)]
     return parts
 
 
@@ -128,12 +130,12 @@ def _notes(status: RunStatus) -> list[str]:
     ]
 
 
-def _closing_lines(snapshot: Snapshot, record: Path) -> list[str]:
+def _closing_lines(snapshot: Snapshot, state_dir: Path) -> list[str]:
     root, report = snapshot.status.storage_root, report_uri(snapshot.status)
     lines = [
         f"report     {shown_uri(report)}" if report else "",
         f"artifacts  {shown_uri(root)}" if root else "",
-        f"record     {record}",
+        f"state dir  {state_dir}",
     ]
     if snapshot.status.state == "Failed":
         lines += _failure_lines(snapshot)
@@ -159,9 +161,7 @@ def what_next(failure: LastFailure) -> str:
     if failure.kind == "deadline":
         return f"raise the deadline in spec.runPolicy, {again}"
     if failure.exit_code == 3:
-        return (
-            "change what the message names; where that field can't change any more, give the run a new name"
-        )
+        return "change what the message names; if that field can't change any more, give the run a new name"
     if failure.exit_code == 4:
         return f"restore the artifact the message names, then {again}"
     if failure.reason == "OOMKilled":

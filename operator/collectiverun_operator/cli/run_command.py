@@ -1,4 +1,4 @@
-"""`collectiverun run`: opens a run's record on this machine, continues the run and tells what came of it."""
+"""`collectiverun run`: opens a run's state directory, continues the run and prints its outcome."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from collectiverun_operator.api.immutability import changed_fields
 from collectiverun_operator.api.run import CollectiveRun, parse_run
 from collectiverun_operator.api.status import RunStatus
 from collectiverun_operator.api.status_json import status_document
-from collectiverun_operator.cli.cache_folder import record_folder
+from collectiverun_operator.cli.cache_folder import state_folder
 from collectiverun_operator.cli.local_run import LocalRun, without_lost_time
 from collectiverun_operator.cli.plain_lines import PlainLines
 from collectiverun_operator.cli.report import (
@@ -33,23 +33,23 @@ COMPLETE_CODE, FAILED_CODE, STOPPED_CODE = 0, 1, 130
 
 
 class ChangedRunError(CollectiveRunError):
-    """The run file says something else than when the run began."""
+    """The run file differs from what the run began with, in fields that can't change."""
 
 
-class UnreadableRecordError(CollectiveRunError):
-    """The run's record on this machine makes no sense to this version."""
+class UnreadableStateError(CollectiveRunError):
+    """This version can't read the run's state directory."""
 
 
 class LostArtifactsError(CollectiveRunError):
-    """What the record says was published is not there any more."""
+    """Artifacts that the run published are missing."""
 
 
 def run_here(document: JSONObject, run: CollectiveRun, *, cache: Path | None, as_json: bool) -> int:
     """Run or continue `run` until it ends; the exit code. Prints progress, then the outcome.
 
-    Raises CollectiveRunError with a sentence if it can't be driven here, OSError if its record can't be kept.
+    Raises CollectiveRunError with a sentence if it can't be driven here, OSError if it can't write its state.
     """
-    folder = record_folder(run.uid, cache)
+    folder = state_folder(run.uid, cache)
     console = Console(stderr=as_json, highlight=False)
     with LocalCluster.open(folder) as cluster:
         body = _resumed(document, run, cluster)
@@ -61,7 +61,7 @@ def run_here(document: JSONObject, run: CollectiveRun, *, cache: Path | None, as
 
 
 def _resumed(document: JSONObject, run: CollectiveRun, cluster: LocalCluster) -> JSONObject:
-    """The run file's document with the status this machine remembers."""
+    """The run file's document with the status recorded on this machine."""
     metadata = {**document["metadata"], "namespace": run.namespace, "uid": run.uid}
     body = {**document, "metadata": metadata}
     recorded = cluster.read_run()
@@ -80,8 +80,8 @@ def _parse_recorded(recorded: JSONObject, cluster: LocalCluster) -> CollectiveRu
     try:
         return parse_run(recorded)
     except InvalidRun as error:
-        raise UnreadableRecordError(
-            f"this version can't read the run's record; remove {cluster.folder} to begin anew:\n{error}"
+        raise UnreadableStateError(
+            f"this version can't read the state directory; remove {cluster.folder} to start over:\n{error}"
         ) from None
 
 
@@ -95,13 +95,13 @@ def _check_unchanged(before: CollectiveRun, run: CollectiveRun) -> None:
 
 
 def _check_artifacts(status: RunStatus, cluster: LocalCluster) -> None:
-    """Report a folder of artifacts that somebody removed now, rather than from a phase that can't read it."""
+    """Raise LostArtifactsError if the run's folder was removed: no phase could read its inputs."""
     root = status.storage_root
     has_published = any(member.uri for _, member in status.members())
     if has_published and root.startswith("file://") and not Path(shown_uri(root)).is_dir():
         raise LostArtifactsError(
             f"what this run published is gone: there is no folder {shown_uri(root)}; "
-            f"bring it back, or remove {cluster.folder} to begin the run anew"
+            f"restore it, or remove {cluster.folder} to start the run over"
         )
 
 
@@ -111,7 +111,7 @@ def _drive(cluster: LocalCluster, body: JSONObject, run: CollectiveRun, console:
     with view:
         local_run = LocalRun(cluster, body, run.uid, view)
         if not live:
-            view.say(f"run {run.namespace}/{run.name}, record {cluster.folder}")
+            view.say(f"run {run.namespace}/{run.name}, state directory {cluster.folder}")
         return asyncio.run(local_run.drive())
 
 

@@ -1,7 +1,7 @@
 """Reads a run file: one YAML or JSON mapping, from a path or from standard input.
 
-It answers only whether there is a document; what the document says is `api/run.py`'s to judge. Two things
-are read as kubectl's reader does and PyYAML does not: `1e-3` is a number, and a key given twice is an error.
+It only finds the document; `api/run.py` validates it. Two things are read as kubectl does and PyYAML does
+not: `1e-3` is a number, and a repeated key is an error.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _RELATIVE = re.compile(r"\.{1,2}(/|$)")
 
 
 class UnreadableRunFileError(CollectiveRunError):
-    """There is no one run to be read; the text says why and what to do."""
+    """The source does not hold exactly one document; the text says why and what to do."""
 
 
 class _Loader(yaml.SafeLoader):
@@ -104,7 +104,7 @@ def _is_empty(node: yaml.Node) -> bool:
 
 
 def _size(node: yaml.Node, sizes: dict[int, int]) -> int:
-    """Values a node unfolds to, aliases counted each time they are named; an anchor in itself: endless."""
+    """Number of values a node expands to, counting every use of an alias; unbounded for a cycle."""
     if isinstance(node, yaml.ScalarNode):
         return 1
     if id(node) not in sizes:
@@ -119,7 +119,7 @@ def _yaml_sentence(error: yaml.YAMLError) -> str:
         return " ".join(str(error).split())
     problem = error.problem or error.context or "it can't be parsed"
     if "cannot start any token" in problem and "'\\t'" in problem:
-        problem = "a tab stands where only spaces may; indent with spaces"
+        problem = "a tab is not allowed here; indent with spaces"
     mark = error.problem_mark or error.context_mark
     return problem if mark is None else f"line {mark.line + 1}, column {mark.column + 1}: {problem}"
 

@@ -1,7 +1,7 @@
-"""The smoke overlay: the same run with budgets of seconds, to see that everything fits together. Pure.
+"""`--smoke`: the same run with budgets of seconds, to check that everything fits together. Pure.
 
-Only budgets change, never a choice: tasks, losses, modes and storage stay. A budget the file leaves out is
-written with its smoke value; one that is smaller already stays. `examples/` are tested through it.
+Only budgets change: tasks, losses, modes and storage stay. A budget that the file leaves out gets its smoke
+value; one that is smaller already stays. `examples/` are tested this way.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ _ENVIRONMENT = {"horizonEnvSteps": 40, "goals": 4}
 
 
 def with_smoke_budgets(body: dict[str, Any]) -> dict[str, Any]:
-    """The run's body with budgets that end within a minute or two, under another name: its own record.
+    """The run's body with budgets that end within a minute or two, under another name: a run of its own.
 
-    A body too malformed to carry budgets is returned unchanged: its faults are the parser's to tell.
+    A body too malformed to hold budgets is returned unchanged: the parser reports its faults.
     """
     smoke = deepcopy(body)
     metadata, spec = smoke.get("metadata"), smoke.get("spec")

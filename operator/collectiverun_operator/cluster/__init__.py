@@ -1,1 +1,1 @@
-"""What a plan is carried out on: the verbs of a cluster (`protocol`), and the two clusters that have them."""
+"""What a plan is carried out on: the protocol of a cluster and its two implementations."""

@@ -1,4 +1,4 @@
-"""Whether the operator may see what it works on: without the definition and the rights it can do nothing."""
+"""Checks at the start that the resource definition exists and the operator may list what it watches."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ REFUSALS = (401, 403)
 
 
 class StartError(CollectiveRunError):
-    """The operator can't begin; the text says why and what to do."""
+    """The operator can't start; the text says why and what to do."""
 
 
 async def check_access(cluster: KubernetesCluster, namespaces: tuple[str, ...]) -> None:
-    """List everything that is watched, where it is; all namespaces if none is named.
+    """Try to list everything that is watched, in all namespaces if none is given.
 
     Raises StartError at the first refusal, ClusterUnreachableError if no answer came.
     """
@@ -29,13 +29,11 @@ async def check_access(cluster: KubernetesCluster, namespaces: tuple[str, ...]) 
 
 
 def withdrawn_right(error: Exception) -> str | None:
-    """What the API server refuses, where an error of kopf's or of the client's is a refusal."""
+    """A sentence if an error of kopf or the client means that a permission was withdrawn, else None."""
     if getattr(error, "status", None) not in REFUSALS:
         return None
     sentence = getattr(error, "message", None) or str(error)
-    return (
-        f"the operator may watch no longer: {sentence}; install or upgrade the chart, which brings the rights"
-    )
+    return f"the operator may no longer watch: {sentence}; install or upgrade the chart, which has the roles"
 
 
 def _sentence(error: ClusterError, kind: Watched, namespace: str) -> str:
@@ -46,5 +44,5 @@ def _sentence(error: ClusterError, kind: Watched, namespace: str) -> str:
     if error.code in REFUSALS:
         where = f"namespace {namespace}" if namespace else "all namespaces"
         text = f"the operator may not list {kind}s in {where}: {error}"
-        return f"{text}; install the chart's roles, or set {variable('namespaces')} to what it may serve"
+        return f"{text}; install the chart's roles, or set {variable('namespaces')} to those it may serve"
     return f"{kind}s can't be listed: {error}"

@@ -1,7 +1,7 @@
-"""One round for one run on Kubernetes: read it, reconcile, tell what changed, say when to look again.
+"""Reconciles one run on Kubernetes: read it, reconcile, emit Events, say when to reconcile again.
 
-A round is level-triggered: it starts from what the API server says now, whatever woke it. What goes wrong
-with one run is said where its owner sees it, and keeps no other run waiting.
+Reconciling is level-triggered: it starts from the current state, whatever event caused it. An error is
+reported where the run's owner sees it, and delays no other run.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ from collectiverun_operator.reconciler import Reconciled, reconcile
 
 RunKey = tuple[str, str]  # namespace, name
 
-# How often a round whose write lost is done again at once.
+# How often a reconcile is attempted at once if its write conflicts.
 TRIES = 4
-# A finished run changes only by its owner's hand or at a time the plan names.
+# A finished run changes only if its owner edits it, or at a time that the plan gives.
 FINISHED_RESYNC_FACTOR = 12
 
 _log = logging.getLogger(__name__)
@@ -37,7 +37,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Intervals:
-    """How often a run is looked at though nothing happened."""
+    """How often a run is reconciled, and its progress written, though nothing happened."""
 
     resync_seconds: float = 300.0
     progress_seconds: float = 30.0
@@ -45,11 +45,11 @@ class Intervals:
 
 @dataclass
 class _TrackedRun:
-    """What is remembered of a run between rounds. Nothing of it is needed to go on after a restart."""
+    """What is kept of a run between reconciles. A restarted operator does not need it."""
 
     uid: str
     state: str = ""
-    # Of the run when the last round that was carried through left it.
+    # resourceVersion of the run after the last successful reconcile.
     version: str = ""
     refreshed_at: float = -math.inf
     progress_at: float = -math.inf
@@ -57,7 +57,7 @@ class _TrackedRun:
 
 
 class Controller:
-    """Rounds for runs, by key. One round a key at a time: the queue sees to that."""
+    """Reconciles runs by key. The queue never runs two reconciles of one key at a time."""
 
     def __init__(
         self,
@@ -75,18 +75,18 @@ class Controller:
         self._runs: dict[RunKey, _TrackedRun] = {}
 
     def states(self) -> Iterator[str]:
-        """The state of each run that is there."""
+        """The state of each run that exists."""
         return (tracked.state for tracked in list(self._runs.values()) if tracked.state)
 
     def has_changed(self, key: RunKey, version: str) -> bool:
-        """Whether this version of a run was not already dealt with: its own status makes an event too."""
+        """Whether this version of a run is new: the operator's own status writes cause events too."""
         tracked = self._runs.get(key)
         return tracked is None or tracked.version != version
 
     async def reconcile(self, key: RunKey) -> float | None:
-        """One round; in how many seconds the next is due if nothing happens, None if the run is gone.
+        """Reconcile a run; in how many seconds to do so again if nothing happens, None if the run is gone.
 
-        Raises what went wrong, once it has been told, so that the queue does the round again later.
+        Raises what went wrong after it was reported, so that the queue retries later.
         """
         began, result = self._clock(), "error"
         try:
@@ -110,7 +110,7 @@ class Controller:
             try:
                 return await self._reconcile_once(key)
             except ConflictError:
-                continue  # somebody else was first: read again, decide again
+                continue  # the run was changed meanwhile: read it again
         return await self._reconcile_once(key)
 
     async def _reconcile_once(self, key: RunKey) -> float | None:
@@ -136,7 +136,7 @@ class Controller:
         is_due = now - tracked.progress_at >= self._intervals.progress_seconds
 
         def on_written(before: RunStatus, after: RunStatus) -> None:
-            # Here, not at the end: what is written is told even if an action fails after it.
+            # Not after the reconcile: what is written is reported even if an action fails.
             tracked.state = after.state
             self._emit_events(stored.body, before, after)
 
@@ -144,7 +144,7 @@ class Controller:
             self._cluster, stored, datetime.now(UTC), write_progress=is_due, on_written=on_written
         )
         if is_due:
-            # Spread: all runs began with the operator, but need not be written at the same moment.
+            # With jitter: all runs start with the operator, but need not be written at the same time.
             tracked.progress_at = now + random.uniform(0, self._intervals.progress_seconds / 3)
         tracked.state = reconciled.status.state
         tracked.version = str(reconciled.body["metadata"].get("resourceVersion") or "")
@@ -186,7 +186,7 @@ class Controller:
         return max(0.0, min(moments) - now)
 
     def _report_error(self, key: RunKey, reason: str, text: str, *, is_temporary: bool = False) -> None:
-        """Say once, in the log and as an Event, what keeps a run from being worked on."""
+        """Report an error of a run once, in the log and, unless it is temporary, as an Event."""
         tracked = self._runs.get(key)
         if tracked is not None and tracked.last_error == text:
             return
@@ -217,7 +217,7 @@ def _is_at_rest(stored: StoredRun, status: RunStatus) -> bool:
 
 
 def _is_temporary(error: ClusterError) -> bool:
-    """Whether it is likely to pass without anybody doing anything, so that only the log is told."""
+    """Whether the error is likely to pass by itself, so that it is only logged."""
     if isinstance(error, NameTakenError):
         return False
     return error.code in (0, 409, 429) or error.code >= 500

@@ -1,7 +1,7 @@
-"""Where kopf meets the operator: watch events in, keys into the queue. Only this and service.py know kopf.
+"""The kopf handlers: watch events put keys into the queue. Only this module and `main` know kopf.
 
-Handlers carry no work and decide nothing, so no event is needed to go on: no finalizer, no annotation, no
-state of kopf's. `kopf run -m collectiverun_operator.controller.handlers` works too.
+Handlers do no work and decide nothing, so no single event is needed: no finalizer, no annotation, no state
+of kopf's. `kopf run -m collectiverun_operator.controller.handlers` works too.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ JOBS = ("batch", "v1", "jobs")
 PODS = ("", "v1", "pods")
 LEASES = ("coordination.k8s.io", "v1", "leases")
 
-WATCH_SECONDS = 300  # the server ends a watch, and kopf begins the next where it ended
+WATCH_SECONDS = 300  # then the server ends a watch, and kopf continues with the next
 REQUEST_SECONDS = 30
 PAGE_SIZE = 500
-# Events of so many objects are taken in at once, each kept this long in case there are more of it.
+# Objects whose events are processed at once, and how long each of these workers waits for more.
 WORKER_LIMIT = 256
 WORKER_IDLE_SECONDS = 0.1
 EXIT_SECONDS = 20
@@ -33,7 +33,7 @@ EXIT_SECONDS = 20
 
 @kopf.on.startup(errors=kopf.ErrorsMode.PERMANENT)
 async def start(settings: kopf.OperatorSettings, memo: kopf.Memo, **_: Any) -> None:
-    """Set kopf up, and start the operator if whoever started kopf did not."""
+    """Configure kopf, and start the operator unless `main` did."""
     try:
         if "runtime" not in memo:
             memo.runtime = await OperatorRuntime.start(read_settings())
@@ -70,13 +70,13 @@ async def pod_event(event: kopf.RawEvent, memo: kopf.Memo, **_: Any) -> None:
 
 
 async def lease_event(event: kopf.RawEvent, namespace: str | None, memo: kopf.Memo, **_: Any) -> None:
-    """The canary came back, unless it is a Lease of that name elsewhere."""
+    """The canary Lease came back through the watch, unless it is one of another namespace."""
     if namespace == memo.runtime.settings.lease_namespace and event["type"] != "DELETED":
         memo.runtime.on_lease_event()
 
 
 class NoDiffBase(kopf.DiffBaseStorage):
-    """Remembers no body: nothing asks what changed, and copying each of them is half of an event's cost."""
+    """Stores no body: nothing needs a diff, and copying each body is half of an event's cost."""
 
     def build(self, **_: Any) -> kopf.BodyEssence:
         """Nothing."""
@@ -90,21 +90,21 @@ class NoDiffBase(kopf.DiffBaseStorage):
 
 
 def configure(settings: kopf.OperatorSettings, ours: OperatorSettings) -> None:
-    """Kopf as an informer only: watch what is asked for, filtered by the server, and write nothing."""
+    """Use kopf as an informer only: server-side filtered watches, and no writes."""
     settings.peering.standalone = True
-    settings.scanning.disabled = True  # that would need rights on CRDs and namespaces
+    settings.scanning.disabled = True  # that would need permissions on CRDs and namespaces
     settings.posting.enabled = False
     settings.process.ultimate_exiting_timeout = EXIT_SECONDS
-    # Kopf takes its own finalizer off whatever bears it: under its default name that of any other operator.
+    # Kopf removes its finalizer from any object; under the default name also that of other operators.
     settings.persistence.finalizer = f"{GROUP}/unused"
     settings.persistence.diffbase_storage = NoDiffBase()
     settings.networking.request_timeout = REQUEST_SECONDS
     _configure_watching(settings.watching, ours)
-    # A worker that idles still counts as one, so many objects and kopf's 5 s would starve the rest.
+    # Idle workers count too: with many objects and kopf's 5 s they would starve the rest.
     settings.queueing.worker_limit = WORKER_LIMIT
     settings.queueing.idle_timeout = WORKER_IDLE_SECONDS
     settings.queueing.exit_timeout = 1.0
-    logging.getLogger("kopf.objects").setLevel(logging.WARNING)  # else a line for each event
+    logging.getLogger("kopf.objects").setLevel(logging.WARNING)  # otherwise one line for each event
 
 
 def _configure_watching(watching: Any, ours: OperatorSettings) -> None:

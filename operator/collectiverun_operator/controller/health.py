@@ -1,7 +1,7 @@
-"""Whether the operator does its work, told in a way that can be no: /healthz.
+"""/healthz: whether the operator works, and not only answers.
 
-That the process answers says nothing: a watch can die in silence, a worker can hang. So a Lease of its own
-is renewed and must come back through the watch, and the queue may not stand still while a run is due.
+A watch can die silently and a worker can hang. So the operator renews a Lease of its own that must come back
+through the watch (the canary), and the queue must not stall while runs are due.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from dataclasses import dataclass, field
 from aiohttp import web
 
 Clock = Callable[[], float]
-# A sentence about what is wrong, or None.
+# Returns a sentence about what is wrong, or None.
 Check = Callable[[], str | None]
 
 
 @dataclass
 class Canary:
-    """When the renewal of the operator's own Lease was last seen by the watch."""
+    """When the watch last showed the renewed Lease of the operator."""
 
     name: str
     limit_seconds: float
@@ -30,11 +30,11 @@ class Canary:
         self._seen_at = self.clock()
 
     def seen(self) -> None:
-        """The watch told of the Lease."""
+        """The watch showed the Lease."""
         self._seen_at = self.clock()
 
     def check(self) -> str | None:
-        """What is wrong if it was not seen for too long."""
+        """A sentence if the Lease was not seen for too long."""
         age = self.clock() - self._seen_at
         if age <= self.limit_seconds:
             return None
@@ -45,24 +45,24 @@ class Canary:
 
 
 def queue_check(stalled_seconds: Callable[[], float], limit_seconds: float) -> Check:
-    """Fails when the queue stands still for too long."""
+    """A check that fails when the queue stalls for too long."""
 
     def check() -> str | None:
         age = stalled_seconds()
         if age <= limit_seconds:
             return None
-        text = f"the queue has stood still for {age:.0f} s (limit {limit_seconds:.0f} s)"
-        return f"{text}: one run is worked on for so long, or runs are due and none was finished"
+        text = f"the queue has been stalled for {age:.0f} s (limit {limit_seconds:.0f} s)"
+        return f"{text}: one reconcile takes that long, or runs are due and none was finished"
 
     return check
 
 
 def liveness_check(dead: Callable[[], Sequence[str]]) -> Check:
-    """Fails when a task that must run for ever has ended; `dead` names those that have."""
+    """A check that fails when a task that must run for ever has ended; `dead` gives their names."""
 
     def check() -> str | None:
         names = dead()
-        return f"has ended though it must run for ever: {', '.join(names)}" if names else None
+        return f"a task that must run for ever has ended: {', '.join(names)}" if names else None
 
     return check
 

@@ -1,4 +1,4 @@
-"""One page on one port: /healthz for the kubelet, /metrics for Prometheus."""
+"""An HTTP server with one path: /healthz for the kubelet, /metrics for Prometheus."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class PortTakenError(CollectiveRunError):
-    """Nothing can listen on the port that is set."""
+    """The configured port can't be used."""
 
 
 class HTTPEndpoint:
@@ -25,7 +25,7 @@ class HTTPEndpoint:
         self._runner: web.AppRunner | None = None
 
     async def start(self) -> None:
-        """Begin to listen. Raises PortTakenError with a sentence."""
+        """Start listening. Raises PortTakenError with a sentence."""
         if not self._port:
             return
         application = web.Application()

@@ -9,14 +9,13 @@ from typing import Any, Literal
 
 from pythonjsonlogger.json import JsonFormatter
 
-FIELDS = ("namespace", "run", "phase", "member")
 _TEXT = "%(asctime)s %(levelname)-7s %(message)s"
-# What a library attaches for its own use.
+# Attributes that libraries attach for themselves.
 _FOREIGN = ("k8s_ref", "k8s_skip", "settings", "taskName")
 
 
 def configure_logging(format_: Literal["json", "text"], level: int = logging.INFO) -> None:
-    """Send everything that is logged to standard error in this format."""
+    """Log to standard error in this format."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_json_formatter() if format_ == "json" else _TextFormatter(_TEXT))
     root = logging.getLogger()
@@ -31,7 +30,7 @@ def about(namespace: str, run: str, *, phase: str = "", member: str = "") -> dic
 
 
 class _TextFormatter(logging.Formatter):
-    """Begins with what the line is about: `team/run experts/reach-v3-sawyer: …`."""
+    """Starts each line with its subject: `team/run experts/reach-v3-sawyer: …`."""
 
     def format(self, record: logging.LogRecord) -> str:
         line = super().format(record)

@@ -1,6 +1,6 @@
-"""The command `collectiverun-operator`: serve CollectiveRuns on Kubernetes until told to stop.
+"""The command `collectiverun-operator`: serve CollectiveRuns on Kubernetes until stopped.
 
-Exit codes: 0 stopped, 1 it can't go on, 2 usage or a bad setting. Every line it writes is a log line.
+Exit codes: 0 stopped, 1 it can't continue, 2 usage or a bad setting. Every line it writes is a log line.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from collectiverun_operator.controller.settings import BadSettingError, Operator
 from collectiverun_operator.errors import CollectiveRunError
 
 FAILED, USAGE = 1, 2
-# They show the error that ends kopf each with its traceback; it is told once, below.
+# Each of these logs the error that ends kopf with its traceback; it is logged once, below.
 ECHOES = ("kopf._core.reactor.orchestration", "kopf._core.reactor.running")
 
 _log = logging.getLogger(__name__)
@@ -45,7 +45,7 @@ def _print_version(requested: bool) -> None:
 def serve(
     namespace: Annotated[
         list[str] | None,
-        typer.Option("--namespace", "-n", help="Serve this namespace; may be said again. None: all."),
+        typer.Option("--namespace", "-n", help="Serve this namespace; may be repeated. Default: all."),
     ] = None,
     log_format: Annotated[str | None, typer.Option(help="json or text.")] = None,
     _version: Annotated[
@@ -72,13 +72,13 @@ def run(settings: OperatorSettings) -> int:
     try:
         asyncio.run(_serve(settings))
     except asyncio.CancelledError:
-        _log.info("stopped before it began")
+        _log.info("stopped before it started")
     except CollectiveRunError as error:
         _log.error("the operator can't start: %s", error)
         return FAILED
     except Exception as error:
         refusal = withdrawn_right(error)
-        _log.error("the operator ends, for its watches broke off: %s", refusal or error, exc_info=not refusal)
+        _log.error("the operator ends because its watches failed: %s", refusal or error, exc_info=not refusal)
         return FAILED
     _log.info("stopped")
     return 0
@@ -99,7 +99,7 @@ async def _serve(settings: OperatorSettings) -> None:
 
 
 def _stop_on_signals() -> None:
-    """Until kopf takes them over. Unheard, they would not stop the first process of a container at all."""
+    """Stop on signals until kopf handles them. Process 1 of a container ignores them by default."""
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, task.cancel if task else loop.stop)

@@ -1,4 +1,4 @@
-"""What the operator tells Prometheus. No label names a run: the number of series does not grow with runs."""
+"""The operator's Prometheus metrics. No label names a run: the number of series does not grow with runs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from collectiverun_operator.api.outcome import RETRY_BUDGETS, RetryBudget
 from collectiverun_operator.api.phases import PHASES
 from collectiverun_operator.api.status import PhaseStatus, RunStatus
 
-ROUND_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+RECONCILE_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 PHASE_BUCKETS = (10, 60, 300, 900, 3600, 4 * 3600, 12 * 3600, 24 * 3600, 72 * 3600)
 LAG_BUCKETS = (0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5)
 
@@ -22,7 +22,7 @@ Clock = Callable[[], float]
 
 
 class Metrics:
-    """The operator's own registry and what is counted in it."""
+    """The operator's registry and its metrics."""
 
     def __init__(self, clock: Clock = time.monotonic) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series for each
@@ -31,9 +31,9 @@ class Metrics:
         self._seen_at: dict[str, float] = {}
         self.reconcile_seconds = Histogram(
             "collectiverun_reconcile_seconds",
-            "Time one round for one run took, by how it ended.",
+            "Duration of one reconcile of one run, by its result.",
             ["result"],
-            buckets=ROUND_BUCKETS,
+            buckets=RECONCILE_BUCKETS,
             registry=self.registry,
         )
         self.api_requests = Counter(
@@ -44,7 +44,7 @@ class Metrics:
         )
         self.retries = Counter(
             "collectiverun_retries",
-            "Attempts that were spent from a retry budget.",
+            "Retries charged to a retry budget.",
             ["phase", "kind"],
             registry=self.registry,
         )
@@ -57,7 +57,7 @@ class Metrics:
         )
         self.loop_lag_seconds = Histogram(
             "collectiverun_loop_lag_seconds",
-            "How late the event loop was, asked once a second.",
+            "How late the event loop was, sampled once a second.",
             buckets=LAG_BUCKETS,
             registry=self.registry,
         )
@@ -65,28 +65,28 @@ class Metrics:
         self._begin_at_zero()
 
     def watch_queue(self, depth: Callable[[], float], oldest_seconds: Callable[[], float]) -> None:
-        """Have the queue's figures read whenever Prometheus asks."""
+        """Read the queue's gauges at every scrape."""
         self._gauge("collectiverun_queue_depth", "Runs that are due and wait for a worker.", depth)
         text = "For how long the oldest run in the queue has been due."
         self._gauge("collectiverun_queue_oldest_seconds", text, oldest_seconds)
 
     def watch_runs(self, states: Callable[[], Iterable[str]]) -> None:
-        """Have the runs' states counted whenever Prometheus asks."""
+        """Count the runs' states at every scrape."""
         text = "Runs by their state."
         self.registry.register(_Family("collectiverun_runs", text, "state", lambda: Tally(states())))
 
     def watch_events(self, kinds: Iterable[str]) -> None:
-        """Have the age of the last watch event of each of these kinds read whenever Prometheus asks."""
+        """Read the age of the last watch event of each of these kinds at every scrape."""
         self._seen_at = dict.fromkeys(kinds, self._clock())
         name, text = "collectiverun_watch_last_event_age_seconds", "Age of the last watch event."
         self.registry.register(_Family(name, text, "kind", self._event_ages))
 
     def record_event(self, kind: str) -> None:
-        """A watch event of this kind came."""
+        """A watch event of this kind arrived."""
         self._seen_at[kind] = self._clock()
 
     def record_request(self, verb: str, code: int) -> None:
-        """A request to the API server was answered, or not (0)."""
+        """A request to the API server was answered with this code, or not (0)."""
         self.api_requests.labels(verb, str(code)).inc()
 
     def count_transition(self, before: RunStatus, after: RunStatus) -> None:
@@ -106,7 +106,7 @@ class Metrics:
             self.phase_seconds.labels(after.name).observe(seconds)
 
     def _begin_at_zero(self) -> None:
-        """A series that begins at 1 is no increase to Prometheus: the first retry would not be seen."""
+        """Create each series at 0. One that starts at 1 is no increase to Prometheus."""
         for phase in PHASES:
             self.phase_seconds.labels(phase.name)
             for budget in RETRY_BUDGETS:
@@ -124,13 +124,13 @@ def _retries(phase: PhaseStatus, budget: RetryBudget) -> int:
 
 
 class _Family(Collector):
-    """Gauges that are read when they are asked for, so that what is gone is not shown for ever."""
+    """Gauges that are read at every scrape, so that what is gone disappears."""
 
     def __init__(self, name: str, text: str, label: str, read: Callable[[], Mapping[str, float]]) -> None:
         self._name, self._text, self._label, self._read = name, text, label, read
 
     def collect(self) -> Iterable[Metric]:
         family = GaugeMetricFamily(self._name, self._text, labels=[self._label])
-        for value, figure in sorted(self._read().items()):
-            family.add_metric([value], figure)
+        for label, value in sorted(self._read().items()):
+            family.add_metric([label], value)
         yield family

@@ -1,7 +1,7 @@
-"""Lets libraries work under a uid without a passwd entry, as clusters like to give.
+"""Makes libraries work under a uid without a passwd entry, which clusters often assign.
 
-kopf asks for the user's name and the Kubernetes client, while it is imported, for the home directory; where
-there is neither, both end the process. Importing this module, before them, gives what is missing.
+kopf needs the user's name and the Kubernetes client, while it is imported, the home directory; without them
+both end the process. Importing this module before them provides what is missing.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The running operator, whoever feeds it with watch events: what it consists of, its start and its stop."""
+"""The running operator: its parts, its start and stop, and what it does with watch events."""
 
 from __future__ import annotations
 
@@ -28,24 +28,24 @@ from collectiverun_operator.errors import ClusterError
 from collectiverun_operator.json_types import JSONObject
 from collectiverun_operator.rate_limit import TokenBucket
 
-# Rounds a second in the long run, and at once: kindness to the API server when everything comes at once.
-ROUNDS_PER_SECOND = 100.0
-ROUNDS_AT_ONCE = 200
+# Limits the load on the API server when everything is due at once.
+RECONCILES_PER_SECOND = 100.0
+RECONCILE_BURST = 200
 LAG_SECONDS = 1.0
-# News of a run often comes in bursts: a Pod is made, given a node, started. Only an end is acted on at once,
-# and before all other news.
+# Events come in bursts: a Pod is created, scheduled, started. Only the end of a Pod is handled at once, and
+# before all other events.
 BURST_SECONDS = 0.5
 
 _log = logging.getLogger(__name__)
 
 
 class OperatorRuntime:
-    """Queue, workers, canary, metrics and health. `saw_*` take what the watches tell."""
+    """Queue, workers, canary, metrics and health. `on_…_event` take the watch events."""
 
     def __init__(self, settings: OperatorSettings, api: ApiClient) -> None:
         self.settings = settings
         self.metrics = Metrics()
-        self.queue: WorkQueue[RunKey] = WorkQueue(bucket=TokenBucket(ROUNDS_PER_SECOND, ROUNDS_AT_ONCE))
+        self.queue: WorkQueue[RunKey] = WorkQueue(bucket=TokenBucket(RECONCILES_PER_SECOND, RECONCILE_BURST))
         self._api = api
         self._cache = ObjectCache()
         self._cluster = KubernetesCluster(
@@ -68,7 +68,7 @@ class OperatorRuntime:
 
     @classmethod
     async def start(cls, settings: OperatorSettings) -> Self:
-        """Connect, check what must be there, begin to work. Raises a CollectiveRunError with a sentence."""
+        """Connect, check permissions, start working. Raises CollectiveRunError with a sentence."""
         runtime = cls(settings, await connect())
         try:
             await check_access(runtime._cluster, settings.namespaces)
@@ -81,7 +81,7 @@ class OperatorRuntime:
         return runtime
 
     async def stop(self) -> None:
-        """Stop at once: a round that is cut off is done again by the next operator."""
+        """Stop at once: the next operator repeats a reconcile that was cut off."""
         if self._is_stopped:
             return
         self._is_stopped = True
@@ -117,7 +117,7 @@ class OperatorRuntime:
                 self.queue.add(key, BURST_SECONDS)
 
     def on_lease_event(self) -> None:
-        """The canary came back."""
+        """The canary Lease came back through the watch."""
         self.metrics.record_event("Lease")
         self._canary.seen()
 

@@ -1,4 +1,4 @@
-"""The operator's settings, from its environment: what the chart sets, and what a bad value is told."""
+"""The operator's settings, from environment variables that the chart sets."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def _resources(value: object) -> object:
     except ValueError:
         resources = None
     if not isinstance(resources, dict) or not all(isinstance(part, dict) for part in resources.values()):
-        raise ValueError('is no JSON like {"limits": {"nvidia.com/gpu": 1}}')
+        raise ValueError('is not JSON like {"limits": {"nvidia.com/gpu": 1}}')
     return resources
 
 
@@ -46,28 +46,28 @@ class OperatorSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     image: str = ""
-    """Image of Jobs of runs that name none."""
+    """Image of the Jobs of runs that set none."""
     default_resources: Annotated[dict[str, Any], BeforeValidator(_resources)] = {}
-    """Resources of phases that name none, as in a container."""
+    """Resources of phases that set none, as in a container."""
     namespaces: Annotated[tuple[str, ...], BeforeValidator(_split)] = ()
-    """Namespaces to serve; none: all of the cluster."""
+    """Namespaces to serve; empty: all."""
     lease_namespace: str = ""
     lease_name: str = ""
-    """The canary: a Lease that is renewed and watched. Empty: no canary."""
+    """The canary: a Lease that the operator renews and watches. Empty: no canary."""
     health_port: Port = 8080
-    """Where /healthz is; 0: nowhere."""
+    """Port of /healthz; 0: none."""
     metrics_port: Port = 9090
-    """Where /metrics is; 0: nowhere."""
+    """Port of /metrics; 0: none."""
     resync_seconds: Seconds = 300
     """Each run is planned from a fresh list at least this often."""
     figures_seconds: Seconds = 30
-    """Progress figures of a run are written at most this often."""
+    """Progress of a run is written to its status at most this often."""
     workers: Annotated[int, Field(ge=1, le=256)] = 16
-    """Runs that are looked at at the same time."""
+    """Number of runs reconciled at the same time."""
     canary_seconds: Seconds = 30
     """The canary Lease is renewed this often."""
     stale_seconds: Seconds = 120
-    """/healthz fails when the canary was not seen, or the queue stood still, for this long."""
+    """/healthz fails when the canary was not seen, or the queue was stalled, for this long."""
     log_format: Literal["json", "text"] = "json"
 
     @model_validator(mode="after")
@@ -75,16 +75,16 @@ class OperatorSettings(BaseModel):
         if self.lease_name and not self.lease_namespace:
             raise ValueError(f"{variable('lease_name')} is set, but {variable('lease_namespace')} is not")
         if self.lease_name and self.namespaces and self.lease_namespace not in self.namespaces:
-            text = f"{variable('lease_namespace')}={self.lease_namespace} is none of the namespaces served"
-            raise ValueError(f"{text} ({', '.join(self.namespaces)}), so the canary would never be seen")
+            text = f"{variable('lease_namespace')}={self.lease_namespace} is not one of the namespaces served"
+            raise ValueError(f"{text} ({', '.join(self.namespaces)}), so the canary would never be watched")
         if self.lease_name and self.stale_seconds < 2 * self.canary_seconds:
             text = f"{variable('stale_seconds')} must be at least twice {variable('canary_seconds')}"
-            raise ValueError(f"{text}, or a healthy operator is taken for a dead one")
+            raise ValueError(f"{text}, or a healthy operator would fail /healthz")
         return self
 
     @property
     def platform(self) -> Platform:
-        """What runs get from this installation."""
+        """What this installation provides for runs."""
         return Platform(local=False, image=self.image, resources=self.default_resources)
 
 

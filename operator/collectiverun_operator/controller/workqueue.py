@@ -1,7 +1,7 @@
-"""A queue of keys: what is due, when, and who works on it.
+"""A work queue of keys, as controllers have: deduplicated, delayed, rate-limited.
 
-Each key is in it once, however often it is added, and is worked on by one worker at a time: what is added
-meanwhile waits until that one is done. Order is by the moment at which a key became due, urgent ones first.
+Each key is queued once, however often it is added, and processed by one worker at a time: a key that is added
+meanwhile waits until that worker is done. Keys are taken by the time at which they became due, urgent first.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ _Heap = list[tuple[float, int, Key]]
 
 
 class Schedule(Generic[Key]):
-    """Which keys are due, and which are being worked on. No waiting: the queue below does that."""
+    """Which keys are due and which are being processed. It does not wait; the queue below does."""
 
     def __init__(self) -> None:
         self._due: dict[Key, float] = {}
         self._active: dict[Key, float] = {}
         self._taken_at: dict[Key, float] = {}
         self._urgent: set[Key] = set()
-        # Those that are urgent, and all others; what is outdated in them is dropped when it comes up.
+        # Urgent keys, and all others; outdated entries are dropped when they reach the top.
         self._heaps: tuple[_Heap[Key], _Heap[Key]] = ([], [])
         self._order = count()
 
     def add(self, key: Key, due: float, *, urgent: bool = False) -> bool:
-        """Have the key worked on at `due`, or sooner if that was asked for. Whether that is news."""
+        """Schedule the key for `due`, or earlier if it already is. Whether that changed anything."""
         is_sooner = due < self._due.get(key, math.inf)
         if not is_sooner and not (urgent and key not in self._urgent):
             return False
@@ -46,7 +46,7 @@ class Schedule(Generic[Key]):
         return True
 
     def take(self, now: float) -> Key | None:
-        """The key that has been due for longest, an urgent one if any is, from now on being worked on."""
+        """The key that has been due longest, urgent ones first; from now on it is being processed."""
         heap = next((heap for heap in self._current_heaps() if heap[0][0] <= now), None)
         if heap is None:
             return None
@@ -58,7 +58,7 @@ class Schedule(Generic[Key]):
         return key
 
     def done(self, key: Key) -> None:
-        """The key is no longer being worked on."""
+        """The key is no longer being processed."""
         del self._active[key], self._taken_at[key]
         if key in self._due:
             self._push(key)
@@ -72,14 +72,14 @@ class Schedule(Generic[Key]):
         return sum(due <= now for due in self._due.values())
 
     def oldest_seconds(self, now: float) -> float:
-        """How long the key that waits longest, or is being worked on for longest, has been due."""
+        """How long the oldest key that waits or is being processed has been due."""
         moments = [*self._due.values(), *self._active.values()]
         return max(0.0, now - min(moments)) if moments else 0.0
 
     def stalled_seconds(self, now: float, finished_at: float) -> float:
-        """For how long one key has been worked on, or keys have been due though none was finished.
+        """For how long one key has been processed, or keys have been due while none was finished.
 
-        A long queue that moves does not count: who has much to do is not helped by being started again.
+        A long queue that moves is not stalled: a restart would not help it.
         """
         waiting = (max(due, finished_at) for due in self._due.values() if due <= now)
         moments = [*self._taken_at.values(), *waiting]
@@ -90,7 +90,7 @@ class Schedule(Generic[Key]):
         heapq.heappush(heap, (self._due[key], next(self._order), key))
 
     def _current_heaps(self) -> Iterator[_Heap[Key]]:
-        """Those that have a key, with a current one on top."""
+        """The heaps that are not empty, with a current entry on top."""
         for heap in self._heaps:
             while heap and not self._is_current(*heap[0]):
                 heapq.heappop(heap)
@@ -102,7 +102,7 @@ class Schedule(Generic[Key]):
 
 
 class WorkQueue(Generic[Key]):
-    """Hands keys to workers: due ones, one worker a key, failed ones later, not more than `bucket` allows."""
+    """Hands due keys to workers: one worker a key, failed keys after a back-off, at the rate of `bucket`."""
 
     def __init__(
         self,
@@ -119,7 +119,7 @@ class WorkQueue(Generic[Key]):
         self._chance = chance
         self._failures: dict[Key, int] = {}
         self._finished_at = clock()
-        self._news = asyncio.Event()
+        self._changed = asyncio.Event()
 
     @property
     def depth(self) -> int:
@@ -133,28 +133,28 @@ class WorkQueue(Generic[Key]):
 
     @property
     def stalled_seconds(self) -> float:
-        """For how long it has stood still: one key worked on, or keys due and none finished."""
+        """For how long it has been stalled: one key processed, or keys due and none finished."""
         return self._schedule.stalled_seconds(self._clock(), self._finished_at)
 
     def add(self, key: Key, after_seconds: float = 0.0, *, urgent: bool = False) -> None:
-        """Have the key worked on after so many seconds; if it is to be sooner already, that stands.
+        """Schedule the key after so many seconds, or earlier if it already is.
 
-        Once it is due, an `urgent` one goes before all that are not.
+        Once due, an `urgent` key is taken before all others.
         """
         if self._schedule.add(key, self._clock() + after_seconds, urgent=urgent):
-            self._news.set()
+            self._changed.set()
 
     def retry(self, key: Key) -> float:
-        """Have a key that failed worked on again after its back-off; returns the seconds."""
+        """Schedule a failed key after its back-off; returns the seconds."""
         self._failures[key] = self._failures.get(key, 0) + 1
         delay = self._back_off.delay(self._failures[key], self._chance())
         self.add(key, delay)
         return delay
 
     async def serve(self, work: Callable[[Key], Awaitable[float | None]]) -> None:
-        """A worker: for ever work on what is due. Start several.
+        """A worker: process due keys for ever. Start several.
 
-        `work` returns in how many seconds to do it again, None for never; what it raises is retried later.
+        `work` returns in how many seconds to repeat it, None for never; a key whose work raises is retried.
         """
         while True:
             key = await self._take()
@@ -163,7 +163,7 @@ class WorkQueue(Generic[Key]):
             finally:
                 self._schedule.done(key)
                 self._finished_at = self._clock()
-                self._news.set()
+                self._changed.set()
 
     async def _work_on(self, key: Key, work: Callable[[Key], Awaitable[float | None]]) -> None:
         try:
@@ -177,10 +177,10 @@ class WorkQueue(Generic[Key]):
 
     async def _take(self) -> Key:
         while True:
-            self._news.clear()
+            self._changed.clear()
             key = self._schedule.take(self._clock())
             if key is not None:
-                self._news.set()  # another worker may find the next one
+                self._changed.set()  # another worker may find the next one
                 await self._wait_for_token(key)
                 return key
             await self._wait()
@@ -195,10 +195,10 @@ class WorkQueue(Generic[Key]):
             raise
 
     async def _wait(self) -> None:
-        """Until there is news or the next key is due."""
+        """Wait until something changes or the next key is due."""
         due = self._schedule.next_due()
         timeout = None if due is None else max(0.0, due - self._clock())
         try:
-            await asyncio.wait_for(self._news.wait(), timeout)
+            await asyncio.wait_for(self._changed.wait(), timeout)
         except TimeoutError:
             return

@@ -33,14 +33,14 @@ def api_reference(schema: JSONObject) -> str:
 
 
 class _Page:
-    """Sections so far, and where each kind of object is described: equal ones share a section."""
+    """The sections so far, and where each object is described: equal objects share a section."""
 
     def __init__(self) -> None:
         self.sections: list[str] = []
         self._paths: dict[str, str] = {}
 
     def add(self, path: str, schema: JSONObject) -> None:
-        """A section about an object, then those of the objects in it that are new."""
+        """Add a section about an object, then about objects in it that have none yet."""
         objects = [(f"{path}.{name}{suffix}", inner) for name, inner, suffix in _objects(schema)]
         new = [(inner_path, inner) for inner_path, inner in objects if self._is_new(inner_path, inner)]
         rows = [self._row(name, field, schema) for name, field in schema["properties"].items()]
@@ -80,7 +80,7 @@ def _inner(field: JSONObject) -> tuple[JSONObject, str]:
 
 
 def _anchor(path: str) -> str:
-    """As GitHub makes it of a heading."""
+    """The anchor that GitHub derives from a heading."""
     return "".join(character for character in path.lower() if character.isalnum() or character == "-")
 
 

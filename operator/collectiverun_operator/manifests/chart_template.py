@@ -1,10 +1,10 @@
-"""The definition as a template of the chart: a choice, and kept on uninstall."""
+"""The definition as a template of the chart: optional, and kept on uninstall."""
 
 from __future__ import annotations
 
 
 def chart_template(definition: str) -> str:
-    """The definition's YAML, wrapped. In the chart's own `crds/` it would never be upgraded."""
+    """The definition's YAML, wrapped. In the chart's `crds/` folder it would never be upgraded."""
     return f"{{{{- if .Values.crd.install }}}}\n{_kept(definition)}{{{{- end }}}}\n"
 
 

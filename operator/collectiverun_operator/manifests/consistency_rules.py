@@ -1,4 +1,4 @@
-"""Rules between the fields of one run, each as the operator's own check of it says it."""
+"""CEL rules across the fields of a run, with the same sentences as the operator's own validation."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _HORIZON = "environment.horizonEnvSteps"
 
 
 def consistency_rules() -> Mapping[str, tuple[Rule, ...]]:
-    """Path of the object or list that rules stand at to the rules."""
+    """The rules by the path of the object or list that they belong to."""
     return {
         "spec": (
             *_student_rules(),
@@ -25,7 +25,7 @@ def consistency_rules() -> Mapping[str, tuple[Rule, ...]]:
         "spec.tasks": (
             Rule(
                 "",
-                # No task at all is told by the schema.
+                # The schema refuses an empty list.
                 "size(self) == 0 || self.exists(t, !t.holdout)",
                 "every task is a holdout; at least one must be trained on",
             ),
@@ -145,7 +145,7 @@ def _uri_rules() -> Iterator[Rule]:
     )
     yield Rule(
         "uri",
-        # An empty one is told by the schema.
+        # The schema refuses an empty URI.
         "self.uri == '' || self.uri.startsWith('s3://') || self.uri.startsWith('file://')",
         "'{uri}' does not start with s3:// or file://, the two kinds of storage there are",
         _URI,

@@ -27,7 +27,7 @@ def generated_files() -> dict[str, str]:
 
 class _Dumper(yaml.SafeDumper):
     def ignore_aliases(self, data: object) -> bool:
-        """What occurs twice is written twice."""
+        """Write repeated values in full, without YAML aliases."""
         return True
 
 

@@ -1,6 +1,6 @@
-"""Rules about changes: one for each field that must not change once a run has begun.
+"""CEL rules about changes: one for each field that must not change once a run has begun.
 
-They are made from the schema of the spec and from the lists by which the operator judges (`immutability.py`).
+They derive from the schema of the spec and from the operator's own lists (`api/immutability.py`).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collectiverun_operator.json_types import JSONObject
 from collectiverun_operator.manifests.rules import FORBIDDEN, Rule
 
 _SENTENCE = "can't be changed once the run has begun; give the run another name"
-# Where an older definition let a change in and the operator refuses it, it may be changed back.
+# A change that an older definition let in and the operator refuses may be reverted.
 _MAY_CHANGE = (
     "!has(oldSelf.status) || !has(oldSelf.status.specHash) || has(oldSelf.status.conditions)"
     f" && oldSelf.status.conditions.exists(c, c.reason == '{SPEC_CHANGED.reason}')"
@@ -21,7 +21,7 @@ _MAY_CHANGE = (
 
 
 def immutability_rules(spec: JSONObject) -> tuple[Rule, ...]:
-    """The rules about a spec of that schema. They stand at the run, because only there is its status."""
+    """The rules for a spec of that schema. They belong to the run, because only there is its status."""
     return tuple(
         Rule(path, f"{same} || {_MAY_CHANGE}", _SENTENCE, reason=FORBIDDEN)
         for path, same in _frozen(spec, "spec")
@@ -42,7 +42,7 @@ def _frozen(schema: JSONObject, path: str, unless: str = "") -> Iterator[tuple[s
             continue
         if is_optional:
             yield inner, f"{unless}{new} == {old}"
-        # One that came or went is told itself, and not every field in it.
+        # An object that was added or removed is reported itself, not every field in it.
         yield from _frozen(field, inner, f"{unless}!{new} || !{old} || " if is_optional else unless)
 
 
@@ -54,7 +54,7 @@ def _is_mutable(path: str) -> bool:
 
 
 def _same(path: str, field: JSONObject) -> str:
-    """Equality; of lists that are maps too by their order, which CEL leaves out of account there."""
+    """Equality. Of lists that are maps CEL ignores the order, so that is compared too."""
     if field.get("x-kubernetes-list-type") != "map":
         return f"self.{path} == oldSelf.{path}"
     names = field["items"]["properties"]

@@ -1,4 +1,4 @@
-"""What makes lists of objects maps: the fields that tell their entries apart."""
+"""Lists of objects as maps: the fields that are the keys of their entries."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Rules in CEL, by which the API server refuses at once what the operator would: same field, same sentence.
+"""CEL rules with which the API server refuses at once what the operator would: same field, same sentence.
 
-The operator checks every one of them too (`consistency.py`, `immutability.py` and the models' validators):
-an older definition may have let a run in. What the schema says already (bounds, repeated tasks) stands there.
+The operator checks all of them too (`api/validation.py`, `api/immutability.py` and the models' validators):
+an older definition may have let a run in. What the schema expresses (bounds, repeated tasks) has no rule.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ FORBIDDEN, REQUIRED = "FieldValueForbidden", "FieldValueRequired"
 
 @dataclass(frozen=True)
 class Rule:
-    """What must hold of `self`, and what is said where it does not.
+    """A condition on `self`, and the sentence if it does not hold.
 
-    `path` is the field that is to be changed, below the object the rule stands at: an object with a default
-    takes no rules, because the server tries them on the default before it fills that from inside.
-    `values` is CEL for what stands in the braces of `sentence`. The server prints path and reason before it.
-    `about` are the fields the rule looks at: while they stay as they were stored, it is not broken. The
-    server sees to that itself (*ratcheting*), but not where an object holds parts of a Pod, whose fields it
-    does not know. Else nothing could be written into the status of a run that an older definition let in.
+    `path` is the field to change, below the object the rule belongs to: an object with a default takes no
+    rules, because the server evaluates them on the default before it fills in nested defaults.
+    `values` is CEL for the placeholders in `sentence`. The server prints path and reason before it.
+    `about` are the fields the rule reads: while they are as stored, it counts as kept. The server does that
+    itself (ratcheting), except in objects that hold parts of a Pod, whose fields it does not know. Otherwise
+    the status of a run that an older definition let in could not be written.
     """
 
     path: str
@@ -37,7 +37,7 @@ class Rule:
     about: tuple[str, ...] = ()
 
     def as_json(self) -> JSONObject:
-        """As the schema has it."""
+        """The rule as an entry of x-kubernetes-validations."""
         message = {"messageExpression": self._expression()} if self.values else {"message": self.sentence}
         path = {"fieldPath": f".{self.path}"} if self.path else {}
         reason = {"reason": self.reason} if self.reason else {}
@@ -51,7 +51,7 @@ class Rule:
         return {"rule": f"{self.rule} || {unchanged}", "optionalOldSelf": True}
 
     def _expression(self) -> str:
-        # By format: a number joined to a text costs a hundred times the server's limit (1.34 to 1.37).
+        # With format: concatenating a number to a string exceeds the server's cost limit (1.34 to 1.37).
         parts = list(Formatter().parse(self.sentence))
         text = "".join(text + ("" if name is None else "%s") for text, name, _, _ in parts)
         values = ", ".join(self.values[name] for _, name, _, _ in parts if name is not None)
@@ -59,7 +59,7 @@ class Rule:
 
 
 def with_rules(schema: JSONObject, rules: Mapping[str, tuple[Rule, ...]]) -> JSONObject:
-    """A copy of a schema with rules by the path of the object or list they stand at, such as `spec.tasks`."""
+    """A copy of a schema with rules, by the path of the object or list they belong to (`spec.tasks`)."""
     schema = copy.deepcopy(schema)
     for path, path_rules in rules.items():
         _at(schema, path)["x-kubernetes-validations"] = [rule.as_json() for rule in path_rules]

@@ -1,7 +1,7 @@
-"""A pydantic model as a structural schema, the kind a CustomResourceDefinition holds.
+"""A pydantic model as a structural schema, as a CustomResourceDefinition needs it.
 
-Kubernetes takes a part of OpenAPI 3.0: no references, no `null`, exclusive bounds as flags. An object whose
-fields all have defaults gets the default `{}`, which the API server fills from inside.
+Kubernetes accepts a subset of OpenAPI 3.0: no references, no `null`, exclusive bounds as flags. An object
+whose fields all have defaults gets the default `{}`, in which the API server fills in nested defaults.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _UNKNOWN = "x-kubernetes-preserve-unknown-fields"
 
 
 def structural_schema(model: type[BaseModel], *, with_defaults: bool) -> JSONObject:
-    """The schema of a model's JSON. A status takes no defaults: the server would write into it."""
+    """The schema of a model's JSON. A status has no defaults: the server would add them."""
     document = model.model_json_schema(by_alias=True)
     return _Converter(document.get("$defs", {}), with_defaults).convert(document)
 

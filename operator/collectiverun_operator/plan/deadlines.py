@@ -34,7 +34,7 @@ def is_active_deadline_passed(status: RunStatus, policy: RunPolicy, now: datetim
 
 
 def active_deadline(status: RunStatus, policy: RunPolicy) -> datetime | None:
-    """When the run's active time will be used up, if its clock goes on; None if it does not."""
+    """When the run's active time will be used up if its clock keeps running; None if it is stopped."""
     if policy.active_deadline_seconds is None or status.active_since is None:
         return None
     return status.active_since + timedelta(seconds=policy.active_deadline_seconds - status.active_seconds)

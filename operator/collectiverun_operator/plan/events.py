@@ -42,7 +42,7 @@ def transitions(before: RunStatus, after: RunStatus) -> list[EventText]:
 def _acceptance(before: RunStatus, after: RunStatus) -> Iterator[EventText]:
     old, new = before.condition("Accepted"), after.condition("Accepted")
     if after.is_true("Accepted") and not before.is_true("Accepted"):
-        yield EventText("Normal", "Accepted", "the spec is valid; the run begins or goes on")
+        yield EventText("Normal", "Accepted", "the spec is valid; the run starts or continues")
     if new is not None and new.status == "False" and _content(new) != _content(old):
         yield EventText("Warning", new.reason, new.message)
 
@@ -50,7 +50,7 @@ def _acceptance(before: RunStatus, after: RunStatus) -> Iterator[EventText]:
 def _reopening(before: RunStatus, after: RunStatus) -> Iterator[EventText]:
     if before.is_true("Failed") and not after.is_true("Failed"):
         phase = after.current_phase
-        text = f"retryToken changed: the run goes on at phase {phase}, with its retries and clocks at zero"
+        text = f"retryToken changed: the run continues at phase {phase}, with its retries and clocks reset"
         yield EventText("Normal", "Reopened", text, phase)
 
 

@@ -26,7 +26,7 @@ def with_progress(member: MemberStatus, progress: Progress | None) -> MemberStat
 
 def with_progress_summary(status: RunStatus, spec: Spec, observed: Observed) -> RunStatus:
     """The status with the progress of every phase and of the run."""
-    phases = tuple(_with_phase_figures(phase, spec, observed) for phase in status.phases)
+    phases = tuple(_with_phase_progress(phase, spec, observed) for phase in status.phases)
     members = [member for phase in phases for member in phase.members]
     success = _network_success({phase.name: phase for phase in phases})
     best = _best(success)
@@ -44,7 +44,7 @@ def with_progress_summary(status: RunStatus, spec: Spec, observed: Observed) -> 
     )
 
 
-def _with_phase_figures(phase: PhaseStatus, spec: Spec, observed: Observed) -> PhaseStatus:
+def _with_phase_progress(phase: PhaseStatus, spec: Spec, observed: Observed) -> PhaseStatus:
     described = next(known for known in PHASES if known.name == phase.name)
     weights = {member.name: len(member.tasks) for member in members_of(spec, described)}
     return phase.replace(

@@ -1,7 +1,7 @@
-"""What is known of the runs' Jobs and Pods without asking: fed by watch events and by every answer.
+"""A cache of the runs' Jobs and Pods, filled by watch events and by every answer of the API server.
 
-It is a hint: an event may be late or missed. Bodies are kept without what no plan reads, so that thousands
-fit in a few MiB.
+It may be out of date: an event may be late or missed. Fields that no plan reads are dropped, so that
+thousands of objects fit in a few MiB.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ class ObjectCache:
 
     def __init__(self) -> None:
         self._bodies: dict[tuple[Kind, str], dict[str, JSONObject]] = {}
-        # The last UIDs that were deleted: an answer from before the deletion may arrive after it.
+        # UIDs deleted last: an answer from before a deletion may arrive after it.
         self._gone: dict[str, None] = {}
 
     def put(self, kind: Kind, body: Mapping[str, Any]) -> None:
-        """Keep what is newer than what is known. A body without a run's label is nobody's."""
+        """Store a body unless a newer version is cached. One without a run's label is ignored."""
         run_uid, metadata = run_uid_of(body), body["metadata"]
         if not run_uid or metadata.get("uid") in self._gone:
             return
@@ -49,7 +49,7 @@ class ObjectCache:
             bodies[metadata["name"]] = slim(body)
 
     def discard(self, kind: Kind, body: Mapping[str, Any]) -> None:
-        """The object was deleted. One of the same name that was made since stays."""
+        """Remove a deleted object. One of the same name that was created since stays."""
         run_uid, metadata = run_uid_of(body), body["metadata"]
         self._remember_gone(str(metadata.get("uid")))
         bodies = self._bodies.get((kind, run_uid), {})
@@ -60,7 +60,7 @@ class ObjectCache:
             self._bodies.pop((kind, run_uid), None)
 
     def discard_uid(self, kind: Kind, uid: str) -> None:
-        """The object of this UID is gone, whichever run's it was."""
+        """Remove the object of this UID, whichever run it belongs to."""
         self._remember_gone(uid)
         for (known_kind, _), bodies in self._bodies.items():
             for body in list(bodies.values()) if known_kind == kind else ():
@@ -71,7 +71,7 @@ class ObjectCache:
     def replace(
         self, kind: Kind, run_uid: str, bodies: Iterable[Mapping[str, Any]], resource_version: str = ""
     ) -> None:
-        """Take over a fresh list of everything, made at `resource_version`; what came in since stays."""
+        """Replace a run's objects by a list from `resource_version`; versions received since then stay."""
         cached = self._bodies.pop((kind, run_uid), {})
         since = {name: body for name, body in cached.items() if _is_older(resource_version, _version(body))}
         if since:
@@ -88,11 +88,11 @@ class ObjectCache:
         return list(self._bodies.get(("Pod", run_uid), {}).values())
 
     def is_gone(self, uid: str) -> bool:
-        """Whether the object of this UID is known to have been deleted, not long ago."""
+        """Whether the object of this UID is known to have been deleted recently."""
         return uid in self._gone
 
     def forget(self, run_uid: str) -> None:
-        """The run is gone."""
+        """Drop everything of a run that is gone."""
         self._bodies.pop(("Job", run_uid), None)
         self._bodies.pop(("Pod", run_uid), None)
 
@@ -103,7 +103,7 @@ class ObjectCache:
 
 
 def run_uid_of(body: Mapping[str, Any]) -> str:
-    """UID of the run whose label a Job or Pod bears; empty if none."""
+    """UID of the run in a Job's or Pod's label; empty if there is none."""
     return str(((body.get("metadata") or {}).get("labels") or {}).get(labels.RUN_UID) or "")
 
 
@@ -112,12 +112,12 @@ def _version(body: Mapping[str, Any]) -> str:
 
 
 def _is_older(version: str, than: str) -> bool:
-    """Whether a resourceVersion is known to be earlier. Those that are no numbers can't be compared."""
+    """Whether a resourceVersion is certainly earlier. Only numbers can be compared."""
     return version.isdecimal() and than.isdecimal() and int(version) < int(than)
 
 
 def slim(body: Mapping[str, Any]) -> JSONObject:
-    """A Job or Pod without what `observation.py` does not read."""
+    """A Job or Pod with the fields that `observation.py` reads."""
     metadata = body.get("metadata") or {}
     kept = _picked(metadata, _METADATA)
     kept["labels"] = {
@@ -140,15 +140,15 @@ def _slim_spec(spec: Mapping[str, Any]) -> JSONObject:
 def _slim_status(body: Mapping[str, Any]) -> JSONObject:
     status = body.get("status") or {}
     kept = _picked(status, ("phase", "reason", "message"))
-    conditions = [_picked(c, _CONDITION) for c in status.get("conditions") or [] if _is_telling(c)]
+    conditions = [_picked(c, _CONDITION) for c in status.get("conditions") or [] if _is_relevant(c)]
     containers = [_picked(c, ("name", "state")) for c in status.get("containerStatuses") or []]
     kept["conditions"] = conditions
     kept["containerStatuses"] = [container for container in containers if container.get("name") == CONTAINER]
     return kept
 
 
-def _is_telling(condition: Mapping[str, Any]) -> bool:
-    """That a Pod is scheduled says nothing; that it is not does."""
+def _is_relevant(condition: Mapping[str, Any]) -> bool:
+    """Whether a condition is read: PodScheduled while it is False, and the final ones while they are True."""
     type_, holds = condition.get("type"), condition.get("status") == "True"
     if type_ == "PodScheduled":
         return not holds

@@ -16,14 +16,14 @@ USER_AGENT = "collectiverun-operator"
 KUBECONFIG_VARIABLE = "KUBECONFIG"
 SERVICE_VARIABLE = "KUBERNETES_SERVICE_HOST"
 SERVICE_TOKEN = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
-TOKEN_SECONDS = 60  # as often as client-go reads a token again that the kubelet renews
+TOKEN_SECONDS = 60  # as client-go, for tokens that the kubelet rotates
 CONNECTIONS = 32
 
 
 async def connect() -> ApiClient:
-    """A client of the cluster this process runs in, else of $KUBECONFIG or ~/.kube/config, that was tried.
+    """A tested client of the cluster this process runs in, else of $KUBECONFIG or ~/.kube/config.
 
-    Tokens are read again from their files every minute. Raises ClusterUnreachableError with a sentence.
+    Tokens are re-read from their files every minute. Raises ClusterUnreachableError with a sentence.
     """
     api = ApiClient(await _configuration())
     api.user_agent = USER_AGENT
@@ -50,7 +50,7 @@ async def _configuration() -> Configuration:
 
 
 async def _use_kubeconfig(configuration: Configuration) -> None:
-    """Load the kubeconfig, now and again whenever its tokens may have been renewed."""
+    """Load the kubeconfig, now and whenever its tokens may have been rotated."""
     path = os.environ.get(KUBECONFIG_VARIABLE) or str(Path("~/.kube/config").expanduser())
     await _load_kubeconfig(path, configuration)
     loaded_at = time.monotonic()
@@ -65,16 +65,16 @@ async def _use_kubeconfig(configuration: Configuration) -> None:
 
 
 async def _load_kubeconfig(path: str, configuration: Configuration) -> None:
-    way_out = f"set {KUBECONFIG_VARIABLE} to a kubeconfig file, or start the operator as a Pod of the cluster"
+    hint = f"set {KUBECONFIG_VARIABLE} to a kubeconfig file, or start the operator as a Pod of the cluster"
     if not any(Path(part).exists() for part in path.split(os.pathsep)):
-        raise ClusterUnreachableError(f"there is no kubeconfig at {path}; {way_out}")
+        raise ClusterUnreachableError(f"there is no kubeconfig at {path}; {hint}")
     try:
         await load_kube_config(path, client_configuration=configuration, persist_config=False)  # type: ignore[no-untyped-call]
-    except Exception as error:  # a file of another shape makes the library stumble in any way
-        raise ClusterUnreachableError(f"the kubeconfig {path} can't be read: {error}; {way_out}") from error
+    except Exception as error:  # the library may raise anything for a malformed file
+        raise ClusterUnreachableError(f"the kubeconfig {path} can't be read: {error}; {hint}") from error
 
 
 def _hint(error: ClusterError) -> str:
     if error.code in (401, 403):
-        return "check the token or certificate that the kubeconfig or the service account gives"
+        return "check the token or certificate in the kubeconfig or the service account"
     return "check that it runs, and the address and certificates in the kubeconfig"

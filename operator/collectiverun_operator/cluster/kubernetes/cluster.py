@@ -1,4 +1,4 @@
-"""Kubernetes as a cluster: the verbs of `Cluster`, and what the service needs beside them."""
+"""Kubernetes as a cluster: the verbs of `Cluster`, and what the controller needs besides."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class KubernetesCluster(KubernetesJobs):
         """See `Cluster.write_status`. Raises ConflictError if the run was changed or deleted meanwhile."""
         metadata = run["metadata"]
         patch = [
-            # Taken for the precondition that it is: the server refuses to write any other version.
+            # A precondition: the server refuses to write to any other version.
             {"op": "replace", "path": "/metadata/resourceVersion", "value": metadata["resourceVersion"]},
             {"op": "add", "path": "/status", "value": status},
         ]
@@ -76,7 +76,7 @@ class KubernetesCluster(KubernetesJobs):
             raise
 
     async def delete_run(self, run: JSONObject) -> None:
-        """See `Cluster.delete_run`; another run of that name is left alone."""
+        """See `Cluster.delete_run`; a newer run of the same name stays."""
         metadata = run["metadata"]
         path = paths.run(metadata["namespace"], metadata["name"])
         body = {"propagationPolicy": "Background", "preconditions": {"uid": metadata["uid"]}}
@@ -91,7 +91,7 @@ class KubernetesCluster(KubernetesJobs):
         return await self._requests.find(paths.run(namespace, name))
 
     async def look(self, kind: Watched, namespace: str = "") -> None:
-        """Ask for a list of a kind, in all namespaces if none is named: only whether it may be asked for."""
+        """List nothing of a kind, in all namespaces if none is given, only to check that it is permitted."""
         query = {"fieldSelector": "metadata.name=nothing", "limit": 1, "resourceVersion": "0"}
         await self._requests.send("list", LISTED[kind](namespace), query=query)
 
@@ -101,7 +101,7 @@ class KubernetesCluster(KubernetesJobs):
         self._progress.forget(run_uid)
 
     async def renew_lease(self, namespace: str, name: str, holder: str = COMPONENT) -> None:
-        """Write the present time into the Lease. Raises ClusterError; the chart makes the Lease."""
+        """Renew a Lease. Raises ClusterError, also if the Lease does not exist: the chart creates it."""
         renewed = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
         body = {"spec": {"holderIdentity": holder, "renewTime": renewed}}
         path = paths.lease(namespace, name)
@@ -111,6 +111,6 @@ class KubernetesCluster(KubernetesJobs):
             if error.code != 404:
                 raise
             text = (
-                f"Lease {namespace}/{name} does not exist; the chart makes it: install or upgrade the chart"
+                f"Lease {namespace}/{name} does not exist; the chart creates it: install or upgrade the chart"
             )
             raise ClusterError(text, code=404, sentence=error.sentence) from error

@@ -1,4 +1,4 @@
-"""Events of runs: what happened, for people who ask `kubectl describe`. Nothing depends on one."""
+"""Kubernetes Events of runs, for people (`kubectl describe`). Nothing depends on them."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from collectiverun_operator.json_types import JSONObject
 COMPONENT = "collectiverun-operator"
 MESSAGE_LIMIT = 1024
 CONCURRENT_POSTS = 4
-# How long an operator that ends waits for what it has still to say.
-LAST_WORDS_SECONDS = 1.0
+# How long a stopping operator waits for Events that are not posted yet.
+CLOSE_SECONDS = 1.0
 
 _log = logging.getLogger(__name__)
 
 
 class KubernetesEvents:
-    """Posts Events beside the rounds, a few at a time: no round waits for them."""
+    """Posts Events in the background, a few at a time: no reconcile waits for them."""
 
     def __init__(self, requests: KubernetesRequests) -> None:
         self._requests = requests
@@ -32,16 +32,16 @@ class KubernetesEvents:
         self._posts: set[asyncio.Task[None]] = set()
 
     def post(self, run: JSONObject, type_: str, reason: str, message: str) -> asyncio.Task[None]:
-        """Begin to tell people what happened to the run. One that can't be posted is only logged."""
+        """Begin to post an Event about the run. A failure is only logged."""
         post = asyncio.create_task(self._post(event_of(run, type_, reason, message)))
         self._posts.add(post)
         post.add_done_callback(self._posts.discard)
         return post
 
     async def close(self) -> None:
-        """Post what is still to be said, if that can be done at once."""
+        """Post what is left, if that is possible within a second."""
         if self._posts:
-            _, late = await asyncio.wait(self._posts, timeout=LAST_WORDS_SECONDS)
+            _, late = await asyncio.wait(self._posts, timeout=CLOSE_SECONDS)
             for post in late:
                 post.cancel()
             await asyncio.gather(*late, return_exceptions=True)
@@ -59,7 +59,7 @@ class KubernetesEvents:
 def event_of(run: JSONObject, type_: str, reason: str, message: str) -> JSONObject:
     """An Event about the run, as of now."""
     metadata, now = run["metadata"], format_time(datetime.now(UTC))
-    # Events of one second are listed by name: names tell their order.
+    # Events of the same second are listed by name: the names keep their order.
     name = f"{metadata['name']}.{time.time_ns():x}"
     return {
         "apiVersion": "v1",

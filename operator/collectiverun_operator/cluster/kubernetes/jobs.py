@@ -1,6 +1,6 @@
-"""The Jobs and Pods of runs on Kubernetes, seen through the cache; what an absence would decide is asked for.
+"""The Jobs and Pods of runs on Kubernetes, through the cache; before an absence matters, the server is asked.
 
-Doing anything twice is harmless: a Job has one name for ever, and only the Job of a known UID is deleted.
+Everything may be done twice: an attempt's Job always has the same name, and a Job is deleted by its UID.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from collectiverun_operator.cluster.kubernetes.sweeper import Sweeper
 from collectiverun_operator.errors import ClusterError, ConflictError, NameTakenError
 from collectiverun_operator.json_types import JSONObject
 
-# How the API server begins: that a Job is invalid, or that it can't even be read.
+# Prefixes of the API server's message if a Job is invalid or can't be parsed.
 _JOB = re.compile(r'^Job\.batch "[^"]*" is invalid: |^Job in version "v1" cannot be handled as a Job: ')
-_DENIED = "denied the request"  # how the API server words the verdict of an admission webhook
+_DENIED = "denied the request"  # the API server's words if an admission webhook refuses
 
 
 class KubernetesJobs:
@@ -30,7 +30,7 @@ class KubernetesJobs:
         self._requests = requests
         self._cache = cache
         self._sweeper = Sweeper(self._delete_ended)
-        # Jobs, by run, of which an ended Pod is known, or was asked for after they finished.
+        # UIDs of Jobs by run whose ended Pod is known, or was asked for after the Job finished.
         self._explained: dict[str, set[str]] = {}
 
     async def jobs(self, run_uid: str) -> list[JSONObject]:
@@ -64,15 +64,15 @@ class KubernetesJobs:
                 return _template_sentence(error.sentence)
             if error.code not in (403, 409):
                 raise
-            # Rights and quota are not the template's fault; making the real Job will tell.
+            # Permissions and quota are no fault of the template: creating the real Job will show.
         return None
 
     async def refresh(self, namespace: str, run_uid: str, expected_pods: Collection[str] = ()) -> None:
-        """Ask for everything that bears the run's label; the cache holds that instead of what it held.
+        """Replace the run's objects in the cache by a fresh list.
 
-        The API server answers out of its own cache: from its database it would read every Job and every Pod
-        of the namespace, to leave all but this run's out. That may be of an earlier moment, so its database
-        is asked where it lacks one of `expected_pods`, UIDs of Pods that were there before.
+        The API server lists from its own cache: from etcd it would read every Job and Pod of the namespace
+        and filter them. That cache may lag behind, so the list is repeated from etcd if it lacks one of
+        `expected_pods`, UIDs of Pods that were observed before.
         """
         await self._list("Job", paths.jobs(namespace), run_uid, resourceVersion="0")
         await self._list("Pod", paths.pods(namespace), run_uid, resourceVersion="0")
@@ -80,7 +80,7 @@ class KubernetesJobs:
             await self._list("Pod", paths.pods(namespace), run_uid)
 
     def lacks(self, run_uid: str, expected_pods: Collection[str]) -> bool:
-        """Whether the cache lacks one of these Pods, though nobody has told that it is gone."""
+        """Whether the cache lacks one of these Pods without having heard of its deletion."""
         cached = {pod["metadata"]["uid"] for pod in self._cache.pods(run_uid)}
         return any(uid not in cached and not self._cache.is_gone(uid) for uid in expected_pods)
 
@@ -103,11 +103,11 @@ class KubernetesJobs:
             await self._delete(namespace, name, uid, "Foreground")
 
     async def close(self) -> None:
-        """End what is done beside the rounds."""
+        """End the background work."""
         await self._sweeper.close()
 
     async def _delete_ended(self, namespace: str, name: str, uid: str) -> None:
-        """There is no Pod to wait for: the Job goes with one write, and those who watch hear of it once."""
+        """Delete a Job whose Pods have ended: in the background, with a single watch event."""
         await self._delete(namespace, name, uid, "Background")
 
     async def _delete(self, namespace: str, name: str, uid: str, policy: str) -> None:
@@ -125,25 +125,23 @@ class KubernetesJobs:
                 self._cache.discard_uid("Job", uid)
 
     def forget(self, run_uid: str) -> None:
-        """The run is gone."""
+        """Drop everything of a run that is gone."""
         self._cache.forget(run_uid)
         self._explained.pop(run_uid, None)
 
     async def _existing(self, manifest: JSONObject, error: ConflictError) -> JSONObject:
-        """The Job that is there already, if it is this run's."""
+        """The existing Job of that name, if it is this run's."""
         namespace, name = manifest["metadata"]["namespace"], manifest["metadata"]["name"]
         job = await self._requests.find(paths.job(namespace, name))
         if job is None:
-            raise error  # it went meanwhile: the next round makes it
+            raise error  # deleted meanwhile: the next reconcile creates it
         if controller_uid(job) != controller_uid(manifest):
-            text = (
-                f"Job {namespace}/{name} is needed for a run, but there is one already that is not this run's"
-            )
+            text = f"a run needs Job {namespace}/{name}, but one of that name exists that is not this run's"
             raise NameTakenError(f"{text}; delete it, or give the run another name", code=409)
         return job
 
     async def _explain(self, job: JSONObject, run_uid: str) -> None:
-        """Ask how a finished Job's Pods ended: for those that are known by name, else for the run's."""
+        """Ask how a finished Job's Pods ended: by name if they are known, else by a list."""
         namespace, uid = job["metadata"]["namespace"], job["metadata"]["uid"]
         for pod in self._pods_of(uid, run_uid):
             current = await self._requests.find(paths.pod(namespace, pod["metadata"]["name"]))
@@ -164,7 +162,7 @@ class KubernetesJobs:
         return [pod for pod in self._cache.pods(run_uid) if controller_uid(pod) == job_uid]
 
     def _unexplained(self, run_uid: str) -> list[JSONObject]:
-        """Finished Jobs of which no ended Pod was ever known, though nobody has asked since."""
+        """Finished Jobs with no known ended Pod, for which the server was not asked yet."""
         explained = self._explained.setdefault(run_uid, set())
         explained |= {controller_uid(pod) for pod in self._cache.pods(run_uid) if has_ended(pod)}
         finished = (job for job in self._cache.jobs(run_uid) if is_finished(job))
@@ -178,5 +176,5 @@ def controller_uid(body: Mapping[str, Any]) -> str:
 
 
 def _template_sentence(sentence: str) -> str:
-    """What is wrong with the Job, without its name, which is none a user knows, and without its bytes."""
+    """What is wrong with the Job, without its name, which no user knows, and without its JSON."""
     return _JOB.sub("", sentence).split(", error found in #", 1)[0]

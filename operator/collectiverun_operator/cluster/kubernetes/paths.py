@@ -1,4 +1,4 @@
-"""Where things lie in the Kubernetes API."""
+"""URL paths of the Kubernetes API."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ PLURAL = "collectiveruns"
 
 def jobs(namespace: str = "") -> str:
     """The Jobs of a namespace, or all."""
-    return f"/apis/batch/v1{_place(namespace)}/jobs"
+    return f"/apis/batch/v1{_scope(namespace)}/jobs"
 
 
 def job(namespace: str, name: str) -> str:
@@ -19,7 +19,7 @@ def job(namespace: str, name: str) -> str:
 
 def pods(namespace: str = "") -> str:
     """The Pods of a namespace, or all."""
-    return f"/api/v1{_place(namespace)}/pods"
+    return f"/api/v1{_scope(namespace)}/pods"
 
 
 def pod(namespace: str, name: str) -> str:
@@ -28,7 +28,7 @@ def pod(namespace: str, name: str) -> str:
 
 
 def pod_log(namespace: str, name: str) -> str:
-    """What a Pod's container writes."""
+    """The log of a Pod."""
     return f"{pod(namespace, name)}/log"
 
 
@@ -44,7 +44,7 @@ def lease(namespace: str, name: str) -> str:
 
 def runs(namespace: str = "") -> str:
     """The runs of a namespace, or all."""
-    return f"/apis/{API_VERSION}{_place(namespace)}/{PLURAL}"
+    return f"/apis/{API_VERSION}{_scope(namespace)}/{PLURAL}"
 
 
 def run(namespace: str, name: str) -> str:
@@ -57,5 +57,5 @@ def run_status(namespace: str, name: str) -> str:
     return f"{run(namespace, name)}/status"
 
 
-def _place(namespace: str) -> str:
+def _scope(namespace: str) -> str:
     return f"/namespaces/{namespace}" if namespace else ""

@@ -1,7 +1,7 @@
-"""The newest progress of running Pods, from the ends of their logs.
+"""The newest progress of running Pods, from the tails of their logs.
 
-Nothing depends on it but figures for people, so it yields to everything else: few requests at once, none
-that is waited for long, and a Pod whose log can't be read is left alone for a while.
+Only people depend on it, so it has the lowest priority: few requests at once, none that is waited for long,
+and back-off for a Pod whose log can't be read.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from collectiverun_operator.json_types import JSONObject
 from collectiverun_operator.rate_limit import TokenBucket, exponential_backoff
 
 CONCURRENT_READS = 8
-# What thousands of Pods may cost: then each is read less often than it is due.
+# With thousands of Pods each log is read less often than it is due.
 READS_PER_SECOND = 10.0
 READS_AT_ONCE = 100
-# A worker waits so long in a round; with thousands of Pods nearly every round has a log to wait for.
+# How long a reconcile waits for logs; with thousands of Pods nearly every one has some to wait for.
 PATIENCE_SECONDS = 0.1
 READ_SECONDS = 10.0
 MAX_FAILURES = 4  # after so many in a row a log is read 16 times less often
@@ -33,7 +33,7 @@ TAIL = {"container": CONTAINER, "tailLines": 100, "limitBytes": 256 * 1024}
 
 @dataclass
 class _Followed:
-    """What is known of one Pod's log."""
+    """The state of reading one Pod's log."""
 
     job: str
     newest: Progress | None = None
@@ -57,14 +57,14 @@ class PodProgress:
         self._bucket = TokenBucket(READS_PER_SECOND, READS_AT_ONCE, self.clock)
 
     async def newest(self, run_uid: str, pods: Iterable[JSONObject]) -> Mapping[str, Progress]:
-        """Progress by Job name. Logs that are due are read; a slow answer is there the next time."""
+        """Progress by Job name. Logs that are due are read; a slow answer is used the next time."""
         followed = self._follow(run_uid, pods)
         if reads := [read for pod in followed.values() if (read := pod.reading) is not None]:
             await asyncio.wait(reads, timeout=PATIENCE_SECONDS)
         return {pod.job: pod.newest for pod in followed.values() if pod.newest is not None}
 
     def forget(self, run_uid: str) -> None:
-        """Follow the run's Pods no longer."""
+        """Stop reading logs of a run that is gone."""
         for pod in self._runs.pop(run_uid, {}).values():
             _stop(pod)
 

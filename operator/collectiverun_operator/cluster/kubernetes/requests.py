@@ -1,7 +1,7 @@
 """Requests to the API server: plain JSON in and out, over the official client's connection.
 
-The generated API classes are left aside: they would turn every document into typed models and back, lose
-the fields this client's version does not know, refuse a user's Pod template before the server can say what
+The generated API classes are not used: they would convert every document to typed models and back, lose
+fields that this client's version does not know, reject a user's Pod template before the server can say what
 is wrong with it, and take 30 MiB.
 """
 
@@ -18,7 +18,7 @@ from kubernetes.aio.config import ConfigException
 from collectiverun_operator.errors import ClusterError, ClusterUnreachableError, ConflictError
 from collectiverun_operator.json_types import JSONObject
 
-# Told of every request: Kubernetes' verb, and the HTTP status of the answer or 0 if there was none.
+# Called for every request: with Kubernetes' verb, and the HTTP status or 0 without an answer.
 OnRequest = Callable[[str, int], None]
 
 METHODS = {"get": "GET", "list": "GET", "create": "POST", "patch": "PATCH", "delete": "DELETE"}
@@ -29,7 +29,7 @@ MERGE_PATCH = "application/merge-patch+json"
 
 
 class KubernetesRequests:
-    """Sends requests; what the server refuses becomes an error with its sentence."""
+    """Sends requests; a refusal raises an error with the server's message."""
 
     def __init__(self, api: ApiClient, on_request: OnRequest | None = None) -> None:
         self._api = api
@@ -59,7 +59,7 @@ class KubernetesRequests:
         return document
 
     async def find(self, path: str) -> JSONObject | None:
-        """What lies at a path; None if nothing does. Raises as `send`."""
+        """The object at a path; None if there is none. Raises as `send`."""
         try:
             return await self.send("get", path)
         except ClusterError as error:
@@ -77,7 +77,7 @@ class KubernetesRequests:
         content_type: str = JSON,
         timeout_seconds: float = TIMEOUT_SECONDS,
     ) -> bytes:
-        """The answer as it came. Raises as `send`."""
+        """The answer's body as bytes. Raises as `send`."""
         code = 0
         try:
             code, content = await self._exchange(verb, path, query, body, content_type, timeout_seconds)
@@ -116,7 +116,7 @@ class KubernetesRequests:
 
 
 def _refusal(what: str, code: int, content: bytes) -> ClusterError:
-    """The error of an answer that is none of success, with the server's own sentence."""
+    """The error for a response that is no success, with the server's own message."""
     try:
         status = json.loads(content)
     except ValueError:

@@ -1,7 +1,7 @@
-"""The deletion of finished Jobs: nobody waits for it, so it yields to whatever somebody waits for.
+"""Deletes finished Jobs at a low rate: nobody waits for that.
 
-Every deletion is heard of by all who watch Jobs and Pods. Done at once at the end of a phase of many members
-it would hold up the members of other runs.
+Every deletion sends watch events to all who watch Jobs and Pods. A phase of many members whose Jobs were
+deleted all at once would delay other runs.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _log = logging.getLogger(__name__)
 
 
 class Sweeper:
-    """Deletes Jobs beside the rounds, slowly, until it succeeds. Plans may ask for one again and again."""
+    """Deletes Jobs in the background and retries until it succeeds. Plans may ask for one repeatedly."""
 
     def __init__(self, delete: Delete) -> None:
         self._delete = delete
@@ -32,13 +32,13 @@ class Sweeper:
         self._sweeps: dict[str, asyncio.Task[None]] = {}
 
     def add(self, namespace: str, name: str, uid: str) -> None:
-        """Have the Job of this UID deleted."""
+        """Schedule the deletion of the Job of this UID."""
         if uid not in self._sweeps:
             self._sweeps[uid] = sweep = asyncio.create_task(self._sweep(namespace, name, uid))
             sweep.add_done_callback(lambda _: self._sweeps.pop(uid, None))
 
     async def close(self) -> None:
-        """Leave the rest to the next operator, whose plans will ask for it."""
+        """Drop what is scheduled: the plans of the next operator ask for it again."""
         sweeps = list(self._sweeps.values())
         for sweep in sweeps:
             sweep.cancel()
@@ -51,5 +51,5 @@ class Sweeper:
                 await self._delete(namespace, name, uid)
                 return
             except ClusterError as error:
-                _log.warning("Job %s/%s could not be deleted, it is tried again: %s", namespace, name, error)
+                _log.warning("Job %s/%s could not be deleted and is retried: %s", namespace, name, error)
             await asyncio.sleep(DEFAULT_BACK_OFF.delay(failures, random.random()))

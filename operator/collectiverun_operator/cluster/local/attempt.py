@@ -1,7 +1,7 @@
 """One Job of this machine with its only Pod and, while that runs, its process.
 
-It moves the documents on and writes journal and record in the order that survives a kill: the identity of a
-process is on disk before its gate opens, the end of one before anyone sees it.
+It updates the documents and writes journal and state directory in an order that survives a kill: the identity
+of a process is on disk before its command starts, its end before anything acts on it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import uuid
 from pathlib import Path
 from typing import Any
 
-from collectiverun_operator.api.pod_outcome import has_ended
+from collectiverun_operator.api.pod_outcome import DRIVER_LOST, has_ended
 from collectiverun_operator.api.trainer_report import read_report
 from collectiverun_operator.cluster.local.container import (
     container_command,
@@ -36,7 +36,7 @@ from collectiverun_operator.cluster.local.pod import (
 )
 from collectiverun_operator.cluster.local.process import ChildProcess, Exit, ProcessIdentity, kill_survivors
 from collectiverun_operator.cluster.local.progress import ProgressTail
-from collectiverun_operator.cluster.local.state_dir import HEARTBEAT_SECONDS, RunRecord
+from collectiverun_operator.cluster.local.state_dir import HEARTBEAT_SECONDS, StateDir
 from collectiverun_operator.jobs.manifest import POD_UID_VARIABLE
 from collectiverun_operator.json_types import JSONObject
 
@@ -46,27 +46,27 @@ MEMORY_CHECK_SECONDS = 0.5
 class LocalAttempt:
     """A Job, its Pod and its process. `job` and `pod` are Kubernetes JSON."""
 
-    def __init__(self, record: RunRecord, document: JSONObject) -> None:
+    def __init__(self, state_dir: StateDir, document: JSONObject) -> None:
         self.job: JSONObject = document["job"]
         self.pod: JSONObject = document["pod"]
         self._process_document: JSONObject | None = document["process"]
-        self._record = record
+        self._state_dir = state_dir
         self._child: ChildProcess | None = None
         self._killed_for_memory = False
         self._kill_at: float | None = None
         self._next_memory_check = 0.0
-        self._next_usage_note = 0.0
+        self._next_usage_record = 0.0
         self.request = Request.of(trainer_container(self.pod))
         order = phase_order(self.pod)
         self._identity = {"phase": order["phase"], "member": order["member"], "attempt": order["attempt"]}
         self.tail = ProgressTail(self._log("jsonl"))
 
     @classmethod
-    def create(cls, record: RunRecord, manifest: JSONObject) -> LocalAttempt:
+    def create(cls, state_dir: StateDir, manifest: JSONObject) -> LocalAttempt:
         """A new Job with a waiting Pod, on disk before it is returned."""
         now = time.time()
         job = new_job(manifest, str(uuid.uuid4()), now)
-        attempt = cls(record, {"job": job, "pod": new_pod(job, str(uuid.uuid4()), now), "process": None})
+        attempt = cls(state_dir, {"job": job, "pod": new_pod(job, str(uuid.uuid4()), now), "process": None})
         attempt._journal("jobCreated", jobUid=job["metadata"]["uid"])
         attempt._write()
         return attempt
@@ -97,9 +97,9 @@ class LocalAttempt:
         """Whether it was deleted and nothing of it is left."""
         return is_deleted(self.job) and self._child is None
 
-    def wait(self, why: str) -> bool:
-        """Say why it can't start yet; whether that is news."""
-        if not set_waiting(self.pod, why, time.time()):
+    def wait(self, reason: str) -> bool:
+        """Set why it can't start yet; whether that changed anything."""
+        if not set_waiting(self.pod, reason, time.time()):
             return False
         self._write()
         return True
@@ -126,7 +126,7 @@ class LocalAttempt:
         self._child.release()
 
     def watch(self) -> bool:
-        """See how the process fares; whether it ended."""
+        """Check on the process; whether it ended."""
         if self._child is None:
             return False
         ended = self._child.poll()
@@ -134,12 +134,12 @@ class LocalAttempt:
             self._limit(self._child)
             return False
         self._child = None
-        self._note_usage(ended.cpu_seconds)
+        self._record_usage(ended.cpu_seconds)
         self._end(self._ending(ended), time.time())
         return True
 
     def delete(self) -> None:
-        """Ask for its end: SIGTERM now, SIGKILL after the Pod's grace. Asking again changes nothing."""
+        """Delete Job and Pod: SIGTERM now, SIGKILL after the grace period. Again: nothing."""
         if is_deleted(self.job):
             return
         now, grace = time.time(), grace_seconds(self.pod)
@@ -157,20 +157,20 @@ class LocalAttempt:
             self._child.kill()
 
     def reclaim(self) -> None:
-        """End what a lost driver left of it. A Pod that never started simply waits on."""
+        """Kill what a lost driver left running. A Pod that never started keeps waiting."""
         if self._process_document is None or has_ended(self.pod):
             return
         document = self._process_document
         identity = ProcessIdentity(document["processId"], document["startTicks"], document["bootId"])
         killed = kill_survivors(identity, POD_UID_VARIABLE, self.pod["metadata"]["uid"])
         message = "the process that drove the run on this machine ended before this Pod did"
-        ending = Ending(KILLED_CODE, "Error", "", 9, disruption=("DriverLost", message))
+        ending = Ending(KILLED_CODE, "Error", "", 9, disruption=(DRIVER_LOST, message))
         self._end(ending, document["observedTime"], survivors=killed)
 
     def remove(self) -> None:
-        """Forget the Job and its result file; journal and logs stay."""
+        """Delete the Job's document and result file; journal and logs stay."""
         self._result_path.unlink(missing_ok=True)
-        self._record.remove_job(self.name)
+        self._state_dir.remove_job(self.name)
 
     def _spawn(self, gpus: tuple[str, ...]) -> ChildProcess:
         self._result_path.parent.mkdir(exist_ok=True)
@@ -181,7 +181,7 @@ class LocalAttempt:
         return ChildProcess(command, variables, self._log("jsonl"), self._log("log"))
 
     def _limit(self, child: ChildProcess) -> None:
-        """Hold it to its grace and its memory limit, and note its CPU time now and then."""
+        """Enforce its grace period and memory limit, and record its CPU time now and then."""
         now = time.monotonic()
         if self._kill_at is not None and now >= self._kill_at:
             child.kill()
@@ -193,12 +193,12 @@ class LocalAttempt:
         if limit is not None and usage.memory_bytes > limit:
             self._killed_for_memory = True
             child.kill()
-        if now >= self._next_usage_note:
-            self._next_usage_note = now + HEARTBEAT_SECONDS
-            self._note_usage(usage.cpu_seconds)
+        if now >= self._next_usage_record:
+            self._next_usage_record = now + HEARTBEAT_SECONDS
+            self._record_usage(usage.cpu_seconds)
             self._write()
 
-    def _note_usage(self, cpu_seconds: float) -> None:
+    def _record_usage(self, cpu_seconds: float) -> None:
         if self._process_document is not None:
             self._process_document |= {"observedTime": time.time(), "cpuSeconds": round(cpu_seconds, 3)}
 
@@ -229,17 +229,17 @@ class LocalAttempt:
 
     def _journal(self, event: str, **fields: Any) -> None:
         pod_uid = self.pod["metadata"]["uid"]
-        self._record.history.append(event, job=self.name, podUid=pod_uid, **self._identity, **fields)
+        self._state_dir.journal.append(event, job=self.name, podUid=pod_uid, **self._identity, **fields)
 
     def _write(self) -> None:
-        self._record.write_job(
+        self._state_dir.write_job(
             self.name, {"job": self.job, "pod": self.pod, "process": self._process_document}
         )
 
     @property
     def _result_path(self) -> Path:
-        return self._record.paths.folder / "results" / str(self.pod["metadata"]["uid"])
+        return self._state_dir.folder / "results" / str(self.pod["metadata"]["uid"])
 
     def _log(self, ending: str) -> Path:
-        folder = self._record.paths.log_folder(self._identity["phase"], self._identity["member"])
+        folder = self._state_dir.log_folder(self._identity["phase"], self._identity["member"])
         return folder / f"attempt-{self._identity['attempt']}.{ending}"

@@ -1,7 +1,7 @@
-"""This machine as a cluster: the verbs of Kubernetes, each Job's container command a process.
+"""This machine as a cluster: the verbs of Kubernetes, with a process for each Job's container.
 
-The documents lie in the run's record (`state_dir.py`), so that a driver that comes later sees what a
-server would have kept. Time passes here only in `advance`: there is no thread and no task.
+The documents lie in the run's state directory (`state_dir.py`), so that a later driver finds what an API
+server would have kept. Everything happens in `advance`: there is no thread and no task.
 """
 
 from __future__ import annotations
@@ -17,31 +17,31 @@ from collectiverun_operator.api.status import RunStatus
 from collectiverun_operator.cluster.local.attempt import LocalAttempt
 from collectiverun_operator.cluster.local.journal import PhaseTime, phase_times
 from collectiverun_operator.cluster.local.machine import Machine
-from collectiverun_operator.cluster.local.state_dir import RunRecord
+from collectiverun_operator.cluster.local.state_dir import StateDir
 from collectiverun_operator.json_types import JSONObject
 
 
 class LocalCluster:
     """One run's Jobs on this machine. Use it as a context: processes never outlive it."""
 
-    def __init__(self, record: RunRecord, machine: Machine) -> None:
-        self._record = record
+    def __init__(self, state_dir: StateDir, machine: Machine) -> None:
+        self._state_dir = state_dir
         self._machine = machine
         self._attempts = {
-            document["job"]["metadata"]["name"]: LocalAttempt(record, document)
-            for document in record.read_jobs()
+            document["job"]["metadata"]["name"]: LocalAttempt(state_dir, document)
+            for document in state_dir.read_jobs()
         }
-        self.lost_since_time = record.last_heartbeat_time
+        self.lost_since_time = state_dir.last_heartbeat_time
         for attempt in self._attempts.values():
             attempt.reclaim()
 
     @classmethod
     def open(cls, folder: Path, machine: Machine | None = None) -> Self:
-        """Open the record in `folder`, lock it and end what a lost driver left running.
+        """Open and lock the state directory `folder`, and kill what a lost driver left running.
 
         Raises AlreadyDrivenError if another process drives the run.
         """
-        return cls(RunRecord.open(folder), machine or Machine.this())
+        return cls(StateDir.open(folder), machine or Machine.this())
 
     def __enter__(self) -> Self:
         return self
@@ -52,14 +52,14 @@ class LocalCluster:
         self.close()
 
     def close(self) -> None:
-        """Kill what still runs, which the next driver sees as lost, and give the record's lock back."""
+        """Kill what still runs, which the next driver treats as lost, and release the lock."""
         for attempt in self._attempts.values():
             attempt.kill()
-        self._record.close()
+        self._state_dir.close()
 
     def advance(self) -> bool:
-        """Let the machine's part happen: processes end, waiting ones start. Whether a document changed."""
-        self._record.beat()
+        """Take in processes that ended and start waiting ones. Whether a document changed."""
+        self._state_dir.beat()
         changed = False
         for attempt in list(self._attempts.values()):
             changed |= attempt.watch()
@@ -85,7 +85,7 @@ class LocalCluster:
         """See `Cluster.create_job`."""
         name = manifest["metadata"]["name"]
         if name not in self._attempts:
-            self._attempts[name] = LocalAttempt.create(self._record, manifest)
+            self._attempts[name] = LocalAttempt.create(self._state_dir, manifest)
         return deepcopy(self._attempts[name].job)
 
     async def delete_job(self, namespace: str, name: str, uid: str, *, is_finished: bool = False) -> None:
@@ -103,37 +103,37 @@ class LocalCluster:
     async def write_status(self, run: JSONObject, status: JSONObject) -> JSONObject:
         """See `Cluster.write_status`."""
         after = {**run, "status": status}
-        self._record.write_run(after)
+        self._state_dir.write_run(after)
         return after
 
     def journal_transition(self, before: RunStatus, after: RunStatus) -> None:
-        """Note in the journal how a status that was written differs from the one before it, if states do."""
+        """Add a status that was written to the journal if any state in it changed."""
         if _states(before) != _states(after):
-            self._record.history.append("statusChanged", **_states(after))
+            self._state_dir.journal.append("statusChanged", **_states(after))
 
     async def dry_run(self, manifest: JSONObject) -> str | None:
-        """See `Cluster.dry_run`. A Pod template means nothing here, so none is refused."""
+        """See `Cluster.dry_run`. Pod templates have no effect here, so none is refused."""
         return None
 
     async def delete_run(self, run: JSONObject) -> None:
-        """Nothing: here the run is the user's file, and its record answers the next call at once."""
+        """Nothing: the run is the user's file, and its state directory answers the next call at once."""
 
     @property
     def folder(self) -> Path:
-        """Where the run's record lies."""
-        return self._record.paths.folder
+        """The run's state directory."""
+        return self._state_dir.folder
 
     def read_run(self) -> JSONObject | None:
         """The run as recorded; None if it is new here."""
-        return self._record.read_run()
+        return self._state_dir.read_run()
 
     def log_path(self, phase: str, member: str, attempt: int) -> Path:
         """Where the standard error of an attempt lies."""
-        return self._record.paths.log_folder(phase, member) / f"attempt-{attempt}.log"
+        return self._state_dir.log_folder(phase, member) / f"attempt-{attempt}.log"
 
     def phase_times(self) -> dict[str, PhaseTime]:
         """Wall and CPU time of each phase so far, over all attempts that ended."""
-        return phase_times(self._record.history.events())
+        return phase_times(self._state_dir.journal.events())
 
     def kill(self) -> None:
         """End every process at once."""
@@ -147,14 +147,14 @@ class LocalCluster:
         )
 
     def _schedule(self, attempt: LocalAttempt) -> bool:
-        why = self._machine.shortage(attempt.request)
-        if why:
-            return attempt.wait(why)
+        shortage = self._machine.shortage(attempt.request)
+        if shortage:
+            return attempt.wait(shortage)
         attempt.start(self._machine.take(attempt.name, attempt.request))
         return True
 
     def _sweep(self, attempt: LocalAttempt) -> bool:
-        """Give back the cores of what ended; forget what was deleted. Whether something was forgotten."""
+        """Free the cores of an attempt that ended; remove a deleted one. Whether one was removed."""
         if not attempt.runs:
             self._machine.release(attempt.name)
         if not attempt.gone:

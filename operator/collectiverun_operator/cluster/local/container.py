@@ -1,4 +1,4 @@
-"""What a container's process is given and what it leaves: command, environment, termination message."""
+"""A container as a process: its command, its environment, its termination message."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def container_command(pod: JSONObject) -> list[str]:
     container = trainer_container(pod)
     command = [*container.get("command", []), *container.get("args", [])]
     if not command:
-        raise FileNotFoundError("the container names no command, which this machine can't take from an image")
+        raise FileNotFoundError("the container has no command, and this machine can't read one from an image")
     program = sys.executable if command[0] == "python" else shutil.which(command[0])
     if program is None:
         raise FileNotFoundError(f"the command {command[0]!r} is not on this machine's PATH")
@@ -29,7 +29,7 @@ def container_command(pod: JSONObject) -> list[str]:
 
 
 def container_environment(pod: JSONObject, result_path: Path, gpus: tuple[str, ...]) -> dict[str, str]:
-    """This process's environment, the order's thread count, the container's `env`, and where to report."""
+    """This process's environment, the order's thread limits, the container's `env`, the result path, GPUs."""
     threads = str(phase_order(pod).get("threads", 1))
     ours = {
         POD_UID_VARIABLE: pod["metadata"]["uid"],
@@ -42,7 +42,7 @@ def container_environment(pod: JSONObject, result_path: Path, gpus: tuple[str, .
 
 
 def termination_message(result_path: Path, log: Path, exit_code: int) -> str:
-    """What the container left as its result; after a failure without one, the end of its log."""
+    """The result file's content; after a failure without one, the end of the log."""
     if result_path.exists():
         return result_path.read_bytes()[:MESSAGE_LIMIT_BYTES].decode(errors="replace").strip()
     return "" if exit_code == 0 else _last_bytes(log, LOG_EXCERPT_BYTES)

@@ -1,7 +1,7 @@
-"""The run's journal on this machine: append-only JSON lines that prove afterwards what ran when.
+"""The run's journal on this machine: append-only JSON lines that show afterwards what ran when.
 
-Every line is on disk before what it announces happens: a process is let go only after its `podStarted`
-line, a member's next process only after the former one's `podEnded`. `violations` reads the proof.
+Every line is on disk before what it announces happens: a process starts only after its `podStarted` line, a
+member's next process only after the previous one's `podEnded`. `violations` checks the journal.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any
 Event = dict[str, Any]
 
 
-class History:
+class Journal:
     """Appends events to `history.jsonl`; each is synchronised to disk before `append` returns."""
 
     def __init__(self, path: Path) -> None:
@@ -27,21 +27,21 @@ class History:
 
     def append(self, event: str, **fields: Any) -> Event:
         """Write one event with the present time (Unix seconds) and return it."""
-        record: Event = {"time": time.time(), "event": event, **fields}
+        line: Event = {"time": time.time(), "event": event, **fields}
         descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
         try:
-            os.write(descriptor, (json.dumps(record) + "\n").encode())
+            os.write(descriptor, (json.dumps(line) + "\n").encode())
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
-        return record
+        return line
 
     def events(self) -> list[Event]:
         """All events so far, oldest first."""
-        return read_history(self._path)
+        return read_journal(self._path)
 
     def _drop_torn_line(self) -> None:
-        """A write cut off by a kill announced nothing that happened: its line goes."""
+        """Drop a line that a kill cut off: what it announced did not happen."""
         if not self._path.exists():
             return
         content = self._path.read_bytes()
@@ -50,8 +50,8 @@ class History:
             os.truncate(self._path, whole)
 
 
-def read_history(path: Path) -> list[Event]:
-    """The events of a `history.jsonl`, oldest first; a last line without its end is not one."""
+def read_journal(path: Path) -> list[Event]:
+    """The events of a `history.jsonl`, oldest first; a last line that was cut off is ignored."""
     if not path.exists():
         return []
     lines = path.read_text().split("\n")[:-1]
@@ -59,10 +59,9 @@ def read_history(path: Path) -> list[Event]:
 
 
 def violations(events: Iterable[Event]) -> list[str]:
-    """Sentences for every member that ran in two live attempts or was committed twice; empty: none.
+    """A sentence for every member that ran in two live attempts at once or was committed twice.
 
-    A later attempt that reports the commit of an earlier one again names the same artifact: that is no
-    second commit.
+    A later attempt may report the commit of an earlier one again: the same artifact is no second commit.
     """
     sentences: list[str] = []
     live: dict[tuple[str, str], str] = {}
@@ -99,7 +98,7 @@ def _second_commit(
 
 @dataclass(frozen=True)
 class PhaseTime:
-    """What a phase took: seconds in which at least one of its Pods ran, and CPU seconds of all of them."""
+    """What a phase took: seconds during which any of its Pods ran, and CPU seconds of all of them."""
 
     wall_seconds: float
     cpu_seconds: float

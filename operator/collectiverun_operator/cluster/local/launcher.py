@@ -1,6 +1,6 @@
-"""Becomes a container's command once the driver lets it. Run as a file with PARENT NICENESS COMMAND….
+"""Execs a container's command once the driver allows it. Run as a file with PARENT NICENESS COMMAND….
 
-Standard input is the gate: one byte opens it, its end (the driver died) closes it for good. So no
+Standard input is the gate: one byte opens it, end of file (the driver died) closes it for good. So no
 instruction of a command runs before the driver has its process id on disk, and none outlives the driver:
 the kernel kills the process when its parent dies (PR_SET_PDEATHSIG, kept over exec). Only the standard
 library's cheapest modules are imported; the interpreter runs with `-I -S`.

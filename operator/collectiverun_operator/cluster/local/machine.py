@@ -1,6 +1,6 @@
-"""What this machine has to give: cores, GPUs, and how much a container asks of them.
+"""The resources of this machine (cores, GPUs) and how much of them a container requests.
 
-Only cores and GPUs are counted out. Memory is limited per process tree (`process.py`), not reserved.
+Only cores and GPUs are allocated. Memory is limited per process tree (`process.py`), not reserved.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ GPU_RESOURCE = "nvidia.com/gpu"
 
 @dataclass(frozen=True)
 class Request:
-    """What one container asks for. `memory_bytes` None: no limit."""
+    """What one container requests. `memory_bytes` None: no limit."""
 
     cores: float = 1.0
     gpus: int = 0
@@ -39,7 +39,7 @@ class Request:
 
 @dataclass
 class Machine:
-    """Cores and GPUs of this machine and who holds them. Who asks for more cores than there are gets all."""
+    """Cores and GPUs of this machine and who holds them. A request for more cores than there are gets all."""
 
     cores: int
     gpus: tuple[str, ...] = ()
@@ -47,15 +47,15 @@ class Machine:
 
     @classmethod
     def this(cls) -> Machine:
-        """The machine as this process may use it: CPU affinity and control-group quota counted."""
+        """The machine as this process may use it, within its CPU affinity and cgroup quota."""
         return cls(usable_cores(), _gpus())
 
     def shortage(self, request: Request) -> str:
         """Why the request has to wait, as a sentence; empty: it fits now."""
         if request.gpus > len(self.gpus):
             return (
-                f"it asks for {request.gpus} {GPU_RESOURCE}, this machine has {len(self.gpus)}; "
-                "take it out of the phase's resources or run elsewhere"
+                f"it requests {request.gpus} {GPU_RESOURCE}, this machine has {len(self.gpus)}; "
+                "remove it from the phase's resources or run elsewhere"
             )
         used = sum(cores for cores, _ in self._held.values())
         if used + min(request.cores, self.cores) > self.cores:
@@ -65,13 +65,13 @@ class Machine:
         return ""
 
     def take(self, holder: str, request: Request) -> tuple[str, ...]:
-        """Give the cores, and the names of the GPUs it may see, to `holder`."""
+        """Allocate cores and GPUs to `holder`; the names of the GPUs that it may see."""
         gpus = self._free_gpus()[: request.gpus]
         self._held[holder] = (min(request.cores, self.cores), gpus)
         return gpus
 
     def release(self, holder: str) -> None:
-        """Take back what `holder` has, if anything."""
+        """Free what `holder` has, if anything."""
         self._held.pop(holder, None)
 
     def _free_gpus(self) -> tuple[str, ...]:
@@ -86,7 +86,7 @@ def usable_cores() -> int:
 
 
 def group_cores(mount: Path, membership: Path) -> float:
-    """Cores the control groups (v2, else v1) allow; infinite where they set no limit."""
+    """Cores that the cgroups (v2, else v1) allow; infinite where they set no limit."""
     quota = float("inf")
     for line in membership.read_text().splitlines() if membership.exists() else ():
         _, controllers, group = line.split(":", 2)
@@ -98,7 +98,7 @@ def group_cores(mount: Path, membership: Path) -> float:
 
 
 def _upwards(mount: Path, group: str) -> list[Path]:
-    """A group's folder and those above it, up to the mount."""
+    """The folder of a cgroup and its ancestors, up to the mount."""
     folder = mount / group.lstrip("/")
     return [folder, *(parent for parent in folder.parents if parent.is_relative_to(mount))]
 

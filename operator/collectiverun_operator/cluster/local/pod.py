@@ -1,4 +1,4 @@
-"""Job and Pod documents as this machine keeps them, built and moved on in Kubernetes' JSON shape. Pure."""
+"""Jobs and Pods on this machine: Kubernetes JSON, created and updated as API server and kubelet do. Pure."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ KILLED_CODE = 137
 
 @dataclass(frozen=True)
 class Ending:
-    """How a Pod's container ended, in a kubelet's words. `disruption`: DisruptionTarget's reason, message."""
+    """How a container ended, as a kubelet reports it. `disruption`: DisruptionTarget's reason and message."""
 
     exit_code: int
     reason: str
@@ -31,19 +31,19 @@ class Ending:
 
 
 def cannot_start(error: OSError | ValueError) -> Ending:
-    """The ending of a container that can't be started here, or (ValueError) is not meant for this machine."""
+    """The ending of a container that can't be started (OSError) or needs a cluster (ValueError)."""
     if isinstance(error, ValueError):
         return Ending(INVALID_CODE, "InvalidConfiguration", str(error))
     return Ending(START_ERROR_CODE, "StartError", str(error))
 
 
 def timestamp(time: float) -> str:
-    """Unix seconds as Kubernetes writes a moment (UTC, whole seconds)."""
+    """Unix seconds in Kubernetes' format (UTC, whole seconds)."""
     return format_time(datetime.fromtimestamp(time, UTC))
 
 
 def new_job(manifest: JSONObject, uid: str, now: float) -> JSONObject:
-    """The Job a server makes of a manifest."""
+    """The Job that an API server creates from a manifest."""
     job = deepcopy(manifest)
     job["metadata"] |= {"uid": uid, "creationTimestamp": timestamp(now)}
     job["status"] = {"active": 1, "startTime": timestamp(now)}
@@ -51,7 +51,7 @@ def new_job(manifest: JSONObject, uid: str, now: float) -> JSONObject:
 
 
 def new_pod(job: JSONObject, uid: str, now: float) -> JSONObject:
-    """The Pod a Job's controller makes."""
+    """The Pod that a Job's controller creates."""
     template = deepcopy(job["spec"]["template"])
     name, job_uid = job["metadata"]["name"], job["metadata"]["uid"]
     labels = template.get("metadata", {}).get("labels", {})
@@ -74,7 +74,7 @@ def new_pod(job: JSONObject, uid: str, now: float) -> JSONObject:
 
 
 def trainer_container(pod: JSONObject) -> JSONObject:
-    """The one container that counts here: `trainer`, else the first."""
+    """Container `trainer`, else the first."""
     containers: Sequence[JSONObject] = pod["spec"]["containers"]
     return next((container for container in containers if container.get("name") == CONTAINER), containers[0])
 
@@ -94,7 +94,7 @@ def grace_seconds(pod: JSONObject) -> float:
 
 
 def environment(pod: JSONObject) -> dict[str, str]:
-    """What the container's `env` sets. Raises ValueError for what only a cluster can fill in."""
+    """The container's `env`. Raises ValueError for a value that only a cluster can resolve."""
     metadata = pod["metadata"]
     fields = {f"metadata.{name}": metadata[name] for name in ("uid", "name", "namespace")}
     variables: dict[str, str] = {}
@@ -112,7 +112,7 @@ def environment(pod: JSONObject) -> dict[str, str]:
 def set_condition(
     pod: JSONObject, kind: str, status: str, now: float, reason: str = "", message: str = ""
 ) -> bool:
-    """Put a condition in a Pod's status; whether anything changed."""
+    """Set a condition in a Pod's status; whether anything changed."""
     conditions: list[JSONObject] = pod["status"]["conditions"]
     old = next((condition for condition in conditions if condition["type"] == kind), None)
     new = {"type": kind, "status": status, "reason": reason, "message": message}
@@ -124,20 +124,20 @@ def set_condition(
     return True
 
 
-def set_waiting(pod: JSONObject, why: str, now: float) -> bool:
-    """The Pod waits for cores or GPUs; whether that is news."""
-    return set_condition(pod, "PodScheduled", "False", now, "Unschedulable", why)
+def set_waiting(pod: JSONObject, reason: str, now: float) -> bool:
+    """Mark the Pod as waiting for cores or GPUs; whether anything changed."""
+    return set_condition(pod, "PodScheduled", "False", now, "Unschedulable", reason)
 
 
 def set_running(pod: JSONObject, now: float) -> None:
-    """The Pod's container has started."""
+    """Mark the Pod's container as running."""
     set_condition(pod, "PodScheduled", "True", now)
     pod["status"] |= {"phase": "Running", "startTime": timestamp(now)}
     _set_container_state(pod, {"running": {"startedAt": timestamp(now)}})
 
 
 def set_ended(job: JSONObject, pod: JSONObject, ending: Ending, started: float | None, now: float) -> None:
-    """The Pod's container has ended, and with it the Job."""
+    """Mark the Pod's container as ended, and its Job as finished."""
     terminated: JSONObject = {
         "exitCode": ending.exit_code,
         "reason": ending.reason,
@@ -157,7 +157,7 @@ def set_ended(job: JSONObject, pod: JSONObject, ending: Ending, started: float |
 
 
 def set_deleted(document: JSONObject, now: float, grace: float) -> None:
-    """Mark a Job or Pod as terminating: as in Kubernetes the time is when its grace will be over."""
+    """Mark a Job or Pod as terminating. As in Kubernetes the time includes the grace period (seconds)."""
     moment = timestamp(now + int(grace))
     document["metadata"] |= {"deletionTimestamp": moment, "deletionGracePeriodSeconds": int(grace)}
 

@@ -1,4 +1,4 @@
-"""One container's command as a process of this machine: start behind a gate, watch, measure, stop.
+"""A container's command as a process of this machine: start behind a gate, watch, measure, stop.
 
 It knows nothing of Jobs, Pods or the run. A process is the leader of its own session, so that Ctrl-C
 reaches the driver alone, and its whole tree goes when it ends.
@@ -24,7 +24,7 @@ _KILL_TIMEOUT_SECONDS = 30.0
 
 @dataclass(frozen=True)
 class ProcessIdentity:
-    """A process, told apart from a later one with the same number."""
+    """Identifies a process, also against a later one with the same number."""
 
     pid: int
     start_ticks: int
@@ -32,7 +32,7 @@ class ProcessIdentity:
 
     @classmethod
     def of(cls, pid: int) -> ProcessIdentity:
-        """Identity of a process that is there; ProcessLookupError if none is."""
+        """Identity of a process that exists. Raises ProcessLookupError if there is none."""
         return cls(pid, start_ticks(pid), boot_id())
 
     def alive(self) -> bool:
@@ -47,7 +47,7 @@ class ProcessIdentity:
 
 
 def start_ticks(pid: int) -> int:
-    """Clock ticks after boot at which the process started: unlike a date it can't be shifted by the clock."""
+    """Clock ticks after boot at which the process started: a wall clock that is set does not change it."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()
     except FileNotFoundError:
@@ -108,11 +108,11 @@ class ChildProcess:
         try:
             gate.write(b"1")
             gate.close()
-        except BrokenPipeError:  # it was killed at the gate; `poll` tells
+        except BrokenPipeError:  # it was killed at the gate, which `poll` returns
             return
 
     def poll(self) -> Exit | None:
-        """How it ended, or None while it runs. Takes what is left of its process group with it."""
+        """How it ended, or None while it runs. Kills the rest of its process group."""
         if os.waitid(os.P_PID, self.identity.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
             return None
         self.kill()  # while the leader is a zombie its group's number can't be given to another
@@ -159,9 +159,9 @@ def _tree(pid: int) -> list[psutil.Process]:
 
 
 def kill_survivors(identity: ProcessIdentity, variable: str, value: str) -> list[int]:
-    """Kill what a lost driver left of a Pod: the recorded process and all that carry its mark.
+    """Kill what a lost driver left of a Pod: the recorded process, and all with this environment variable.
 
-    The mark is an environment variable every descendant inherits. Returns the numbers of those killed.
+    Every descendant inherits the variable. Returns the ids of the killed processes.
     Raises TimeoutError if one is still there after 30 s of SIGKILL.
     """
     killed: list[int] = []
@@ -172,11 +172,11 @@ def kill_survivors(identity: ProcessIdentity, variable: str, value: str) -> list
 
 
 def _survivors(identity: ProcessIdentity, variable: str, value: str) -> list[psutil.Process]:
-    marked = [process for process in psutil.process_iter() if _carries(process, variable, value)]
-    if identity.alive() and identity.pid not in [process.pid for process in marked]:
+    survivors = [process for process in psutil.process_iter() if _has_variable(process, variable, value)]
+    if identity.alive() and identity.pid not in [process.pid for process in survivors]:
         with suppress(psutil.NoSuchProcess):  # the kernel is ending it just now
-            marked.append(psutil.Process(identity.pid))
-    return marked
+            survivors.append(psutil.Process(identity.pid))
+    return survivors
 
 
 def _kill(processes: Sequence[psutil.Process]) -> None:
@@ -186,11 +186,11 @@ def _kill(processes: Sequence[psutil.Process]) -> None:
     _, survivors = psutil.wait_procs(processes, timeout=_KILL_TIMEOUT_SECONDS)
     if survivors:
         raise TimeoutError(
-            f"process {survivors[0].pid} of an earlier driver can't be killed; end it and run again"
+            f"process {survivors[0].pid} of an earlier driver can't be killed; end it and rerun"
         )
 
 
-def _carries(process: psutil.Process, variable: str, value: str) -> bool:
+def _has_variable(process: psutil.Process, variable: str, value: str) -> bool:
     try:
         return process.environ().get(variable) == value
     except (psutil.NoSuchProcess, psutil.AccessDenied):

@@ -11,7 +11,7 @@ _READ_LIMIT_BYTES = 1 << 20
 
 
 class ProgressTail:
-    """The newest `progress` line of a growing file. Lines that are no JSON are a library's: passed over."""
+    """The newest progress line of a growing file. Other lines are ignored."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
