@@ -42,7 +42,7 @@ def test_a_full_replay_forgets_the_oldest_rows() -> None:
     replay = numbered(capacity=8, rows=21)
     assert len(replay) == 8
     assert set(replay.sample(500).obs[0, :, 0].tolist()) == set(range(13, 21))
-    with pytest.raises(ValueError, match="21 rows were added to a replay of 8"):
+    with pytest.raises(ValueError, match="21 rows were added to a replay buffer of 8"):
         replay.experience(0)
 
 
