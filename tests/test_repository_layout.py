@@ -1,6 +1,7 @@
 """Conventions that break things quietly when they are not kept."""
 
 import operator
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -43,3 +44,20 @@ def test_nothing_is_unpickled():
     sources = [*(ROOT / "operator").rglob("*.py"), *(ROOT / "trainer").rglob("*.py")]
     found = [(path.name, word) for path in sources for word in forbidden if word in path.read_text()]
     assert found == []
+
+
+def test_the_modules_that_a_document_names_are_there():
+    operator_package, trainer_package = (
+        ROOT / "operator/collectiverun_operator",
+        ROOT / "trainer/collectiverun_trainer",
+    )
+    places = [ROOT, operator_package, operator_package / "plan", trainer_package]
+    pages = [
+        ROOT / "README.md",
+        ROOT / "CONTRIBUTING.md",
+        *(ROOT / "docs").glob("*.md"),
+        *(ROOT / "docs/phases").glob("*.md"),
+    ]
+    named = {(page.name, name) for page in pages for name in re.findall(r"`([\w/]+\.py)`", page.read_text())}
+    assert ("architecture.md", "api/run.py") in named
+    assert [name for name in sorted(named) if not any((place / name[1]).exists() for place in places)] == []
