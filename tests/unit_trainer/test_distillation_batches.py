@@ -33,7 +33,7 @@ def test_packed_rows_unpack_to_what_they_were() -> None:
 
 def test_an_online_buffer_packs_row_by_row_and_one_without_embeddings_is_refused() -> None:
     episodes = recorded([3, 2], [0, 1])
-    with pytest.raises(ValueError, match="no online buffer"):
+    with pytest.raises(ValueError, match="not an online buffer"):
         pack_episodes(episodes)
     packed = pack_episodes(replace(episodes, z=torch.arange(10.0).view(5, 2)))
     assert torch.equal(Labelled.unpack(packed).obs, episodes.obs)
