@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 
 import pytest
-from unit_operator.builders import KUBERNETES, order_of, tasks, trainer_of
+from support.run_bodies import tasks
+from unit_operator.builders import KUBERNETES, order_of, trainer_of
 from unit_operator.story import Story
 
 from collectiverun_operator.api import outcome, pod_outcome

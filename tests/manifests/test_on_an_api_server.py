@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 import yaml
 from manifests.served_runs import as_served
-from support.run_bodies import CREDENTIALS, run_body
+from support.run_bodies import CREDENTIALS, run_body, tasks
 from testbed.kubernetes.client_tools import CommandError
 from testbed.kubernetes.crd import CRD
-from unit_operator.builders import a_body, ended, rejected, tasks
+from unit_operator.builders import a_body, ended, rejected
 from unit_operator.story import Story
 
 from collectiverun_operator.api.run import parse_run

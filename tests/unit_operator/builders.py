@@ -7,10 +7,12 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from support.run_bodies import run_body
+
 from collectiverun_operator.api.conditions import INVALID_SPEC
 from collectiverun_operator.api.members import members_of
 from collectiverun_operator.api.phases import PHASES
-from collectiverun_operator.api.run import API_VERSION, KIND, CollectiveRun, Platform, StoredRun, parse_run
+from collectiverun_operator.api.run import CollectiveRun, Platform, StoredRun, parse_run
 from collectiverun_operator.api.status_json import rejected_document
 from collectiverun_operator.errors import Fault
 from collectiverun_operator.formatting import format_time
@@ -32,20 +34,9 @@ def later(seconds: float) -> datetime:
     return NOON + timedelta(seconds=seconds)
 
 
-def tasks(*names: str) -> list[dict[str, str]]:
-    """Tasks by the start of their names: `tasks("reach", "push")`."""
-    return [{"env": f"{name}-v3"} for name in names]
-
-
-def a_body(*, name: str = "demo", metadata: dict[str, Any] | None = None, **spec: Any) -> dict[str, Any]:
+def a_body(*, metadata: dict[str, Any] | None = None, **spec: Any) -> dict[str, Any]:
     """A run file with one task and storage in a directory, and whatever of the spec is given."""
-    base = {"tasks": tasks("reach"), "storage": {"uri": ROOT}}
-    return {
-        "apiVersion": API_VERSION,
-        "kind": KIND,
-        "metadata": {"name": name, "generation": 1} | (metadata or {}),
-        "spec": base | spec,
-    }
+    return run_body(metadata={"generation": 1} | (metadata or {}), **{"storage": {"uri": ROOT}} | spec)
 
 
 def a_run(*, status: dict[str, Any] | None = None, platform: Platform = HERE, **spec: Any) -> CollectiveRun:

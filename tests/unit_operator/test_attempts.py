@@ -1,7 +1,8 @@
 """How attempts begin, go on and end: recorded first, created once, never two at a time."""
 
 import pytest
-from unit_operator.builders import disrupted, ended, order_of, tasks
+from support.run_bodies import tasks
+from unit_operator.builders import disrupted, ended, order_of
 from unit_operator.story import Story, created, deleted
 
 from collectiverun_operator.api.run import parse_run

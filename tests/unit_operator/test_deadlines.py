@@ -1,7 +1,8 @@
 """The active deadline on the run's own clock, and the pending deadline of each Pod."""
 
 import pytest
-from unit_operator.builders import ended, tasks
+from support.run_bodies import tasks
+from unit_operator.builders import ended
 from unit_operator.story import Story, deleted
 
 

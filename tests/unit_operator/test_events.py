@@ -3,7 +3,8 @@
 import copy
 
 import pytest
-from unit_operator.builders import KUBERNETES, a_body, disrupted, ended, rejected, tasks
+from support.run_bodies import tasks
+from unit_operator.builders import KUBERNETES, a_body, disrupted, ended, rejected
 from unit_operator.story import Story
 
 from collectiverun_operator.api.status_json import read_status

@@ -1,7 +1,8 @@
 """Finished runs are frozen; Jobs go when their phase is done, the run when its time is over."""
 
 import pytest
-from unit_operator.builders import ended, tasks
+from support.run_bodies import tasks
+from unit_operator.builders import ended
 from unit_operator.story import Story, created, deleted
 
 from collectiverun_operator.plan.plan import DeleteJob, DeleteRun

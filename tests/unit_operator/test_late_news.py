@@ -10,7 +10,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from unit_operator.builders import NOON, a_body, tasks
+from support.run_bodies import tasks
+from unit_operator.builders import NOON, a_body
 from unit_operator.late_cluster import LateCluster, LateServer
 from unit_operator.simulated_cluster import SimulatedCluster
 

@@ -1,7 +1,8 @@
 """Which Jobs a run has, and which artifacts each phase reads."""
 
 import pytest
-from unit_operator.builders import a_run, phase_named, tasks
+from support.run_bodies import tasks
+from unit_operator.builders import a_run, phase_named
 
 from collectiverun_operator.api.members import inputs_of, is_enabled, members_of
 from collectiverun_operator.api.phases import PHASES

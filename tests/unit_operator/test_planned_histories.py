@@ -11,7 +11,8 @@ import pytest
 from hypothesis import HealthCheck, event, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from unit_operator.builders import NOON, a_body, disrupted, ended, order_of, tasks
+from support.run_bodies import tasks
+from unit_operator.builders import NOON, a_body, disrupted, ended, order_of
 from unit_operator.simulated_cluster import SimulatedCluster
 
 from collectiverun_operator.api.phases import PHASES

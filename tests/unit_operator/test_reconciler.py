@@ -4,7 +4,8 @@ import asyncio
 from datetime import UTC, datetime
 
 import pytest
-from unit_operator.builders import a_body, tasks
+from support.run_bodies import tasks
+from unit_operator.builders import a_body
 
 from collectiverun_operator.api.run import StoredRun, parse_run
 from collectiverun_operator.api.status_json import read_status

@@ -1,7 +1,8 @@
 """Two budgets, one back-off, and what is never tried again."""
 
 import pytest
-from unit_operator.builders import disrupted, ended, tasks
+from support.run_bodies import tasks
+from unit_operator.builders import disrupted, ended
 from unit_operator.story import Story
 
 from collectiverun_operator.api.spec import Retries

@@ -1,6 +1,7 @@
 """A new retry token re-opens a failed run where it failed, once."""
 
-from unit_operator.builders import ended, tasks
+from support.run_bodies import tasks
+from unit_operator.builders import ended
 from unit_operator.story import Story
 
 

@@ -1,7 +1,8 @@
 """What makes a run file acceptable, and the one sentence each fault gets."""
 
 import pytest
-from unit_operator.builders import HERE, KUBERNETES, a_body, a_run, tasks
+from support.run_bodies import tasks
+from unit_operator.builders import HERE, KUBERNETES, a_body, a_run
 
 from collectiverun_operator.api.run import Platform, local_uid, parse_run
 from collectiverun_operator.errors import InvalidRun

@@ -4,7 +4,8 @@ import hashlib
 import json
 
 import pytest
-from unit_operator.builders import KUBERNETES, a_run, tasks, trainer_of
+from support.run_bodies import tasks
+from unit_operator.builders import KUBERNETES, a_run, trainer_of
 from unit_operator.story import Story
 
 from collectiverun_operator.api.conditions import INVALID_POD_TEMPLATE, not_accepted

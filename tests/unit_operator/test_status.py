@@ -3,7 +3,8 @@
 import json
 
 import pytest
-from unit_operator.builders import NOON, a_body, a_run, ended, later, rejected, tasks
+from support.run_bodies import tasks
+from unit_operator.builders import NOON, a_body, a_run, ended, later, rejected
 from unit_operator.story import Story
 
 from collectiverun_operator.api.conditions import TYPES

@@ -1,6 +1,7 @@
 """Suspending stops at a checkpoint and spends nothing; resuming goes on where it was."""
 
-from unit_operator.builders import ended, tasks
+from support.run_bodies import tasks
+from unit_operator.builders import ended
 from unit_operator.story import Story, created, deleted
 
 

@@ -15,13 +15,13 @@ def main(
     root: Annotated[Path, typer.Option(help="The repository.", file_okay=False, exists=True)] = Path(),
 ) -> None:
     """Write the custom resource definition, the chart's copy of it, and the reference of its fields."""
-    stale = [path for path, text in generated_files().items() if _read(root / path) != text]
+    stale = {path: text for path, text in generated_files().items() if _read(root / path) != text}
     if check and stale:
         typer.echo(f"not as generated: {', '.join(stale)}; run `make manifests`", err=True)
         raise typer.Exit(1)
-    for path in stale:
+    for path, text in stale.items():
         (root / path).parent.mkdir(parents=True, exist_ok=True)
-        (root / path).write_text(generated_files()[path])
+        (root / path).write_text(text)
         typer.echo(f"wrote {path}")
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 import aiohttp
 from kubernetes.aio.client import ApiClient
@@ -28,6 +28,15 @@ JSON_PATCH = "application/json-patch+json"
 MERGE_PATCH = "application/merge-patch+json"
 
 
+class RequestOptions(TypedDict, total=False):
+    """What `read` takes beside verb and path, and `send` hands on to it."""
+
+    query: Mapping[str, Any] | None
+    body: object
+    content_type: str
+    timeout_seconds: float
+
+
 class KubernetesRequests:
     """Sends requests; a refusal raises an error with the server's message."""
 
@@ -35,23 +44,12 @@ class KubernetesRequests:
         self._api = api
         self._on_request = on_request
 
-    async def send(
-        self,
-        verb: str,
-        path: str,
-        *,
-        query: Mapping[str, Any] | None = None,
-        body: object = None,
-        content_type: str = JSON,
-        timeout_seconds: float = TIMEOUT_SECONDS,
-    ) -> JSONObject:
+    async def send(self, verb: str, path: str, **options: Unpack[RequestOptions]) -> JSONObject:
         """The answer as JSON.
 
         Raises ConflictError (409), ClusterError (any other refusal) or ClusterUnreachableError (no answer).
         """
-        content = await self.read(
-            verb, path, query=query, body=body, content_type=content_type, timeout_seconds=timeout_seconds
-        )
+        content = await self.read(verb, path, **options)
         try:
             document: JSONObject = json.loads(content)
         except ValueError as error:
