@@ -16,9 +16,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
+from testbed import JSONObject
 from testbed.kubernetes.api_client import ApiClient
 
-JSONObject = dict[str, Any]
 Item = TypeVar("Item")
 
 TASKS = (

@@ -6,12 +6,11 @@ python tests/chaos/interrupted_command.py run -f run.yaml
 from __future__ import annotations
 
 import signal
-from typing import Any
+
+from testbed import JSONObject
 
 from collectiverun_operator.cli.main import main
 from collectiverun_operator.cluster.local.cluster import LocalCluster
-
-JSONObject = dict[str, Any]
 
 
 def interrupt_the_first_round() -> None:

@@ -15,12 +15,11 @@ from typing import Any, Self
 from support.live_run import FAULT, LiveRun
 from support.namespace import Namespace
 from support.run_bodies import run_body, tasks
+from testbed import JSONObject
 from testbed.cluster.example_run import s3_storage
 from testbed.cluster.small_cluster import SmallCluster
 from testbed.kubelet.simulated_pod import SECONDS_ANNOTATION
 from testbed.kubernetes.audit_log import created_jobs
-
-JSONObject = dict[str, Any]
 
 NAME = "short"
 PHASES = ("experts", "trajectoryTransformer", "onlineDistillation", "evaluation")

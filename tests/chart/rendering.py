@@ -6,9 +6,9 @@ import os
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import yaml
+from testbed import JSONObject
 from testbed.kubernetes.client_tools import run
 from testbed.programs.helm import helm
 
@@ -18,8 +18,6 @@ RELEASE = "ops"
 NAMESPACE = "team-a"
 NAME = "ops-collectiverun-operator"
 CLUSTER_SCOPED = ("ClusterRole", "ClusterRoleBinding", "CustomResourceDefinition")
-
-JSONObject = dict[str, Any]
 
 
 def run_helm(*arguments: str) -> str:

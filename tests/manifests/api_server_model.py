@@ -13,8 +13,8 @@ from functools import cache
 from typing import Any
 
 import cel
+from testbed import JSONObject
 
-JSONObject = dict[str, Any]
 _PRESERVES = "x-kubernetes-preserve-unknown-fields"
 
 

@@ -9,12 +9,10 @@ import urllib.error
 import urllib.request
 from functools import cache
 from pathlib import Path
-from typing import Any
 
+from testbed import JSONObject
 from testbed.kubernetes.control_plane import ControlPlane
 from testbed.waiting import eventually
-
-JSONObject = dict[str, Any]
 
 _ANSWER_SECONDS = 60
 _MERGE_PATCH = "application/merge-patch+json"

@@ -9,13 +9,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from testbed import JSONObject
 from testbed.kubelet.faults import ANNOTATION as FAULT
 from testbed.waiting import eventually
 
 if TYPE_CHECKING:
     from support.namespace import Namespace
 
-JSONObject = dict[str, Any]
 T = TypeVar("T")
 
 # Far more than anything takes: a machine that is busy with other things must not fail a test.

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Self
+from typing import Self
 from uuid import uuid4
 
 from support import api_requests
 from support.live_run import LiveRun
+from testbed import JSONObject
 from testbed.cluster.small_cluster import SmallCluster
 from testbed.kubernetes.audit_log import Request, read_audit
 from testbed.kubernetes.client_tools import ClusterCommands, CommandError
 from testbed.kubernetes.control_plane import ControlPlane
 
 from collectiverun_operator.api.run import API_VERSION
-
-JSONObject = dict[str, Any]
 
 _PREFIXES = {
     "collectiveruns": f"/apis/{API_VERSION}",

@@ -5,10 +5,10 @@ from __future__ import annotations
 import copy
 from typing import Any
 
+from testbed import JSONObject
+
 from collectiverun_operator.api.run import API_VERSION, KIND
 from collectiverun_operator.cli.smoke import with_smoke_budgets
-
-JSONObject = dict[str, Any]
 
 CREDENTIALS = {"secretRef": {"name": "s3"}}
 REMOVED = object()

@@ -17,9 +17,8 @@ from unit_operator.simulated_cluster import SimulatedCluster
 from collectiverun_operator.cluster.kubernetes.cache import Kind, ObjectCache
 from collectiverun_operator.cluster.kubernetes.jobs import KubernetesJobs
 from collectiverun_operator.errors import ClusterError, ConflictError
+from collectiverun_operator.json_types import JSONObject
 from collectiverun_operator.plan.plan import CreateJob
-
-JSONObject = dict[str, Any]
 
 
 class LateServer:

@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import copy
 from datetime import datetime, timedelta
-from typing import Any
 
 from unit_operator.builders import a_pod, a_result, artifact_uri, ended, running
 
 from collectiverun_operator.formatting import format_time
+from collectiverun_operator.json_types import JSONObject
 from collectiverun_operator.plan.observation import Observed, observe
 from collectiverun_operator.plan.plan import Action, CreateJob, DeleteJob
-
-JSONObject = dict[str, Any]
 
 GRACE_SECONDS = 30
 

@@ -11,9 +11,8 @@ from unit_operator.simulated_cluster import SimulatedCluster
 from collectiverun_operator.api.conditions import DesiredCondition
 from collectiverun_operator.api.run import Platform, parse_run
 from collectiverun_operator.api.status_json import status_document
+from collectiverun_operator.json_types import JSONObject
 from collectiverun_operator.plan.plan import CreateJob, DeleteJob, Plan, plan
-
-JSONObject = dict[str, Any]
 
 
 class Story:
