@@ -12,17 +12,34 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from collectiverun_operator.api.conditions import INVALID_POD_TEMPLATE, not_accepted
+from collectiverun_operator.api.conditions import (
+    INVALID_POD_TEMPLATE,
+    INVALID_SPEC,
+    NOT_CHECKED,
+    DesiredCondition,
+    not_accepted,
+)
 from collectiverun_operator.api.run import CollectiveRun, StoredRun
 from collectiverun_operator.api.status import RunStatus
 from collectiverun_operator.api.status_json import rejected_document, status_document, without_progress
 from collectiverun_operator.cluster.protocol import Cluster
-from collectiverun_operator.errors import Fault
+from collectiverun_operator.errors import ClusterError, Fault
 from collectiverun_operator.jobs.dry_run import dry_run_jobs, is_dry_run_due
 from collectiverun_operator.json_types import JSONObject
 from collectiverun_operator.plan.observation import Observed, observe
-from collectiverun_operator.plan.plan import Action, CreateJob, DeleteJob, Plan, plan, reject
-from collectiverun_operator.plan.scheduling import expected_jobs
+from collectiverun_operator.plan.plan import (
+    Action,
+    CreateJob,
+    DeleteJob,
+    Plan,
+    RelabelJob,
+    plan,
+    reject,
+)
+from collectiverun_operator.plan.scheduling import doubtful_jobs, expected_jobs
+
+# When to ask the API server again that could not check a run's Jobs.
+RETRY_SECONDS = 15.0
 
 OnWritten = Callable[[RunStatus, RunStatus], None]
 
@@ -34,6 +51,7 @@ class Reconciled:
     body: JSONObject
     status: RunStatus
     requeue_after_seconds: float | None
+    actions: tuple[Action, ...] = ()
 
 
 async def reconcile(
@@ -57,28 +75,38 @@ async def reconcile(
         if on_written is not None:
             on_written(stored.status, planned.status)
     await _act_all(cluster, body, planned.actions)
-    return Reconciled({**body, "status": after}, planned.status, planned.requeue_after_seconds)
+    return Reconciled(
+        {**body, "status": after}, planned.status, planned.requeue_after_seconds, planned.actions
+    )
 
 
 async def _plan(cluster: Cluster, stored: StoredRun, now: datetime) -> Plan:
     run = stored.run
     if run is None:
-        return Plan(reject(stored.status, stored.generation, stored.faults, now))
-    fault = await _template_fault(cluster, run)
-    if fault is not None and not run.status.has_begun:
-        return Plan(reject(run.status, stored.generation, [fault], now, INVALID_POD_TEMPLATE))
-    refusal = None if fault is None else not_accepted(INVALID_POD_TEMPLATE, [str(fault)])
-    return plan(run, await _observe(cluster, run), now, refusal)
+        rejected = not_accepted(INVALID_SPEC, [str(fault) for fault in stored.faults])
+        return Plan(reject(stored.status, stored.generation, rejected, now))
+    refusal = await _refusal(cluster, run)
+    if refusal is None or run.status.has_begun:
+        return plan(run, await _observe(cluster, run), now, refusal)
+    requeue = RETRY_SECONDS if refusal.reason == NOT_CHECKED else None
+    return Plan(reject(run.status, stored.generation, refusal, now), (), requeue)
 
 
-async def _template_fault(cluster: Cluster, run: CollectiveRun) -> Fault | None:
-    """What the API server objects to in a Pod template that it has not accepted yet."""
+async def _refusal(cluster: Cluster, run: CollectiveRun) -> DesiredCondition | None:
+    """Why the API server has not accepted a Pod template that it has not seen before."""
     if not is_dry_run_due(run):
         return None
     for path, manifest in dry_run_jobs(run):
-        refusal = await cluster.dry_run(manifest)
-        if refusal is not None:
-            return Fault(path, f"is refused by the API server: {refusal}")
+        try:
+            sentence = await cluster.dry_run(manifest)
+        except ClusterError as error:
+            if error.code < 500:  # of the operator, or no answer at all: no status could be written either
+                raise
+            text = f"the API server can't check the run's Jobs now, and is asked again: {error.sentence}"
+            return not_accepted(NOT_CHECKED, [text])
+        if sentence is not None:
+            fault = Fault(path, f"is refused by the API server: {sentence}")
+            return not_accepted(INVALID_POD_TEMPLATE, [str(fault)])
     return None
 
 
@@ -90,7 +118,14 @@ async def _observe(cluster: Cluster, run: CollectiveRun) -> Observed:
         if name not in listed:
             job = await cluster.job(run.namespace, name, run.uid)
             jobs = jobs if job is None else [*jobs, job]
-    return observe(jobs, await cluster.pods(run.uid), await cluster.progress(run.uid))
+    pods, progress = await cluster.pods(run.uid), await cluster.progress(run.uid)
+    observed = observe(jobs, pods, progress, await cluster.holdups(run.uid))
+    doubtful = [job.name for job in doubtful_jobs(run.status, observed)]
+    if not doubtful:
+        return observed
+    fresh = {name: await cluster.job(run.namespace, name, run.uid) for name in doubtful}
+    jobs = [fresh.get(job["metadata"]["name"]) or job for job in jobs]
+    return observe(jobs, pods, progress, await cluster.holdups(run.uid))
 
 
 def _document(stored: StoredRun, status: RunStatus) -> JSONObject:
@@ -118,6 +153,8 @@ async def _act_all(cluster: Cluster, body: JSONObject, actions: Iterable[Action]
 async def _act(cluster: Cluster, body: JSONObject, action: Action) -> None:
     if isinstance(action, CreateJob):
         await cluster.create_job(action.manifest)
+    elif isinstance(action, RelabelJob):
+        await cluster.relabel_job(action.namespace, action.name, action.uid, action.labels)
     elif isinstance(action, DeleteJob):
         await cluster.delete_job(action.namespace, action.name, action.uid, is_finished=action.is_finished)
     else:

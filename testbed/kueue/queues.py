@@ -8,18 +8,19 @@ from testbed import JSONObject
 from testbed.kueue.objects import API
 
 
-def shared(name: str, jobs: int) -> list[JSONObject]:
+def shared(name: str, jobs: int, *, preempts: bool = False) -> list[JSONObject]:
     """A ClusterQueue for so many Jobs at a time, whatever they ask for, and the flavor of its quota.
 
+    `preempts`: a Job of a higher priority takes the place of one that runs.
     What a Job asks for must be covered, or it waits for ever; of processors and memory there is plenty.
     """
     quotas = {"pods": str(jobs), "cpu": "64", "memory": "256Gi"}
     resources = [{"name": resource, "nominalQuota": quota} for resource, quota in quotas.items()]
     group = {"coveredResources": list(quotas), "flavors": [{"name": name, "resources": resources}]}
-    return [
-        _object("ResourceFlavor", name),
-        _object("ClusterQueue", name, spec={"namespaceSelector": {}, "resourceGroups": [group]}),
-    ]
+    spec: JSONObject = {"namespaceSelector": {}, "resourceGroups": [group]}
+    if preempts:
+        spec["preemption"] = {"withinClusterQueue": "LowerPriority"}
+    return [_object("ResourceFlavor", name), _object("ClusterQueue", name, spec=spec)]
 
 
 def local(name: str, shared_queue: str) -> JSONObject:

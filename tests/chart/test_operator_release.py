@@ -21,6 +21,15 @@ VALUES = (
     "pacing.canarySeconds=1",
 )
 LOGS_READ = ("", "pods/log", "get")
+EVENTS_READ = ("", "events", "list")
+JOBS_PATCHED = ("batch", "jobs", "patch")
+WORKLOADS_READ = ("kueue.x-k8s.io", "workloads", "list")
+QUOTA = {
+    "apiVersion": "v1",
+    "kind": "ResourceQuota",
+    "metadata": {"name": "full"},
+    "spec": {"hard": {"count/pods": "0"}},
+}
 # Granted though a run's life may pass without it, and why.
 SELDOM_USED = {
     ("", "pods", "get"): "asked only if a Job is seen to end before its Pod is",
@@ -87,7 +96,7 @@ def started_members(status):
 
 
 def test_the_rights_granted_are_those_the_operator_uses(small_cluster, installation):
-    """A life with everything in it: stopped, continued, robbed of a Job, failed, expired."""
+    """A life with everything in it: stopped, continued, held, robbed of a Job, refused, failed, expired."""
     run = apply_small_run(small_cluster, installation, "eventful")
     run.wait_for_pod()
     eventually(lambda: LOGS_READ in installation.used_rights(), "a look into its log")
@@ -95,7 +104,11 @@ def test_the_rights_granted_are_those_the_operator_uses(small_cluster, installat
     run.wait_for_state("Suspended")
     run.change(suspend=False, runPolicy={"ttlSecondsAfterFinished": 1})
     robbed = run.wait_for_pod(attempt=2)
+    hold_for_a_while(installation, run)
+    installation.apply(QUOTA)
     installation.kubectl("delete", "job", "--wait=false", robbed["metadata"]["labels"]["job-name"])
+    eventually(lambda: EVENTS_READ in installation.used_rights(), "a look for what keeps its Pod")
+    installation.kubectl("delete", "resourcequota", "full")
     run.fault(run.wait_for_pod(attempt=3), "exit-3")
     run.wait_until(lambda: not run.exists, "the failed run has expired")
 
@@ -105,6 +118,18 @@ def test_the_rights_granted_are_those_the_operator_uses(small_cluster, installat
     assert refused_rights(small_cluster.audit_log, installation.account) == set()
     assert installation.used_rights() - granted == set()
     assert granted - installation.used_rights() <= set(SELDOM_USED)
+
+
+def hold_for_a_while(installation, run):
+    """Somebody suspends its Job, and lets it go when the operator has given it a queue and asked for news."""
+    (job,) = [job for job in run.jobs() if not job["status"].get("conditions")]
+    suspend = ("patch", "job", job["metadata"]["name"], "--type", "merge", "--patch")
+    installation.kubectl(*suspend, '{"spec": {"suspend": true}}')
+    run.wait_for_state("Queued")
+    installation.kubectl("label", "crun", run.name, "kueue.x-k8s.io/queue-name=any")
+    eventually(lambda: installation.used_rights() >= {JOBS_PATCHED, WORKLOADS_READ}, "a look at the queue")
+    installation.kubectl(*suspend, '{"spec": {"suspend": false}}')
+    run.wait_for_state("Running")
 
 
 def watches(rights):

@@ -7,10 +7,11 @@ from chart.rendering import NAME, NAMESPACE, of_kind, render, the
 GRANTED = {
     ("collectiverl.io", "collectiveruns"): {"get", "list", "watch", "delete"},
     ("collectiverl.io", "collectiveruns/status"): {"get", "patch"},
-    ("batch", "jobs"): {"get", "list", "watch", "create", "delete"},
+    ("batch", "jobs"): {"get", "list", "watch", "create", "patch", "delete"},
     ("", "pods"): {"get", "list", "watch"},
     ("", "pods/log"): {"get"},
-    ("", "events"): {"create"},
+    ("", "events"): {"list", "create"},
+    ("kueue.x-k8s.io", "workloads"): {"list"},
     ("coordination.k8s.io", "leases"): {"list", "watch"},
 }
 ROLES = ("Role", "ClusterRole")

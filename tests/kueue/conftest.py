@@ -11,13 +11,19 @@ from testbed.kueue.manager import Kueue
 @pytest.fixture(scope="session")
 def kueue_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmallCluster]:
     """Not the one of all tests: Kueue is asked about every Job, and without an answer none can be made."""
-    folder = tmp_path_factory.mktemp("kueue-cluster")
-    with SmallCluster(folder) as cluster, Kueue(cluster.control_plane, folder / "kueue"):
+    with SmallCluster(tmp_path_factory.mktemp("kueue-cluster")) as cluster:
         yield cluster
 
 
 @pytest.fixture(scope="session")
-def namespace(kueue_cluster: SmallCluster) -> Iterator[OperatorNamespace]:
+def kueue(kueue_cluster: SmallCluster) -> Iterator[Kueue]:
+    """Kueue; a test that kills it starts it again."""
+    with Kueue(kueue_cluster.control_plane, kueue_cluster.folder / "kueue") as kueue:
+        yield kueue
+
+
+@pytest.fixture(scope="session")
+def namespace(kueue_cluster: SmallCluster, kueue: Kueue) -> Iterator[OperatorNamespace]:
     namespace = OperatorNamespace(kueue_cluster, "kueue")
     yield namespace
     namespace.operator.stop()

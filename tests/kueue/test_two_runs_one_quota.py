@@ -45,6 +45,7 @@ def assert_held(run):
     assert run.printed()["STATE"] == "Queued"
     assert run.condition("Queued") == ("True", "WaitingForQuota")
     assert run.condition("Running") == ("False", "NotStarted")
+    run.wait(lambda _: NO_ROOM in run.message("Queued"), "why it is held, in Kueue's words")
     assert unfinished_job(run)["spec"]["suspend"]
     assert run.running_pods() == []
     run.wait_until(lambda: NO_ROOM in quota_of(run)["message"], NO_ROOM)

@@ -169,6 +169,15 @@ class LiveRun:
         """The status once it says so."""
         return self.wait(lambda status: status.get("state") == state, f"state {state}")
 
+    def wait_for_condition(self, type_: str, reason: str, words: str = "") -> None:
+        """Wait until a condition has this reason, and these words in its message."""
+
+        def is_told(status: JSONObject) -> bool:
+            found = [entry for entry in status.get("conditions", []) if entry["type"] == type_]
+            return bool(found) and found[0]["reason"] == reason and words in found[0]["message"]
+
+        self.wait(is_told, f"{type_} because of {reason}: {words}")
+
     def wait(
         self, is_met: Callable[[JSONObject], Any], what: str, seconds: float = WAIT_SECONDS
     ) -> JSONObject:

@@ -9,7 +9,7 @@ from typing import Any
 
 from support.run_bodies import run_body
 
-from collectiverun_operator.api.conditions import INVALID_SPEC
+from collectiverun_operator.api.conditions import INVALID_SPEC, not_accepted
 from collectiverun_operator.api.members import members_of
 from collectiverun_operator.api.phases import PHASES
 from collectiverun_operator.api.run import CollectiveRun, Platform, StoredRun, parse_run
@@ -50,7 +50,8 @@ def rejected(
     """The status of a body that is rejected with these faults."""
     stored = StoredRun.read(body)
     return rejected_document(
-        reject(stored.status, stored.generation, faults, now, reason), body.get("status") or {}
+        reject(stored.status, stored.generation, not_accepted(reason, list(map(str, faults))), now),
+        body.get("status") or {},
     )
 
 

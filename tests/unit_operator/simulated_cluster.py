@@ -11,10 +11,12 @@ from datetime import datetime, timedelta
 
 from unit_operator.builders import a_pod, a_result, artifact_uri, ended, running
 
+from collectiverun_operator.api.outcome import Holdup
+from collectiverun_operator.api.pod_outcome import is_finished
 from collectiverun_operator.formatting import format_time
 from collectiverun_operator.json_types import JSONObject
 from collectiverun_operator.plan.observation import Observed, observe
-from collectiverun_operator.plan.plan import Action, CreateJob, DeleteJob
+from collectiverun_operator.plan.plan import Action, CreateJob, DeleteJob, RelabelJob
 
 GRACE_SECONDS = 30
 
@@ -26,12 +28,15 @@ class SimulatedCluster:
         self.jobs: dict[str, JSONObject] = {}
         self.pods: dict[str, JSONObject] = {}
         self.holds_new_jobs = False
+        self.refuses_pods = False
+        self.holdups: dict[str, Holdup] = {}
         self.created: list[str] = []
         self._count = 0
 
     def observe(self) -> Observed:
         """What an operator sees."""
-        return observe(copy.deepcopy(list(self.jobs.values())), copy.deepcopy(list(self.pods.values())))
+        jobs, pods = copy.deepcopy((list(self.jobs.values()), list(self.pods.values())))
+        return observe(jobs, pods, holdups=self.holdups)
 
     def act(self, action: Action, now: datetime) -> None:
         """Take an action of a plan."""
@@ -39,6 +44,8 @@ class SimulatedCluster:
             self._create(action.manifest, now)
         elif isinstance(action, DeleteJob):
             self.delete_job(action.name, action.uid, now)
+        elif isinstance(action, RelabelJob):
+            self.jobs[action.name]["metadata"]["labels"] |= action.labels
 
     def delete_job(self, name: str, uid: str, now: datetime) -> None:
         """Delete a Job in the foreground."""
@@ -82,6 +89,15 @@ class SimulatedCluster:
         """Kueue lets a held Job go."""
         self.jobs[name]["spec"]["suspend"] = False
 
+    def evict(self, name: str, now: datetime) -> None:
+        """Kueue takes a Job's place back: the Job is suspended, then its Pods are deleted."""
+        job = self.jobs[name]
+        job["spec"]["suspend"] = True
+        job["status"].pop("startTime", None)
+        self._note_suspension(job)
+        for pod in self.pods_of(name):
+            self.delete_pod(pod["metadata"]["uid"], now)
+
     def control(self, now: datetime) -> None:
         """What the Job controller and the garbage collector do next."""
         for name, job in list(self.jobs.items()):
@@ -89,8 +105,11 @@ class SimulatedCluster:
             if "deletionTimestamp" in job["metadata"]:
                 if not pods:
                     del self.jobs[name]
-            elif not job["status"].get("conditions") and not job["spec"].get("suspend"):
-                self._control_job(job, pods, now)
+            elif not is_finished(job):
+                self._note_suspension(job)
+                if not job["spec"].get("suspend"):
+                    job["status"].setdefault("startTime", format_time(now))
+                    self._control_job(job, pods, now)
 
     def pods_of(self, name: str) -> list[JSONObject]:
         """The Pods of a Job."""
@@ -101,7 +120,7 @@ class SimulatedCluster:
         return [
             job
             for name, job in self.jobs.items()
-            if not job["status"].get("conditions")
+            if not is_finished(job)
             and "deletionTimestamp" not in job["metadata"]
             and not any(pod["status"]["phase"] in ("Succeeded", "Failed") for pod in self.pods_of(name))
         ]
@@ -120,10 +139,17 @@ class SimulatedCluster:
         phases = {pod["status"]["phase"] for pod in pods}
         if "Succeeded" in phases or "Failed" in phases:
             kind = "Complete" if "Succeeded" in phases else "Failed"
-            job["status"]["conditions"] = [{"type": kind, "status": "True"}]
-        elif not pods:
+            job["status"].setdefault("conditions", []).append({"type": kind, "status": "True"})
+        elif not pods and not self.refuses_pods:
             pod = a_pod(job, self._uid("pod"), now)
             self.pods[pod["metadata"]["uid"]] = pod
+
+    def _note_suspension(self, job: JSONObject) -> None:
+        """Condition Suspended, which a Job has that was ever suspended."""
+        is_suspended = bool(job["spec"].get("suspend"))
+        if is_suspended or job["status"].get("conditions"):
+            status = "True" if is_suspended else "False"
+            job["status"]["conditions"] = [{"type": "Suspended", "status": status}]
 
     def _job_name(self, pod: JSONObject) -> str:
         return str(pod["metadata"]["name"].rsplit("-pod", 1)[0])

@@ -114,6 +114,11 @@ class Story:
         found = next(entry for entry in self.status["conditions"] if entry["type"] == name)
         return found["status"], found["reason"]
 
+    def message(self, name: str) -> str:
+        """A condition's message."""
+        found = next(entry for entry in self.status["conditions"] if entry["type"] == name)
+        return str(found["message"])
+
     def _ended(self) -> Story:
         self.cluster.control(self.now)
         return self.settle()

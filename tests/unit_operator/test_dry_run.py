@@ -81,6 +81,9 @@ class Fussy:
     async def progress(self, run_uid):
         return {}
 
+    async def holdups(self, run_uid):
+        return {}
+
     async def dry_run(self, manifest):
         self.trials += 1
         refused = self.is_fussy and "nodeSelector" in manifest["spec"]["template"]["spec"]

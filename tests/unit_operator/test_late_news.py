@@ -15,13 +15,20 @@ from unit_operator.builders import NOON, a_body
 from unit_operator.late_cluster import LateCluster, LateServer
 from unit_operator.simulated_cluster import SimulatedCluster
 
+from collectiverun_operator.api.pod_outcome import is_finished
 from collectiverun_operator.api.run import StoredRun, parse_run
 from collectiverun_operator.api.status_json import read_status
 from collectiverun_operator.reconciler import reconcile
 
+# Kueue takes a second from the suspension of a Job until its place is free for the next.
+SETTLING_TIME = timedelta(seconds=2)
+
 
 class LateNews(RuleBasedStateMachine):
-    """A run of which nothing goes wrong but the news: no Pod fails, nobody deletes anything."""
+    """A run of which nothing goes wrong but the news: no Pod fails, nobody deletes anything.
+
+    A queue may hold its Jobs, and take their places back as often as it likes.
+    """
 
     @initialize(names=st.sampled_from([("reach",), ("reach", "push")]))
     def begin(self, names):
@@ -66,6 +73,24 @@ class LateNews(RuleBasedStateMachine):
             go_on(self.world, self.now)
             self.cluster.server.note()
 
+    @rule(holds=st.booleans())
+    def hold_new_jobs(self, holds):
+        self.world.holds_new_jobs = holds
+
+    @rule(data=st.data())
+    def evict_a_job(self, data):
+        names = [name for name, job in self.world.jobs.items() if not is_finished(job)]
+        if names:
+            self.now += SETTLING_TIME
+            self.world.evict(data.draw(st.sampled_from(sorted(names))), self.now)
+        self.cluster.server.note()
+
+    @rule()
+    def admit_every_job(self):
+        self.now += SETTLING_TIME
+        admit_all(self.world)
+        self.cluster.server.note()
+
     @rule(data=st.data())
     def start_a_pod(self, data):
         self.world.control(self.now)
@@ -101,11 +126,19 @@ class LateNews(RuleBasedStateMachine):
             body = asyncio.run(reconcile(cluster, StoredRun.read(body), now)).body
             if body["status"]["state"] == "Complete":
                 return
+            now += SETTLING_TIME
+            admit_all(world)
             go_on(world, now)
         raise AssertionError(f"not finished: {body['status']}")
 
     def status(self):
         return getattr(self, "body", {}).get("status", {})
+
+
+def admit_all(world: SimulatedCluster) -> None:
+    """The queue lets every Job go that it holds."""
+    for name in world.jobs:
+        world.admit(name)
 
 
 def go_on(world: SimulatedCluster, now) -> None:
@@ -135,3 +168,19 @@ def test_a_restart_on_a_list_from_before_a_recorded_pod_loses_nothing():
     assert history.status()["phases"][0]["members"][0]["podUid"]
     history.restart()
     history.nobody_is_tried_twice()
+
+
+def test_a_pod_evicted_before_it_started_is_no_loss_though_its_job_is_heard_of_late():
+    history = LateNews()
+    history.begin(("reach",))
+    history.world.control(history.now)
+    history.deliver("Job", 99)
+    history.deliver("Pod", 99)
+    history.reconcile()
+    assert history.status()["phases"][0]["members"][0]["podUid"]
+    (name,) = history.world.jobs
+    history.world.evict(name, history.now)
+    history.deliver("Pod", 99)
+    history.reconcile()
+    history.nobody_is_tried_twice()
+    assert history.status()["state"] == "Queued"

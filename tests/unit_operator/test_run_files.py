@@ -160,8 +160,8 @@ FAULTY_SPECS = {
         "set by the operator",
     ),
     "an unrestricted Pod": (
-        {"podTemplate": {"spec": {"securityContext": {}}}},
-        "spec.podTemplate.spec.securityContext",
+        {"podTemplate": {"spec": {"securityContext": {"runAsNonRoot": False}}}},
+        "spec.podTemplate.spec.securityContext.runAsNonRoot",
         "overridden",
     ),
     "containers that are a word": (

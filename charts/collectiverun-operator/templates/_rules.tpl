@@ -8,7 +8,7 @@
   verbs: [get, patch]
 - apiGroups: [batch]
   resources: [jobs]
-  verbs: [get, list, watch, create, delete]
+  verbs: [get, list, watch, create, patch, delete]   # patch: a queue's labels, of Jobs that wait
 - apiGroups: [""]
   resources: [pods]
   verbs: [get, list, watch]
@@ -17,7 +17,10 @@
   verbs: [get]
 - apiGroups: [""]
   resources: [events]
-  verbs: [create]
+  verbs: [list, create]                  # list: why a Job has no Pod
+- apiGroups: [kueue.x-k8s.io]
+  resources: [workloads]                 # why Kueue holds a Job
+  verbs: [list]
 - apiGroups: [coordination.k8s.io]
   resources: [leases]                    # the canary: seen wherever the operator watches, renewed in one place
   resourceNames: [{{ include "operator.fullname" . }}]

@@ -21,6 +21,8 @@ TYPES: tuple[ConditionType, ...] = (ACCEPTED, QUEUED, RUNNING, SUSPENDED, COMPLE
 # Reasons of condition Accepted when it is False.
 INVALID_SPEC = "InvalidSpec"
 INVALID_POD_TEMPLATE = "InvalidPodTemplate"
+# Not the run's fault, and tried again: the API server could not check its Jobs.
+NOT_CHECKED = "NotChecked"
 
 MESSAGE_LIMIT = 2048
 
@@ -84,10 +86,10 @@ def _update(
 
 def _state(status: RunStatus) -> RunState:
     """One word for the conditions, for people; no code reads it."""
-    suspended = status.condition("Suspended")
+    suspended, accepted = status.condition("Suspended"), status.condition("Accepted")
     if status.is_finished:
         return "Complete" if status.is_true("Complete") else "Failed"
-    if not status.is_true("Accepted"):
+    if not status.is_true("Accepted") and (accepted is None or accepted.reason != NOT_CHECKED):
         return "Rejected"
     if status.is_true("Suspended"):
         return "Suspended"

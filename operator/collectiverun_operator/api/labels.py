@@ -10,4 +10,7 @@ MEMBER = f"{GROUP}/member"
 ATTEMPT = f"{GROUP}/attempt"
 
 # Kueue's; the only labels of a run that are copied to its Jobs.
-KUEUE = ("kueue.x-k8s.io/queue-name", "kueue.x-k8s.io/priority-class")
+QUEUE = "kueue.x-k8s.io/queue-name"
+KUEUE = (QUEUE, "kueue.x-k8s.io/priority-class")
+# Kueue's own mark on the Workload that it makes of a Job.
+WORKLOAD_OF = "kueue.x-k8s.io/job-uid"

@@ -49,6 +49,24 @@ class Progress:
     activity: str = ""
 
 
+# Reasons of a holdup that people have to hear of: nothing moves until somebody acts.
+JOB_REFUSED = "JobRefused"
+POD_REFUSED = "PodRefused"
+REFUSALS = (JOB_REFUSED, POD_REFUSED)
+
+
+@dataclass(frozen=True)
+class Holdup:
+    """Why an attempt that was begun has no Pod, in the words of whoever holds it up: queue, quota or webhook.
+
+    `reason` is one CamelCase word. `eviction`: why the queue took its place back, if it did.
+    """
+
+    reason: str
+    message: str
+    eviction: str = ""
+
+
 @dataclass(frozen=True)
 class Active:
     """Not ended. `waiting`: why its container has not started. `disruption`: why the cluster removes it."""

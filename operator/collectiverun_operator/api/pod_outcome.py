@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import datetime
+
 from collectiverun_operator.api.outcome import (
     MESSAGE_LIMIT,
     Active,
@@ -12,6 +15,7 @@ from collectiverun_operator.api.outcome import (
 )
 from collectiverun_operator.api.pod_template import CONTAINER
 from collectiverun_operator.api.trainer_report import read_report, read_result
+from collectiverun_operator.formatting import parse_time
 from collectiverun_operator.json_types import JSONObject
 
 FATAL_EXIT_CODES = {3: "InvalidConfiguration", 4: "InputInvalid"}
@@ -29,6 +33,7 @@ INFRASTRUCTURE_POD_REASONS = frozenset(
     }
 )
 DRIVER_LOST = "DriverLost"
+OUT_OF_MEMORY = "OOMKilled"
 
 
 def pod_outcome(pod: JSONObject) -> Outcome:
@@ -40,13 +45,34 @@ def pod_outcome(pod: JSONObject) -> Outcome:
     terminated = state.get("terminated") or {}
     report = read_report(terminated.get("message"))
     result = read_result(report) if terminated.get("exitCode") == 0 else None
-    return Succeeded(result) if result is not None else _failed(status, terminated, report)
+    if result is not None:
+        return Succeeded(result)
+    failed = _failed(status, terminated, report)
+    return _with_memory_limit(failed, pod) if failed.reason == OUT_OF_MEMORY else failed
 
 
 def has_ended(pod: JSONObject) -> bool:
     """Whether the Pod's container will do nothing more."""
     status = pod.get("status") or {}
     return status.get("phase") in ("Succeeded", "Failed") or "terminated" in _container_state(status)
+
+
+def _with_memory_limit(failed: Failed, pod: JSONObject) -> Failed:
+    """The failure with what the container was allowed; the kernel leaves no other message."""
+    containers = pod.get("spec", {}).get("containers") or []
+    trainer: JSONObject = next((c for c in containers if c.get("name") == CONTAINER), {})
+    limit = ((trainer.get("resources") or {}).get("limits") or {}).get("memory")
+    if limit is None:
+        text = "the node ran out of memory; the container has no memory limit"
+    else:
+        text = f"the container needed more than its memory limit of {limit}; raise resources.limits.memory"
+    return replace(failed, message=": ".join(filter(None, (text, failed.message)))[:MESSAGE_LIMIT])
+
+
+def trainer_finish_time(pod: JSONObject) -> datetime | None:
+    """When the container `trainer` ended; None while it has not."""
+    terminated = _container_state(pod.get("status", {})).get("terminated") or {}
+    return parse_time(terminated.get("finishedAt"))
 
 
 def is_finished(job: JSONObject) -> bool:
@@ -66,9 +92,16 @@ def _active(status: JSONObject, state: JSONObject) -> Active:
     disruption = _disruption(status) or ""
     if "running" in state:
         return Active("Running", disruption=disruption)
-    waiting = state.get("waiting") or _unscheduled(status)
+    waiting = _waiting_init_container(status) or state.get("waiting") or _unscheduled(status)
     words = (waiting.get("reason"), waiting.get("message"))
     return Active("Pending", ": ".join(word for word in words if word)[:MESSAGE_LIMIT], disruption)
+
+
+def _waiting_init_container(status: JSONObject) -> JSONObject:
+    """What an init container waits for, such as its image; the trainer only says that it waits for those."""
+    states = (entry.get("state") or {} for entry in status.get("initContainerStatuses") or [])
+    waiting = (state.get("waiting") or {} for state in states)
+    return next((found for found in waiting if found.get("reason") not in (None, "PodInitializing")), {})
 
 
 def _unscheduled(status: JSONObject) -> JSONObject:
@@ -90,10 +123,26 @@ def _failed(status: JSONObject, terminated: JSONObject, report: JSONObject) -> F
     if pod_reason in INFRASTRUCTURE_POD_REASONS or pod_reason.startswith("OutOf"):
         return Failed("infrastructure", pod_reason, message, code)
     if not _has_started(terminated):
+        init = _failed_init_container(status)
+        if init is not None:
+            return init
         return Failed(
             "infrastructure", terminated.get("reason") or pod_reason or "NeverStarted", message, code
         )
     return _failed_by_exit_code(code, str(terminated.get("reason") or "Error"), message, report)
+
+
+def _failed_init_container(status: JSONObject) -> Failed | None:
+    """The failure of a container that the user's Pod template starts before the trainer."""
+    for entry in status.get("initContainerStatuses") or []:
+        terminated = (entry.get("state") or {}).get("terminated") or {}
+        code = terminated.get("exitCode", 0)
+        if code:
+            words = (terminated.get("reason") or "Error", terminated.get("message"))
+            why = ": ".join(str(word) for word in words if word)
+            text = f"init container {entry.get('name')!r} ended with exit code {code}: {why}"
+            return Failed("application", "InitContainerFailed", text[:MESSAGE_LIMIT], code)
+    return None
 
 
 def _failed_by_exit_code(code: int | None, container_reason: str, message: str, report: JSONObject) -> Failed:

@@ -21,12 +21,24 @@ Quantity = Annotated[Any, AfterValidator(check_quantity), WithJsonSchema(QUANTIT
 ResourceList = Annotated[dict[str, Quantity], Field(max_length=16)]
 
 
+class ResourceClaim(Model):
+    """A claim of podTemplate.spec.resourceClaims that the container uses: devices by DRA."""
+
+    name: Annotated[str, Field(max_length=63)] = Field(description="Its name in resourceClaims.")
+    request: Annotated[str, Field(max_length=63)] | None = Field(
+        None, description="One of its requests; all if none is named."
+    )
+
+
 class Resources(Model):
     """Compute resources of a phase's container, as in a Pod."""
 
     requests: ResourceList | None = Field(None, description="What the scheduler reserves, such as cpu: 2.")
     limits: ResourceList | None = Field(
         None, description="What the container may use at most, such as nvidia.com/gpu: 1."
+    )
+    claims: Annotated[list[ResourceClaim], Field(max_length=16)] | None = Field(
+        None, description="Devices by resource claims, which podTemplate.spec.resourceClaims names."
     )
 
 

@@ -10,7 +10,6 @@ from collectiverun_operator.errors import Fault
 
 _OURS_IN_POD = {
     "restartPolicy": "Pods of a run are never restarted in place",
-    "securityContext": "Pods of a run are restricted",
     "terminationGracePeriodSeconds": "write spec.runPolicy.terminationGracePeriodSeconds",
 }
 _OURS_IN_CONTAINER = {
@@ -20,12 +19,17 @@ _OURS_IN_CONTAINER = {
     "resources": "write spec.phases.<phase>.resources",
     "securityContext": "Pods of a run are restricted",
 }
+_OURS_IN_SECURITY_CONTEXT = {
+    "runAsNonRoot": "Pods of a run are restricted",
+    "seccompProfile": "Pods of a run are restricted",
+}
 _OUR_VARIABLES = "COLLECTIVERUN_"
 
 
 def template_faults(template: PodTemplate, path: str) -> Iterator[Fault]:
     """Every fault of a template at `path`, such as `spec.podTemplate`."""
     yield from _owned(template.spec, _OURS_IN_POD, f"{path}.spec")
+    yield from _security_faults(template.spec.get("securityContext", {}), f"{path}.spec.securityContext")
     for key in ("containers", "initContainers"):
         containers = template.spec.get(key, [])
         if not _is_named(containers):
@@ -34,6 +38,18 @@ def template_faults(template: PodTemplate, path: str) -> Iterator[Fault]:
         for index, container in enumerate(containers):
             if container["name"] == CONTAINER:
                 yield from _container_faults(container, f"{path}.spec.{key}[{index}]")
+
+
+def _security_faults(context: object, path: str) -> Iterator[Fault]:
+    """What would not be *restricted*, by the Pod Security Standards; everything else is the user's choice."""
+    if not isinstance(context, dict):
+        yield Fault(path, "must be a mapping")
+        return
+    yield from _owned(context, _OURS_IN_SECURITY_CONTEXT, path)
+    if context.get("runAsUser") == 0:
+        yield Fault(f"{path}.runAsUser", "0 is root, and Pods of a run are restricted; give another user")
+    if context.get("sysctls"):
+        yield Fault(f"{path}.sysctls", "can't be set: Pods of a run are restricted; remove it")
 
 
 def _container_faults(container: Mapping[str, Any], path: str) -> Iterator[Fault]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
-from collectiverun_operator.api.outcome import Progress
+from collectiverun_operator.api.outcome import Holdup, Progress
 from collectiverun_operator.json_types import JSONObject
 
 
@@ -37,6 +37,12 @@ class Cluster(Protocol):
 
     async def progress(self, run_uid: str) -> Mapping[str, Progress]:
         """The newest progress of each running Job, by the Job's name."""
+
+    async def holdups(self, run_uid: str) -> Mapping[str, Holdup]:
+        """What holds up Jobs of the run that have no Pod, by the Job's name, as far as anybody says."""
+
+    async def relabel_job(self, namespace: str, name: str, uid: str, labels: Mapping[str, str]) -> None:
+        """Set labels of the Job with this UID, if it exists."""
 
     async def write_status(self, run: JSONObject, status: JSONObject) -> JSONObject:
         """Store the run's new status durably, before any action; returns the run's body with it."""

@@ -10,7 +10,7 @@ import logging
 import math
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -22,7 +22,7 @@ from collectiverun_operator.controller.logs import about
 from collectiverun_operator.controller.metrics import Metrics
 from collectiverun_operator.errors import ClusterError, ConflictError, NameTakenError
 from collectiverun_operator.json_types import JSONObject
-from collectiverun_operator.plan.events import transitions
+from collectiverun_operator.plan.events import EventText, action_events, transitions
 from collectiverun_operator.reconciler import Reconciled, reconcile
 
 RunKey = tuple[str, str]  # namespace, name
@@ -146,14 +146,18 @@ class Controller:
         if is_due:
             # With jitter: all runs start with the operator, but need not be written at the same time.
             tracked.progress_at = now + random.uniform(0, self._intervals.progress_seconds / 3)
+        self._post_events(stored.body, action_events(reconciled.actions))
         tracked.state = reconciled.status.state
         tracked.version = str(reconciled.body["metadata"].get("resourceVersion") or "")
         return reconciled
 
     def _emit_events(self, body: JSONObject, before: RunStatus, after: RunStatus) -> None:
         self._metrics.count_transition(before, after)
+        self._post_events(body, transitions(before, after))
+
+    def _post_events(self, body: JSONObject, events: Iterable[EventText]) -> None:
         metadata = body["metadata"]
-        for event in transitions(before, after):
+        for event in events:
             level = logging.WARNING if event.type == "Warning" else logging.INFO
             extra = about(metadata["namespace"], metadata["name"], phase=event.phase, member=event.member)
             _log.log(level, "%s: %s", event.reason, event.message, extra=extra)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
-from collectiverun_operator.api.conditions import INVALID_POD_TEMPLATE
+from collectiverun_operator.api.conditions import INVALID_POD_TEMPLATE, NOT_CHECKED
 from collectiverun_operator.api.members import members_of, settings_of
 from collectiverun_operator.api.phases import PHASES, Phase
 from collectiverun_operator.api.pod_template import merge_templates
@@ -25,7 +25,7 @@ def is_dry_run_due(run: CollectiveRun) -> bool:
     if run.status.is_true("Complete"):
         return False
     accepted = run.status.condition("Accepted")
-    is_refused = accepted is not None and accepted.reason == INVALID_POD_TEMPLATE
+    is_refused = accepted is not None and accepted.reason in (INVALID_POD_TEMPLATE, NOT_CHECKED)
     return is_refused or run.generation != run.status.observed_generation
 
 

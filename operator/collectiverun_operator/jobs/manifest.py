@@ -79,6 +79,8 @@ def _pod_template(run: CollectiveRun, phase: Phase, order: JSONObject, image: st
     """Lowest precedence first: defaults, the run's template, the phase's, the operator's own."""
     template = merge_templates(run.spec.pod_template, settings_of(run.spec, phase).pod_template)
     template = merge({"spec": {"automountServiceAccountToken": False}}, template)
+    # Whoever sets a security context chooses the groups too: a cluster may allow its own only, as OpenShift.
+    template["spec"].setdefault("securityContext", {"fsGroup": GROUP_ID})
     return _with_storage(run, merge(template, {"spec": _our_pod(run, phase, order, image)}))
 
 
@@ -86,11 +88,7 @@ def _our_pod(run: CollectiveRun, phase: Phase, order: JSONObject, image: str) ->
     return {
         "restartPolicy": "Never",
         "terminationGracePeriodSeconds": run.spec.run_policy.termination_grace_period_seconds,
-        "securityContext": {
-            "runAsNonRoot": True,
-            "fsGroup": GROUP_ID,
-            "seccompProfile": {"type": "RuntimeDefault"},
-        },
+        "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
         "containers": [_our_container(run, phase, order, image)],
         # The only writable path, besides the volumes that a user mounts.
         "volumes": [{"name": SCRATCH, "emptyDir": {}}],

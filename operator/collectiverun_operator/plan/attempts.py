@@ -23,12 +23,19 @@ def classify_attempt(
         return ended
     if member.state == "Stopping":
         return None if attempt.occupies(now) else Failed("stopped", "Stopped")
+    if _is_queued(member, attempt.job):
+        return Active("Queued")
     if ended is not None:
         return ended
     if attempt.job is None:
         never_created = not member.job_uid and not attempt.pods
         return None if never_created else _vanished(attempt, "JobGone", "its Job was deleted")
-    return _missing(member, attempt, attempt.job) or _active(attempt, attempt.job)
+    return _missing(member, attempt, attempt.job) or _active(attempt)
+
+
+def _is_queued(member: MemberStatus, job: ObservedJob | None) -> bool:
+    """Whether a queue has not given the attempt its place, or took it back: the same Job goes on later."""
+    return job is not None and job.is_held and member.job_uid in ("", job.uid)
 
 
 def _ended(attempt: ObservedAttempt, member_uri: str) -> Succeeded | Failed | None:
@@ -59,7 +66,8 @@ def _missing(member: MemberStatus, attempt: ObservedAttempt, job: ObservedJob) -
         if pod.is_terminating:
             disruption = pod.outcome.disruption if isinstance(pod.outcome, Active) else ""
             return _vanished(attempt, disruption or "PodDeleted", "its Pod is being deleted")
-    if member.pod_uid and member.pod_uid not in {pod.uid for pod in attempt.pods}:
+    is_replaced = job.was_suspended and not job.is_finished  # the recorded Pod was evicted meanwhile
+    if member.pod_uid and not is_replaced and member.pod_uid not in {pod.uid for pod in attempt.pods}:
         return _vanished(attempt, "PodGone", "its Pod is gone")
     if len(attempt.pods) > 1:
         return _vanished(attempt, "SecondPod", "a second Pod was created for it")
@@ -75,7 +83,7 @@ def _vanished(attempt: ObservedAttempt, reason: str, message: str) -> Failed:
     )
 
 
-def _active(attempt: ObservedAttempt, job: ObservedJob) -> Active:
+def _active(attempt: ObservedAttempt) -> Active:
     if attempt.pod is None:
-        return Active("Queued" if job.is_held else "Pending")
+        return Active("Pending")
     return attempt.pod.outcome if isinstance(attempt.pod.outcome, Active) else Active("Running")

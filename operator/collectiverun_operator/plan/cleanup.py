@@ -20,10 +20,10 @@ def finished_jobs(status: RunStatus, observed: Observed, policy: RunPolicy) -> I
             yield job
 
 
-def stray_jobs(status: RunStatus, observed: Observed) -> Iterator[ObservedJob]:
-    """Jobs that may still run and belong to no recorded attempt."""
+def stray_jobs(status: RunStatus, observed: Observed, now: datetime) -> Iterator[ObservedJob]:
+    """Jobs that may still run and belong to no recorded attempt, or have no trainer any more."""
     for member, attempt, job in _undeleted_jobs(status, observed):
-        if not attempt.is_over and not _is_current(member, attempt, job):
+        if attempt.is_kept_up(now) or not (attempt.is_over or _is_current(member, attempt, job)):
             yield job
 
 

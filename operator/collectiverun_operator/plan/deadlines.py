@@ -1,4 +1,4 @@
-"""Two deadlines: on the run's active time, which a status counts, and on a Pod's time to start."""
+"""Two deadlines: on the run's active time, which a status counts, and on an attempt's time to start."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ def active_deadline(status: RunStatus, policy: RunPolicy) -> datetime | None:
     return status.active_since + timedelta(seconds=policy.active_deadline_seconds - status.active_seconds)
 
 
-def pending_deadline(policy: RunPolicy, pod_creation_time: datetime | None) -> datetime | None:
-    """By when a Pod has to start. A Job that a queue holds has no Pod, so it is never late."""
-    if policy.pending_deadline_seconds is None or pod_creation_time is None:
+def pending_deadline(policy: RunPolicy, startable_time: datetime | None) -> datetime | None:
+    """By when a Pod has to start that could since `startable_time`; None while a queue holds its Job."""
+    if policy.pending_deadline_seconds is None or startable_time is None:
         return None
-    return pod_creation_time + timedelta(seconds=policy.pending_deadline_seconds)
+    return startable_time + timedelta(seconds=policy.pending_deadline_seconds)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
 from collectiverun_operator.api import conditions
-from collectiverun_operator.api.outcome import RETRY_BUDGETS
+from collectiverun_operator.api.outcome import REFUSALS, RETRY_BUDGETS
 from collectiverun_operator.api.status import ConditionStatus, MemberStatus, PhaseStatus, RunStatus
+from collectiverun_operator.plan.plan import Action, RelabelJob
 
 EventType = Literal["Normal", "Warning"]
 
@@ -27,6 +28,15 @@ class EventText:
     member: str = ""
 
 
+def action_events(actions: Iterable[Action]) -> Iterator[EventText]:
+    """What of the actions people have to know: labels that somebody else changed or that the run changed."""
+    for action in actions:
+        if isinstance(action, RelabelJob):
+            labels = ", ".join(f"{key}={value}" for key, value in sorted(action.labels.items()))
+            text = f"Job {action.name}, which waits in a queue, got the run's {labels}"
+            yield EventText("Normal", "JobRelabelled", text)
+
+
 def transitions(before: RunStatus, after: RunStatus) -> list[EventText]:
     """Every transition between two statuses, in the order of the Events. Progress is not one."""
     return [
@@ -34,6 +44,7 @@ def transitions(before: RunStatus, after: RunStatus) -> list[EventText]:
         *_reopening(before, after),
         *_phases(before, after),
         *_queueing(before, after),
+        *_refusals(before, after),
         *_suspension(before, after),
         *_ending(before, after),
     ]
@@ -74,6 +85,9 @@ def _phase(before: PhaseStatus, after: PhaseStatus, status: RunStatus) -> Iterat
 def _member(phase: str, before: MemberStatus, after: MemberStatus, status: RunStatus) -> Iterator[EventText]:
     where = f"phase {phase}, member {after.name}, attempt {before.attempt}"
     why = _why(phase, after.name, status)
+    if after.state == "Queued" and before.pod_uid and before.attempt == after.attempt:
+        text = f"{where}: the queue took its place back{why}; it goes on from its checkpoint once admitted"
+        yield EventText("Warning", "MemberEvicted", text, phase, after.name)
     if after.state == "Failed" and before.state != "Failed":
         yield EventText("Warning", "MemberFailed", f"{where}: failed for good{why}", phase, after.name)
         return
@@ -94,10 +108,18 @@ def _why(phase: str, member: str, status: RunStatus) -> str:
 
 def _queueing(before: RunStatus, after: RunStatus) -> Iterator[EventText]:
     was_queued, is_queued = before.is_true("Queued"), after.is_true("Queued")
-    if is_queued and not was_queued:
-        yield EventText("Normal", "Queued", "every Job of the run is held by the queue")
+    new, old = after.condition("Queued"), before.condition("Queued")
+    if is_queued and new is not None and (not was_queued or old is None or new.reason != old.reason):
+        yield EventText("Normal", "Queued", new.message)
     if was_queued and not is_queued:
-        yield EventText("Normal", "Admitted", "the queue no longer holds the run's Jobs")
+        yield EventText("Normal", "Admitted", "the queue no longer holds all of the run's Jobs")
+
+
+def _refusals(before: RunStatus, after: RunStatus) -> Iterator[EventText]:
+    """The cluster refuses the run's Jobs or Pods: told once, and again when it is about another thing."""
+    old, new = before.condition("Running"), after.condition("Running")
+    if new is not None and new.reason in REFUSALS and (old is None or old.reason != new.reason):
+        yield EventText("Warning", new.reason, new.message)
 
 
 def _suspension(before: RunStatus, after: RunStatus) -> Iterator[EventText]:

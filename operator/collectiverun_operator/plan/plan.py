@@ -6,22 +6,16 @@ runs again, whatever was deleted, and an attempt is recorded before its Job exis
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
-from collectiverun_operator.api.conditions import (
-    INVALID_SPEC,
-    SPEC_CHANGED,
-    DesiredCondition,
-    not_accepted,
-)
+from collectiverun_operator.api.conditions import SPEC_CHANGED, DesiredCondition
 from collectiverun_operator.api.immutability import spec_hash
 from collectiverun_operator.api.members import members_of
 from collectiverun_operator.api.phases import PHASES
 from collectiverun_operator.api.run import CollectiveRun
 from collectiverun_operator.api.status import LastFailure, MemberStatus, PhaseStatus, Resolved, RunStatus
-from collectiverun_operator.errors import Fault
 from collectiverun_operator.jobs.uris import storage_root
 from collectiverun_operator.json_types import JSONObject
 from collectiverun_operator.plan import deadlines
@@ -32,6 +26,7 @@ from collectiverun_operator.plan.recording import PlanContext, record_observed
 from collectiverun_operator.plan.retries import apply_retry_token
 from collectiverun_operator.plan.scheduling import missing_jobs, next_start, start_members, stop_members
 from collectiverun_operator.plan.summary import summarise, update_phases, with_rejection
+from collectiverun_operator.plan.waiting import look_again_seconds, stale_labels
 
 
 @dataclass(frozen=True)
@@ -60,7 +55,17 @@ class DeleteRun:
     uid: str
 
 
-Action = CreateJob | DeleteJob | DeleteRun
+@dataclass(frozen=True)
+class RelabelJob:
+    """Set labels of a Job that waits in a queue."""
+
+    namespace: str
+    name: str
+    uid: str
+    labels: Mapping[str, str]
+
+
+Action = CreateJob | DeleteJob | RelabelJob | DeleteRun
 
 
 @dataclass(frozen=True)
@@ -90,15 +95,14 @@ def plan(
     status = _advance(run, status, observed, moment, obstacle)
     creations = missing_jobs(run, status) if obstacle is None else ()
     # Creations first: somebody waits for those, nobody for deletions.
-    actions: list[Action] = [*map(CreateJob, creations), *_deletions(run, status, observed)]
+    actions: list[Action] = [*map(CreateJob, creations), *_deletions(run, status, observed, now)]
+    for job, queue_labels in stale_labels(run, status, observed):
+        actions.append(RelabelJob(run.namespace, job.name, job.uid, queue_labels))
     return Plan(status, tuple(actions), _requeue(_times(run, status, observed, moment), now))
 
 
-def reject(
-    status: RunStatus, generation: int, faults: Sequence[Fault], now: datetime, reason: str = INVALID_SPEC
-) -> RunStatus:
-    """The status of a run whose spec can't be carried out: Accepted is False and says why, all else stays."""
-    accepted = not_accepted(reason, [str(fault) for fault in faults])
+def reject(status: RunStatus, generation: int, accepted: DesiredCondition, now: datetime) -> RunStatus:
+    """The status of a run whose spec can't be carried out: `accepted` says why, all else stays."""
     return with_rejection(status, generation, accepted, now.astimezone(UTC).replace(microsecond=0))
 
 
@@ -173,15 +177,17 @@ def _plan_finished(run: CollectiveRun, status: RunStatus, observed: Observed, no
     """Terminal states are frozen: leftover Jobs are deleted, and the run itself when its time is up."""
     status = status.replace(observed_generation=run.generation)
     expiry = expiry_time(status, run.spec.run_policy)
-    actions: tuple[Action, ...] = tuple(_deletions(run, status, observed))
+    actions: tuple[Action, ...] = tuple(_deletions(run, status, observed, now))
     if expiry is not None and expiry <= now:
         actions = (*actions, DeleteRun(run.namespace, run.name, run.uid))
-    pending = [] if expiry is None or expiry <= now else [expiry]
-    return Plan(status, actions, _requeue(pending, now))
+    releases = [pod.release_time for attempt in observed.attempts.values() for pod in attempt.pods]
+    return Plan(status, actions, _requeue(_existing(expiry, *releases), now))
 
 
-def _deletions(run: CollectiveRun, status: RunStatus, observed: Observed) -> Iterator[DeleteJob]:
-    for job in stray_jobs(status, observed):
+def _deletions(
+    run: CollectiveRun, status: RunStatus, observed: Observed, now: datetime
+) -> Iterator[DeleteJob]:
+    for job in stray_jobs(status, observed, now):
         yield DeleteJob(run.namespace, job.name, job.uid)
     for job in finished_jobs(status, observed, run.spec.run_policy):
         yield DeleteJob(run.namespace, job.name, job.uid, is_finished=True)
@@ -197,12 +203,15 @@ def _times(run: CollectiveRun, status: RunStatus, observed: Observed, now: datet
     yield from _existing(next_start(status, now), deadlines.active_deadline(status, policy))
     for attempt in observed.attempts.values():
         yield from _existing(
-            *(pod.gone_time for pod in attempt.pods), attempt.job.gone_time if attempt.job else None
+            *(pod.gone_time for pod in attempt.pods),
+            *(pod.release_time for pod in attempt.pods),
+            attempt.job.gone_time if attempt.job else None,
         )
         if not any(pod.has_started for pod in attempt.pods):
-            yield from _existing(
-                *(deadlines.pending_deadline(policy, pod.creation_time) for pod in attempt.pods)
-            )
+            yield from _existing(deadlines.pending_deadline(policy, attempt.startable_time))
+    again = look_again_seconds(run, status, observed)
+    if again is not None:
+        yield now + timedelta(seconds=again)
 
 
 def _existing(*moments: datetime | None) -> Iterator[datetime]:

@@ -17,6 +17,8 @@ from collectiverun_operator.plan.observation import Observed, ObservedAttempt
 from collectiverun_operator.plan.progress import with_progress
 from collectiverun_operator.plan.retries import after_failure
 
+EVICTED = "Evicted"  # where the queue's own word is not known
+
 
 @dataclass(frozen=True)
 class PlanContext:
@@ -64,6 +66,7 @@ def _record_member(
     if isinstance(outcome, Active):
         late = _late(outcome, attempt, context)
         if late is None:
+            failures += _eviction(phase, member, outcome, attempt, context)
             return _active(member, outcome, attempt)
         outcome = late
     return _failed(phase, member, outcome, context, failures)
@@ -100,22 +103,37 @@ def _active(member: MemberStatus, outcome: Active, attempt: ObservedAttempt) -> 
     return with_progress(member, attempt.progress)
 
 
+def _eviction(
+    phase: str, member: MemberStatus, outcome: Active, attempt: ObservedAttempt, context: PlanContext
+) -> list[LastFailure]:
+    """What took the attempt's place in the queue back, if that has happened. It spends no retry."""
+    if outcome.stage != "Queued" or not member.pod_uid or attempt.job is None:
+        return []
+    holdup = context.observed.holdups.get(attempt.job.name)
+    reason, message = (holdup.eviction, holdup.message) if holdup is not None else ("", "")
+    evicted = Failed("stopped", reason or EVICTED, message or "the queue took its place back")
+    return [_last_failure(phase, member, evicted, context.now)]
+
+
 def _late(outcome: Active, attempt: ObservedAttempt, context: PlanContext) -> Failed | None:
-    """The failure of a Pod that has not started by its deadline."""
-    if attempt.pod is None or outcome.stage != "Pending":
+    """The failure of an attempt whose Pod has not started, or was never made, by its deadline."""
+    if outcome.stage != "Pending":
         return None
-    deadline = deadlines.pending_deadline(context.policy, attempt.pod.creation_time)
+    deadline = deadlines.pending_deadline(context.policy, attempt.startable_time)
     if deadline is None or context.now < deadline:
         return None
     message = f"its Pod did not start within pendingDeadlineSeconds {context.policy.pending_deadline_seconds}"
-    if outcome.waiting:
-        message += f": {outcome.waiting}"
+    holdup = context.observed.holdups.get(attempt.job.name) if attempt.job else None
+    waiting = outcome.waiting or (holdup.message if holdup else "")
+    if waiting:
+        message += f": {waiting}"
+    pod = attempt.pod
     return Failed(
         "deadline",
         deadlines.PENDING,
         message[:MESSAGE_LIMIT],
-        pod=attempt.pod.name,
-        node=attempt.pod.node,
+        pod=pod.name if pod else "",
+        node=pod.node if pod else "",
     )
 
 

@@ -13,7 +13,7 @@ from collectiverun_operator.jobs.manifest import job_manifest, job_name
 from collectiverun_operator.jobs.phase_order import phase_order, task_documents
 from collectiverun_operator.jobs.uris import absolute_uri
 from collectiverun_operator.json_types import JSONObject
-from collectiverun_operator.plan.observation import Observed
+from collectiverun_operator.plan.observation import Observed, ObservedJob
 
 _BY_NAME = {phase.name: phase for phase in PHASES}
 
@@ -53,6 +53,14 @@ def expected_jobs(run: CollectiveRun) -> Iterator[str]:
     for phase, member in run.status.members():
         if member.is_live:
             yield job_name(run, _BY_NAME[phase], member.name, member.attempt)
+
+
+def doubtful_jobs(status: RunStatus, observed: Observed) -> Iterator[ObservedJob]:
+    """Jobs of live attempts to be read afresh, before the end of a Pod is taken for a failure."""
+    for phase, member in status.members():
+        attempt = observed.attempt(phase, member.name, member.attempt)
+        if member.is_live and attempt.job is not None and attempt.is_doubtful(member.pod_uid):
+            yield attempt.job
 
 
 def next_start(status: RunStatus, now: datetime) -> datetime | None:

@@ -12,6 +12,7 @@ from collectiverun_operator.api.status_fields import ConditionType, PhaseState
 from collectiverun_operator.plan import deadlines
 from collectiverun_operator.plan.observation import Observed
 from collectiverun_operator.plan.scheduling import is_anything_left
+from collectiverun_operator.plan.waiting import Wait, holdup_reason, holdup_sentence, waits
 
 _LIVE_STATES: tuple[PhaseState, ...] = ("Stopping", "Running", "Pending", "Queued")
 
@@ -58,12 +59,13 @@ def summarise(
     """The status with its conditions, state, clock and times."""
     is_busy = is_anything_left(status, observed, now)
     phase = status.unfinished_phase
+    found = waits(run, status, observed)
     is_complete, is_failed = phase is None, is_failing and not is_busy
     is_ended = is_complete or is_failed
     desired: dict[ConditionType, DesiredCondition] = {
         conditions.ACCEPTED: obstacle or conditions.VALIDATED,
-        conditions.QUEUED: conditions.ALL_QUEUED if _is_queued(status) else conditions.NOT_QUEUED,
-        conditions.RUNNING: _running(status, is_ended),
+        conditions.QUEUED: _queued(status, found),
+        conditions.RUNNING: _running(status, found, is_ended),
         conditions.SUSPENDED: _suspended(run.spec.suspend and not is_ended and not is_failing, is_busy),
         conditions.COMPLETE: conditions.ALL_SUCCEEDED if is_complete else conditions.IN_PROGRESS,
         conditions.FAILED: _failed(status, is_failing, is_busy),
@@ -99,22 +101,44 @@ def _is_queued(status: RunStatus) -> bool:
     return bool(states) and all(state == "Queued" for state in states)
 
 
-def _running(status: RunStatus, is_ended: bool) -> DesiredCondition:
+def _queued(status: RunStatus, found: tuple[Wait, ...]) -> DesiredCondition:
+    held = tuple(wait for wait in found if wait.state == "Queued")
+    if not held:
+        return conditions.NOT_QUEUED
+    why = holdup_sentence(held)
+    if _is_queued(status):
+        reason = holdup_reason(held, conditions.ALL_QUEUED.reason)
+        return DesiredCondition(True, reason, _joined(conditions.ALL_QUEUED.message, why))
+    live = sum(member.is_live for _, member in status.members())
+    return DesiredCondition(
+        False, "PartlyAdmitted", _joined(f"{len(held)} of {live} Jobs are held by the queue", why)
+    )
+
+
+def _running(status: RunStatus, found: tuple[Wait, ...], is_ended: bool) -> DesiredCondition:
     states = _states(status)
     phase = status.unfinished_phase
+    pending = tuple(wait for wait in found if wait.state == "Pending")
     if "Running" in states and phase is not None:
         count = f"{states.count('Running')} of {len(phase.members)} members run"
-        return DesiredCondition(True, "PhaseActive", f"phase {phase.name}: {count}")
+        return DesiredCondition(
+            True, "PhaseActive", _joined(f"phase {phase.name}: {count}", holdup_sentence(pending))
+        )
     if "Stopping" in states:
         return DesiredCondition(True, "Stopping", "running Jobs are being stopped at a checkpoint")
     if is_ended:
         return DesiredCondition(False, "Finished")
-    return DesiredCondition(False, "NotStarted" if states else "Waiting", _waiting(status))
+    reason = holdup_reason(pending, "NotStarted") if states else "Waiting"
+    return DesiredCondition(False, reason, _joined(_waiting(status), holdup_sentence(pending)))
 
 
 def _waiting(status: RunStatus) -> str:
     phase = status.unfinished_phase
     return f"phase {phase.name}: no container has started yet" if phase is not None else ""
+
+
+def _joined(*texts: str) -> str:
+    return ": ".join(text for text in texts if text)
 
 
 def _suspended(is_requested: bool, is_busy: bool) -> DesiredCondition:

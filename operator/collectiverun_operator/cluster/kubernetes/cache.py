@@ -123,36 +123,58 @@ def slim(body: Mapping[str, Any]) -> JSONObject:
     kept["labels"] = {
         intern(key): intern(value)
         for key, value in (metadata.get("labels") or {}).items()
-        if key.startswith(f"{labels.GROUP}/")
+        if key.startswith(f"{labels.GROUP}/") or key in labels.KUEUE
     }
     kept["ownerReferences"] = [_picked(owner, _OWNER) for owner in metadata.get("ownerReferences") or []]
     return {"metadata": kept, "spec": _slim_spec(body.get("spec") or {}), "status": _slim_status(body)}
 
 
 def _slim_spec(spec: Mapping[str, Any]) -> JSONObject:
-    kept = _picked(spec, ("nodeName", "suspend"))
+    kept = _picked(spec, ("nodeName", "suspend", "terminationGracePeriodSeconds"))
+    limit = _memory_limit(spec)
+    if limit is not None:
+        kept["containers"] = [{"name": CONTAINER, "resources": {"limits": {"memory": limit}}}]
     grace = ((spec.get("template") or {}).get("spec") or {}).get("terminationGracePeriodSeconds")
     if grace is not None:
         kept["template"] = {"spec": {"terminationGracePeriodSeconds": grace}}
     return kept
 
 
+def _memory_limit(spec: Mapping[str, Any]) -> object:
+    trainers = (entry for entry in spec.get("containers") or [] if entry.get("name") == CONTAINER)
+    trainer: Mapping[str, Any] = next(trainers, {})
+    return ((trainer.get("resources") or {}).get("limits") or {}).get("memory")
+
+
 def _slim_status(body: Mapping[str, Any]) -> JSONObject:
     status = body.get("status") or {}
-    kept = _picked(status, ("phase", "reason", "message"))
+    kept = _picked(status, ("phase", "reason", "message", "startTime"))
     conditions = [_picked(c, _CONDITION) for c in status.get("conditions") or [] if _is_relevant(c)]
     containers = [_picked(c, ("name", "state")) for c in status.get("containerStatuses") or []]
     kept["conditions"] = conditions
+    init = [_picked(c, ("name", "state")) for c in status.get("initContainerStatuses") or []]
+    if init := [entry for entry in init if _is_telling(entry.get("state") or {})]:
+        kept["initContainerStatuses"] = init
     kept["containerStatuses"] = [container for container in containers if container.get("name") == CONTAINER]
     return kept
 
 
 def _is_relevant(condition: Mapping[str, Any]) -> bool:
-    """Whether a condition is read: PodScheduled while it is False, and the final ones while they are True."""
+    """Whether a condition is read: PodScheduled while it is False, and the final ones while they are True.
+
+    Suspended always: it tells that a Job was ever suspended.
+    """
     type_, holds = condition.get("type"), condition.get("status") == "True"
     if type_ == "PodScheduled":
         return not holds
+    if type_ == "Suspended":
+        return True
     return holds and type_ in ("Complete", "Failed", "DisruptionTarget")
+
+
+def _is_telling(state: Mapping[str, Any]) -> bool:
+    """Whether an init container waits or failed; one that runs or is done says nothing."""
+    return "waiting" in state or bool((state.get("terminated") or {}).get("exitCode"))
 
 
 def _picked(document: Mapping[str, Any], fields: Iterable[str]) -> JSONObject:

@@ -10,10 +10,12 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from collectiverun_operator.api import labels
+from collectiverun_operator.api.outcome import Holdup
 from collectiverun_operator.api.pod_outcome import has_ended, is_finished
 from collectiverun_operator.cluster.kubernetes import paths
 from collectiverun_operator.cluster.kubernetes.cache import Kind, ObjectCache
-from collectiverun_operator.cluster.kubernetes.requests import KubernetesRequests
+from collectiverun_operator.cluster.kubernetes.holdups import KubernetesHoldups
+from collectiverun_operator.cluster.kubernetes.requests import MERGE_PATCH, KubernetesRequests
 from collectiverun_operator.cluster.kubernetes.sweeper import Sweeper
 from collectiverun_operator.errors import ClusterError, ConflictError, NameTakenError
 from collectiverun_operator.json_types import JSONObject
@@ -30,6 +32,7 @@ class KubernetesJobs:
         self._requests = requests
         self._cache = cache
         self._sweeper = Sweeper(self._delete_ended)
+        self._holdups = KubernetesHoldups(requests)
         # UIDs of Jobs by run whose ended Pod is known, or was asked for after the Job finished.
         self._explained: dict[str, set[str]] = {}
 
@@ -53,6 +56,11 @@ class KubernetesJobs:
         for job in self._unexplained(run_uid):
             await self._explain(job, run_uid)
         return self._cache.pods(run_uid)
+
+    async def holdups(self, run_uid: str) -> Mapping[str, Holdup]:
+        """See `Cluster.holdups`; asked for seldom, and only while a Job waits."""
+        with_pods = {controller_uid(pod) for pod in self._cache.pods(run_uid)}
+        return await self._holdups.of(run_uid, self._cache.jobs(run_uid), with_pods)
 
     async def dry_run(self, manifest: JSONObject) -> str | None:
         """See `Cluster.dry_run`."""
@@ -92,8 +100,26 @@ class KubernetesJobs:
             )
         except ConflictError as error:
             job = await self._existing(manifest, error)
+        except ClusterError as error:
+            if error.sentence:
+                self._holdups.refused(controller_uid(manifest), manifest["metadata"]["name"], error.sentence)
+            raise
+        self._holdups.created(controller_uid(manifest), manifest["metadata"]["name"])
         self._cache.put("Job", job)
         return job
+
+    async def relabel_job(self, namespace: str, name: str, uid: str, labels: Mapping[str, str]) -> None:
+        """See `Cluster.relabel_job`."""
+        body = {"metadata": {"uid": uid, "labels": dict(labels)}}  # the UID is a precondition
+        try:
+            job = await self._requests.send(
+                "patch", paths.job(namespace, name), body=body, content_type=MERGE_PATCH
+            )
+        except ClusterError as error:
+            if error.code not in (404, 409):
+                raise
+        else:
+            self._cache.put("Job", job)
 
     async def delete_job(self, namespace: str, name: str, uid: str, *, is_finished: bool = False) -> None:
         """See `Cluster.delete_job`; a finished one is deleted in the background, at the sweeper's rate."""
@@ -128,6 +154,7 @@ class KubernetesJobs:
         """Drop everything of a run that is gone."""
         self._cache.forget(run_uid)
         self._explained.pop(run_uid, None)
+        self._holdups.forget(run_uid)
 
     async def _existing(self, manifest: JSONObject, error: ConflictError) -> JSONObject:
         """The existing Job of that name, if it is this run's."""

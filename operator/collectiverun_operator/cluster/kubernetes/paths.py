@@ -37,6 +37,11 @@ def events(namespace: str) -> str:
     return f"/api/v1/namespaces/{namespace}/events"
 
 
+def workloads(namespace: str) -> str:
+    """Kueue's Workloads of a namespace."""
+    return f"/apis/kueue.x-k8s.io/v1beta2/namespaces/{namespace}/workloads"
+
+
 def lease(namespace: str, name: str) -> str:
     """One Lease."""
     return f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases/{name}"

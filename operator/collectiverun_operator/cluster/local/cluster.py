@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from collectiverun_operator.api.outcome import Progress
+from collectiverun_operator.api.outcome import Holdup, Progress
 from collectiverun_operator.api.status import RunStatus
 from collectiverun_operator.cluster.local.attempt import LocalAttempt
 from collectiverun_operator.cluster.local.journal import PhaseTime, phase_times
@@ -99,6 +99,13 @@ class LocalCluster:
         """See `Cluster.progress`."""
         newest = {name: attempt.tail.newest() for name, attempt in self._attempts.items()}
         return {name: progress for name, progress in newest.items() if progress is not None}
+
+    async def holdups(self, run_uid: str) -> Mapping[str, Holdup]:
+        """See `Cluster.holdups`; a Pod of this machine says itself what it waits for."""
+        return {}
+
+    async def relabel_job(self, namespace: str, name: str, uid: str, labels: Mapping[str, str]) -> None:
+        """See `Cluster.relabel_job`; no queue on this machine holds a Job."""
 
     async def write_status(self, run: JSONObject, status: JSONObject) -> JSONObject:
         """See `Cluster.write_status`."""

@@ -1,0 +1,200 @@
+"""What holds up Jobs that have no Pod: the server that refused the Job or its Pod, or the queue's Workload.
+
+No watch tells these, and a run that waits may wait for days: they are asked for only while a Job of the run
+waits, with one request a kind for all its Jobs, and seldom.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from collectiverun_operator.api.labels import QUEUE, WORKLOAD_OF
+from collectiverun_operator.api.outcome import JOB_REFUSED, MESSAGE_LIMIT, POD_REFUSED, Holdup
+from collectiverun_operator.api.pod_outcome import is_finished
+from collectiverun_operator.cluster.kubernetes import paths
+from collectiverun_operator.cluster.kubernetes.requests import KubernetesRequests
+from collectiverun_operator.cluster.kubernetes.workloads import workload_holdup
+from collectiverun_operator.errors import ClusterError
+from collectiverun_operator.formatting import parse_time
+from collectiverun_operator.json_types import JSONObject
+
+# An answer is used for so long.
+FRESH_SECONDS = 15.0
+# … and asked for again so soon if it does not say everything.
+AGAIN_SECONDS = 2.0
+# A Job has its Pod and its Workload in no time, as a rule: what lacks it longer is asked about, or told.
+USUAL_SECONDS = 5.0
+
+SUSPENDED = "its Job {} is suspended, and no queue has it; set its spec.suspend to false, or delete it"
+NO_WORKLOAD = (
+    "Kueue has no Workload of Job {}; see that Kueue runs, and that the WorkloadPriorityClass in the run's"
+    " label exists"
+)
+_POD_NAME = re.compile(r'^pods "[^"]*" is ')
+
+Answers = Mapping[str, Holdup]
+Ask = Callable[[list[JSONObject]], Awaitable[Answers]]
+
+
+@dataclass
+class _Question:
+    """One kind of question about a run's Jobs, and what was answered last, by Job name.
+
+    Nothing is asked about a Job that has waited for less than `patience_seconds`.
+    """
+
+    ask: Ask
+    patience_seconds: float
+    clock: Callable[[], float]
+    seen_at: dict[str, float] = field(default_factory=dict)
+    asked_at: float = -FRESH_SECONDS
+    answers: Answers = field(default_factory=dict)
+
+    async def answer(self, jobs: list[JSONObject]) -> Answers:
+        """What is known of exactly these Jobs, which wait; asked for anew if it is old."""
+        now = self.clock()
+        self.seen_at = {name: self.seen_at.get(name, now) for name in map(_name, jobs)}
+        late = [job for job in jobs if now - self.seen_at[_name(job)] >= self.patience_seconds]
+        is_open = any(_name(job) not in self.answers for job in late)
+        is_first = any(self.seen_at[_name(job)] > self.asked_at for job in late)
+        fresh_seconds = AGAIN_SECONDS if is_open else FRESH_SECONDS
+        if late and (is_first or now - self.asked_at >= fresh_seconds):
+            self.asked_at = now
+            self.answers = await self.ask(late)
+        return {name: holdup for name, holdup in self.answers.items() if name in self.seen_at}
+
+
+@dataclass
+class _Run:
+    """What is asked about one run. `refused`: sentences by Job name, of Jobs that could not be created."""
+
+    held: _Question
+    podless: _Question
+    refused: dict[str, str] = field(default_factory=dict)
+
+
+class KubernetesHoldups:
+    """Holdups by run. `clock` in seconds."""
+
+    def __init__(self, requests: KubernetesRequests, clock: Callable[[], float] = time.monotonic) -> None:
+        self._requests = requests
+        self._clock = clock
+        self._runs: dict[str, _Run] = {}
+
+    def created(self, run_uid: str, name: str) -> None:
+        """A Job could be created."""
+        if run_uid in self._runs:
+            self._runs[run_uid].refused.pop(name, None)
+
+    def refused(self, run_uid: str, name: str, sentence: str) -> None:
+        """A Job could not be created, for the reason that the server gave."""
+        self._run(run_uid).refused[name] = sentence[:MESSAGE_LIMIT]
+
+    def forget(self, run_uid: str) -> None:
+        """Drop everything of a run that is gone."""
+        self._runs.pop(run_uid, None)
+
+    async def of(self, run_uid: str, jobs: Iterable[JSONObject], with_pods: set[str]) -> dict[str, Holdup]:
+        """What holds up the run's Jobs, by name; `with_pods`: UIDs of Jobs that have a Pod."""
+        unfinished = [job for job in jobs if not (is_finished(job) or _is_terminating(job))]
+        held = [job for job in unfinished if _is_suspended(job)]
+        podless = [
+            job for job in unfinished if not _is_suspended(job) and job["metadata"]["uid"] not in with_pods
+        ]
+        if run_uid not in self._runs and not (held or podless):
+            return {}
+        run = self._run(run_uid)
+        found = {name: Holdup(JOB_REFUSED, text) for name, text in run.refused.items()}
+        found.update(await run.held.answer(held))
+        found.update(await run.podless.answer(podless))
+        return found
+
+    def _run(self, run_uid: str) -> _Run:
+        if run_uid not in self._runs:
+            held = _Question(self._ask_kueue, 0.0, self._clock)
+            podless = _Question(self._ask_for_refusals, USUAL_SECONDS, self._clock)
+            self._runs[run_uid] = _Run(held, podless)
+        return self._runs[run_uid]
+
+    async def _ask_kueue(self, jobs: list[JSONObject]) -> Answers:
+        """Why these Jobs of one namespace are held: by Kueue, or by a hand that suspended them."""
+        queued = [job for job in jobs if job["metadata"]["labels"].get(QUEUE)]
+        found = {
+            _name(job): Holdup("JobSuspended", SUSPENDED.format(_name(job)))
+            for job in jobs
+            if job not in queued
+        }
+        if queued:
+            found.update(await self._ask_workloads(queued))
+        return found
+
+    async def _ask_workloads(self, jobs: list[JSONObject]) -> Answers:
+        path = paths.workloads(jobs[0]["metadata"]["namespace"])
+        query = {"labelSelector": f"{WORKLOAD_OF} in ({','.join(_uid(job) for job in jobs)})"}
+        try:
+            answer = await self._requests.send("list", path, query=query)
+        except ClusterError as error:
+            text = f"the operator can't read Kueue's Workloads: {error.sentence or error}"
+            return {_name(job): Holdup("", text[:MESSAGE_LIMIT]) for job in jobs}
+        workloads = {body["metadata"]["labels"][WORKLOAD_OF]: body for body in answer["items"]}
+        held = {_name(job): _held_by(workloads.get(_uid(job)), job) for job in jobs}
+        return {name: holdup for name, holdup in held.items() if holdup is not None}
+
+    async def _ask_for_refusals(self, jobs: list[JSONObject]) -> Answers:
+        """Why the Job controller can't create Pods of these Jobs: it says so in Events only."""
+        names = {_uid(job): _name(job) for job in jobs}
+        query = {"fieldSelector": "reason=FailedCreate,involvedObject.kind=Job"}
+        path = paths.events(jobs[0]["metadata"]["namespace"])
+        try:
+            events = (await self._requests.send("list", path, query=query))["items"]
+        except ClusterError:
+            return {}  # nothing depends on it: the Job is Pending, without a reason
+        told = [event for event in sorted(events, key=_event_time) if _about(event) in names]
+        return {names[_about(event)]: Holdup(POD_REFUSED, _refusal(event)) for event in told}
+
+
+def _held_by(workload: JSONObject | None, job: JSONObject) -> Holdup | None:
+    """Why Kueue holds a Job; None as long as it may not have seen it."""
+    if workload is not None:
+        return workload_holdup(workload)
+    created = parse_time(job["metadata"].get("creationTimestamp"))
+    age = datetime.now(UTC) - created if created is not None else timedelta()
+    if age < timedelta(seconds=USUAL_SECONDS):
+        return None
+    return Holdup("NotInQueue", NO_WORKLOAD.format(_name(job)))
+
+
+def _is_suspended(job: JSONObject) -> bool:
+    return bool(job["spec"].get("suspend"))
+
+
+def _is_terminating(job: JSONObject) -> bool:
+    return "deletionTimestamp" in job["metadata"]
+
+
+def _name(job: JSONObject) -> str:
+    return str(job["metadata"]["name"])
+
+
+def _uid(job: JSONObject) -> str:
+    return str(job["metadata"]["uid"])
+
+
+def _about(event: JSONObject) -> str:
+    return str((event.get("involvedObject") or {}).get("uid") or "")
+
+
+def _event_time(event: JSONObject) -> str:
+    moments = (event.get("lastTimestamp"), event.get("eventTime"), event["metadata"].get("creationTimestamp"))
+    return next((str(moment) for moment in moments if moment), "")
+
+
+def _refusal(event: JSONObject) -> str:
+    """The sentence without the name of the Pod, which is another one at each try."""
+    text = str(event.get("message") or "")
+    text = text.removeprefix("(combined from similar events): ").removeprefix("Error creating: ")
+    return _POD_NAME.sub("its Pod is ", text)[:MESSAGE_LIMIT]

@@ -1,0 +1,100 @@
+"""What the members wait for that were begun and do not run, in words: a queue's, a quota's, a scheduler's."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from collectiverun_operator.api import labels
+from collectiverun_operator.api.outcome import Active, Holdup
+from collectiverun_operator.api.phases import PHASES
+from collectiverun_operator.api.run import CollectiveRun
+from collectiverun_operator.api.status import MemberStatus, RunStatus
+from collectiverun_operator.api.status_fields import MemberState
+from collectiverun_operator.jobs.manifest import job_name
+from collectiverun_operator.plan.observation import Observed, ObservedJob
+
+# How soon to look again for a first reason, and at one that is known.
+UNEXPLAINED_SECONDS = 2.0
+WAITING_SECONDS = 20.0
+
+_BY_NAME = {phase.name: phase for phase in PHASES}
+# Of so many different reasons each is told; more would fill the screen.
+TOLD = 3
+# What each Pod goes through, and what says nothing.
+_PASSING = ("ContainerCreating", "PodInitializing")
+
+
+@dataclass(frozen=True)
+class Wait:
+    """Why one member waits."""
+
+    phase: str
+    member: str
+    attempt: int
+    state: MemberState
+    holdup: Holdup | None
+
+
+def waits(run: CollectiveRun, status: RunStatus, observed: Observed) -> tuple[Wait, ...]:
+    """Every member whose attempt is Queued or Pending."""
+    return tuple(
+        Wait(phase, member.name, member.attempt, member.state, _holdup(run, phase, member, observed))
+        for phase, member in status.members()
+        if member.state in ("Queued", "Pending")
+    )
+
+
+def look_again_seconds(run: CollectiveRun, status: RunStatus, observed: Observed) -> float | None:
+    """When to look again at what no watch tells: why a Job is held, or has no Pod. None if none is so."""
+    found = waits(run, status, observed)
+    if any(wait.state == "Queued" and wait.holdup is None for wait in found):
+        return UNEXPLAINED_SECONDS
+    without_pod = (observed.attempt(wait.phase, wait.member, wait.attempt).pod is None for wait in found)
+    return WAITING_SECONDS if any(without_pod) else None
+
+
+def holdup_sentence(found: tuple[Wait, ...]) -> str:
+    """The different reasons, the most frequent first, such as `2 members: insufficient quota; …`."""
+    counts = Counter(wait.holdup.message for wait in found if wait.holdup is not None)
+    told = [text if len(found) == 1 else f"{_members(n)}: {text}" for text, n in counts.most_common(TOLD)]
+    left = len(counts) - len(told)
+    return "; ".join([*told, *([f"and {left} more reasons"] if left > 0 else [])])
+
+
+def holdup_reason(found: tuple[Wait, ...], default: str) -> str:
+    """The most frequent reason, as one word."""
+    counts = Counter(wait.holdup.reason for wait in found if wait.holdup is not None and wait.holdup.reason)
+    return counts.most_common(1)[0][0] if counts else default
+
+
+def stale_labels(
+    run: CollectiveRun, status: RunStatus, observed: Observed
+) -> Iterator[tuple[ObservedJob, Mapping[str, str]]]:
+    """Held Jobs whose queue labels are not the run's, with the labels to set.
+
+    Kueue takes a new queue or priority for a Job that waits, and refuses it for one that was admitted. A
+    label that the run lost stays: a waiting Job without one would be admitted and never started.
+    """
+    wanted = {key: run.labels[key] for key in labels.KUEUE if key in run.labels}
+    for phase, member in status.members():
+        job = observed.attempt(phase, member.name, member.attempt).job
+        if member.state == "Queued" and job is not None and job.is_held:
+            changed = {key: value for key, value in wanted.items() if job.queue_labels.get(key) != value}
+            if changed:
+                yield job, changed
+
+
+def _holdup(run: CollectiveRun, phase: str, member: MemberStatus, observed: Observed) -> Holdup | None:
+    """What the cluster says of its Job, else what its Pod waits for."""
+    told = observed.holdups.get(job_name(run, _BY_NAME[phase], member.name, member.attempt))
+    if told is not None or member.state == "Queued":
+        return told
+    pod = observed.attempt(phase, member.name, member.attempt).pod
+    waiting = pod.outcome.waiting if pod is not None and isinstance(pod.outcome, Active) else ""
+    return None if not waiting or waiting in _PASSING else Holdup("", waiting)
+
+
+def _members(count: int) -> str:
+    return f"{count} member{'' if count == 1 else 's'}"
