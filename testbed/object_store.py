@@ -14,6 +14,8 @@ import secrets
 import shlex
 import shutil
 import sys
+import urllib.parse
+import urllib.request
 from pathlib import Path
 from typing import Self
 
@@ -108,6 +110,11 @@ class ObjectStore(Daemon):
         self._remove_sockets()
         self._state.unlink()
         return True
+
+    def make_bucket(self, name: str) -> None:
+        """A bucket of any name, also of one that AWS would not take: the folder that it is to this server."""
+        url = f"http://{self._address}:{self._ports['filer.port']}/buckets/{urllib.parse.quote(name)}/"
+        urllib.request.urlopen(urllib.request.Request(url, method="POST")).close()
 
     def download(self, uri: str, folder: Path) -> Path:
         """Copy everything below an S3 URI into a fresh folder."""

@@ -61,11 +61,16 @@ BROKEN = {
     "a foreign kind of storage": stored("gs://bucket"),
     "no bucket": stored("s3:///x", credentials=CREDENTIALS),
     "a short bucket": stored("s3://ab/x", credentials=CREDENTIALS),
+    "no bucket of anyone": stored("s3://b(1)/x", credentials=CREDENTIALS, endpoint="https://s3"),
     "a relative path": stored("file://data"),
     "the whole file system": stored("file:///"),
     "a path upwards": stored("file:///data/../data/x"),
     "an endpoint without scheme": reached_at("s3:9000"),
     "an endpoint without host": reached_at("https://"),
+    "a host with an underscore": reached_at("http://min_io:9000"),
+    "a port above all": reached_at("http://s3:65536"),
+    "a password in the address": reached_at("https://user:secret@s3"),
+    "capitals in a bucket of AWS": stored("s3://Bucket/x", credentials=CREDENTIALS),
 }
 
 
@@ -110,6 +115,8 @@ URIS = [
     "S3://bucket",
     "s3://b",
     "s3://Bucket/x",
+    "s3://team:My_Bucket/x",
+    "s3://$x/y",
     "s3:///x",
     "s3://a?b",
     "s3://bucket/x?",
@@ -135,10 +142,39 @@ def specs(draw):
         "tasks": [task | {"holdout": draw(st.booleans())} for task in draw(few_tasks)],
         "storage": {
             "uri": draw(st.sampled_from(URIS)),
-            "endpoint": draw(
-                st.sampled_from(["https://s3:9000", "http://s3", "s3:9000", "https://", "https://a b"])
-            ),
         }
+        | draw(
+            st.just({})
+            | st.fixed_dictionaries(
+                {
+                    "endpoint": st.sampled_from(
+                        [
+                            *(
+                                "https://s3:9000",
+                                "http://s3/path",
+                                "http://10.0.0.1:9000/",
+                                "http://[::1]:9000",
+                            ),
+                            *(
+                                "s3:9000",
+                                "https://",
+                                "https://a b",
+                                "http://a_b",
+                                "http://a-.b",
+                                "http://s3:0",
+                            ),
+                            *(
+                                "http://s3:65535",
+                                "http://s3:65536",
+                                "http://a@s3",
+                                "http://s3?x",
+                                f"http://{'a' * 64}",
+                            ),
+                        ]
+                    )
+                }
+            )
+        )
         | draw(
             st.sampled_from(
                 [

@@ -13,6 +13,7 @@ from collectiverun_trainer import phases
 from collectiverun_trainer.artifacts.artifact import Artifact
 from collectiverun_trainer.artifacts.storage import Storage, join
 from collectiverun_trainer.config import Task
+from collectiverun_trainer.environments.rendering import rendering_platform
 from collectiverun_trainer.errors import InputInvalid, Stopped
 from collectiverun_trainer.order import PhaseResult
 from collectiverun_trainer.report.summary import Summary
@@ -137,6 +138,23 @@ def test_one_scripted_task_without_extras(run: SmallRun) -> None:
     assert "scripted policies" in summary.headline
     assert not [name for name in artifact.names if name.startswith("videos/")]
     assert '<span class="tag">scripted</span>' in artifact.read("report.html").decode()
+
+
+def test_where_nothing_can_be_drawn_the_report_comes_without_films(
+    run: SmallRun, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("MUJOCO_GL", "disable")
+    rendering_platform.cache_clear()
+    try:
+        small = SmallRun(tasks=run.tasks, holdout=run.holdout, artifacts=dict(run.artifacts))
+        result = small.do("evaluation")
+    finally:
+        rendering_platform.cache_clear()
+    assert "The report has no films: MUJOCO_GL is 'disable'" in result.note
+    assert "The report has no films" in caplog.messages[0]  # before anything was measured
+    names = opened(small, result).names
+    assert "report.html" in names
+    assert not [name for name in names if name.startswith("videos/")]
 
 
 def test_without_a_collective_there_is_nothing_to_evaluate(run: SmallRun) -> None:

@@ -47,7 +47,7 @@ def test_a_missing_bucket_is_named(storage: Storage, operation):
 
 
 def test_an_impossible_bucket_name_is_refused(storage: Storage):
-    with pytest.raises(InvalidConfiguration, match="Invalid bucket name"):
+    with pytest.raises(InvalidConfiguration, match="is no bucket name: letters"):
         storage.write("s3://No Bucket!/run", b"1")
 
 

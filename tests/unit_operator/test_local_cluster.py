@@ -133,16 +133,38 @@ def test_fractions_of_a_core_add_up_and_more_cores_than_there_are_mean_all(clust
     advance_until(cluster, lambda: phases(cluster) == ["Running"])
 
 
-def test_a_gpu_this_machine_has_not_is_waited_for_with_a_sentence(cluster):
-    create(cluster, manifest(SLEEP, resources={"limits": {"nvidia.com/gpu": 1}}))
-    cluster.advance()
-    assert "this machine has 0" in condition(pods(cluster)[0], "PodScheduled")["message"]
+def test_more_gpus_than_this_machine_has_are_refused_at_once_with_a_sentence(tmp_path):
+    with LocalCluster.open(tmp_path, Machine(cores=8, count_gpus=lambda: ("0",))) as cluster:
+        create(cluster, manifest(SLEEP, resources={"limits": {"nvidia.com/gpu": 2}}))
+        cluster.advance()
+        terminated = container_state(pods(cluster)[0])["terminated"]
+        assert (terminated["exitCode"], terminated["reason"]) == (3, "InvalidConfiguration")
+        assert "requests 2 nvidia.com/gpu, and CUDA sees 1 on this machine" in terminated["message"]
+
+
+@pytest.mark.parametrize("resources", [{}, {"limits": {"cpu": 1}}, {"limits": {"nvidia.com/gpu": 0}}])
+def test_who_requests_no_gpu_sees_none(tmp_path, monkeypatch, resources):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
+    script = "import os; print('[' + os.environ['CUDA_VISIBLE_DEVICES'] + ']', flush=True)"
+    with LocalCluster.open(tmp_path, Machine(cores=8, count_gpus=lambda: ("0", "1"))) as cluster:
+        create(cluster, manifest(script, resources=resources))
+        advance_to_end(cluster)
+    assert (tmp_path / "logs/experts/all/attempt-1.jsonl").read_text() == "[]\n"
+
+
+def test_nobody_asks_the_driver_while_nobody_requests_a_gpu(tmp_path):
+    def refuse():
+        raise AssertionError("the driver was asked")
+
+    with LocalCluster.open(tmp_path, Machine(cores=1, count_gpus=refuse)) as cluster:
+        create(cluster, manifest("pass"))
+        advance_to_end(cluster)
 
 
 def test_gpus_are_given_out_one_by_one(tmp_path):
     script = "import os, time; print(os.environ['CUDA_VISIBLE_DEVICES'], flush=True); time.sleep(600)"
     gpu = {"limits": {"nvidia.com/gpu": "1"}}
-    with LocalCluster.open(tmp_path, Machine(cores=8, gpus=("4", "7"))) as cluster:
+    with LocalCluster.open(tmp_path, Machine(cores=8, count_gpus=lambda: ("4", "7"))) as cluster:
         create(cluster, *(manifest(script, member=f"m{i}", resources=gpu) for i in range(3)))
         logs = [tmp_path / f"logs/experts/m{i}/attempt-1.jsonl" for i in range(2)]
         advance_until(cluster, lambda: all(map(has_printed, logs)))

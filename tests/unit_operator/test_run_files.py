@@ -55,6 +55,23 @@ FAULTY_SPECS = {
     "a short bucket": (storage(uri="s3://ab/x"), "spec.storage.uri", "'ab' is no bucket name"),
     "memory": (storage(uri="memory://x"), "spec.storage.uri", "for tests only"),
     "an endpoint without scheme": (storage(endpoint="localhost:9000"), "spec.storage.endpoint", "https://"),
+    "a host with an underscore": (
+        storage(endpoint="http://min_io:9000"),
+        "spec.storage.endpoint",
+        "'http://min_io",
+    ),
+    "a port that is none": (storage(endpoint="http://s3:70000"), "spec.storage.endpoint", "is not a URL"),
+    "a password in an address": (
+        storage(endpoint="http://u:p@s3"),
+        "spec.storage.endpoint",
+        "'user:password@…'",
+    ),
+    "capitals in a bucket of AWS": (storage(uri="s3://Team_Data/x"), "spec.storage.uri", "set endpoint"),
+    "a bucket of nobody": (
+        storage(uri="s3://b(1)/x", endpoint="http://s3"),
+        "spec.storage.uri",
+        "is no bucket name",
+    ),
     "a secret on this machine": (
         storage(credentials=SECRET),
         "spec.storage.credentials",
@@ -171,6 +188,12 @@ FAULTY_SPECS = {
     ),
     "spaces in the image": ({"image": "a b"}, "spec.image", "pattern"),
 }
+
+
+@pytest.mark.parametrize("bucket", ["Team_Data", "tenant:bucket", "my_bucket", "a"])
+def test_another_servers_buckets_are_held_to_no_rule_of_awss(bucket: str):
+    run = a_run(storage=storage(uri=f"s3://{bucket}/x", endpoint="http://s3:9000")["storage"])
+    assert run.spec.storage.uri == f"s3://{bucket}/x"
 
 
 @pytest.mark.parametrize(("spec", "path", "said"), FAULTY_SPECS.values(), ids=FAULTY_SPECS.keys())

@@ -229,3 +229,10 @@ def test_a_second_signal_ends_at_once(tmp_path):
     process.send_signal(signal.SIGINT)
     assert process.wait() == 143
     assert "came a second time" in result(tmp_path).message
+
+
+def test_an_environment_that_forbids_films_is_told_at_the_start_of_any_phase(tmp_path):
+    order = new_order(f"file://{tmp_path}/run/encoder", phase="trajectoryTransformer")
+    ended = run(tmp_path, "trajectoryTransformer", "--order", "-", stdin=text(order), MUJOCO_GL="nvidia")
+    assert ended.stderr.startswith("The report will have no films: MUJOCO_GL is 'nvidia'")
+    assert result(tmp_path).reason == "InputInvalid"  # it went on to read what is not there

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -55,16 +60,72 @@ def test_drawing_changes_nothing_of_the_episode() -> None:
 
 
 def test_where_nothing_draws_the_error_names_packages() -> None:
-    with pytest.raises(RenderingError, match=r"'glfw': it needs a display.*libegl1 libosmesa6"):
-        first_working(["glfw"])
+    with pytest.raises(RenderingError, match=r"'no_such_gl': .*libegl1 libosmesa6"):
+        first_working(["no_such_gl"])
 
 
-def test_the_environments_choice_of_platform_is_respected(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MUJOCO_GL", "glx")
-    with pytest.raises(RenderingError, match="glx"):
+@pytest.mark.parametrize("wish", ["glx", "glfw", "nvidia", "disable", "off", "0"])
+def test_what_the_environment_forbids_is_told_without_a_try(
+    monkeypatch: pytest.MonkeyPatch, wish: str
+) -> None:
+    monkeypatch.setenv("MUJOCO_GL", wish)
+    with pytest.raises(RenderingError, match=f"MUJOCO_GL is '{wish}'"):
         rendering_platform.__wrapped__()
 
 
-def test_a_platform_is_found_when_none_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("wish", [None, "", "on", "enable"])
+def test_a_platform_is_found_when_none_is_asked_for(
+    monkeypatch: pytest.MonkeyPatch, wish: str | None
+) -> None:
     monkeypatch.delenv("MUJOCO_GL", raising=False)
+    if wish is not None:
+        monkeypatch.setenv("MUJOCO_GL", wish)
     assert rendering_platform.__wrapped__() in ("egl", "osmesa")
+
+
+DRAW = """
+from collectiverun_trainer.config import EnvironmentSettings, Task
+from collectiverun_trainer.environments.vector import VectorEnvironment
+environment = VectorEnvironment([Task(env="reach-v3")], EnvironmentSettings())
+environment.reset([0])
+print(environment.render(0, 32).shape)
+"""
+
+
+@pytest.mark.parametrize("contrary", ["egl", "osmesa", "glx", "nonsense"])
+def test_what_is_tried_is_what_draws(contrary: str) -> None:
+    """PYOPENGL_PLATFORM may be set for another program."""
+    environment = os.environ | {"PYOPENGL_PLATFORM": contrary}
+    drawn = subprocess.run(
+        [sys.executable, "-c", DRAW], env=environment, capture_output=True, text=True, check=False
+    )
+    assert drawn.stdout == "(32, 32, 3)\n", drawn.stderr
+
+
+@pytest.mark.parametrize("wish", ["nvidia", "egl", "disable"])
+def test_phases_that_draw_nothing_do_not_load_what_draws(wish: str) -> None:
+    program = (
+        "import sys, collectiverun_trainer.environments.vector, os;"
+        "print('OpenGL' in sys.modules, os.environ['MUJOCO_GL'])"
+    )
+    loaded = subprocess.run(
+        [sys.executable, "-c", program],
+        env=os.environ | {"MUJOCO_GL": wish},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert loaded.stdout == f"False {wish}\n", loaded.stderr
+
+
+def test_a_platform_that_hangs_gives_way_to_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A module that sleeps stands in for a driver that hangs."""
+    works = rendering_platform.__wrapped__()
+    hangs = "egl" if works == "osmesa" else "osmesa"
+    (tmp_path / "sitecustomize.py").write_text(
+        f"import sys, time\nif sys.orig_argv[-1] == {hangs!r}: time.sleep(3600)\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    assert first_working((hangs, works), limit_seconds=30) == works
+    with pytest.raises(RenderingError, match=f"'{hangs}': it did not begin within 1 s"):
+        first_working((hangs,), limit_seconds=1)

@@ -1,6 +1,9 @@
 """Objects in memory and in files: whole or not there, and no fault without a sentence."""
 
+import errno
+import os
 import resource
+import stat
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,6 +12,7 @@ from pathlib import Path
 import pytest
 from unit_trainer.storage_places import SCHEMES, new_storage, place
 
+from collectiverun_trainer.artifacts import files
 from collectiverun_trainer.artifacts.storage import RETRY_SECONDS_VARIABLE, Storage, join
 from collectiverun_trainer.errors import InvalidConfiguration, StorageUnavailable
 from collectiverun_trainer.order import StorageOptions
@@ -104,6 +108,40 @@ def test_a_fault_that_passes_is_waited_for(tmp_path: Path, caplog: pytest.LogCap
     writer.join()
     assert storage.read(join(uri, "object")) == bytes(100_000)
     assert "retrying in" in caplog.messages[0]
+
+
+def refuse_to_flush_folders(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    """As shared folders and some FUSE and SMB file systems do; files are flushed as ever."""
+    flush = os.fsync
+
+    def refuse(descriptor: int) -> None:
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(number, os.strerror(number))
+        flush(descriptor)
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    monkeypatch.setattr(files, "_said_of", set())
+
+
+@pytest.mark.parametrize("number", [errno.EINVAL, errno.ENOTSUP, errno.EACCES, errno.EBADF, errno.ENOSYS])
+def test_a_file_system_that_flushes_no_folders_is_used_and_told_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, number: int
+):
+    refuse_to_flush_folders(monkeypatch, number)
+    uri, storage = place("file", tmp_path), new_storage()
+    for name in ("one", "two", "deeper/three"):
+        storage.write(join(uri, name), b"content")
+    assert storage.read(join(uri, "deeper/three")) == b"content"
+    assert [os.strerror(number) in message for message in caplog.messages] == [True]
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.ENOSPC, errno.EDQUOT])
+def test_a_folder_that_can_not_be_flushed_for_a_fault_is_a_fault(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+):
+    refuse_to_flush_folders(monkeypatch, number)
+    with pytest.raises(StorageUnavailable, match=os.strerror(number)):
+        new_storage().write(join(place("file", tmp_path), "object"), b"content")
 
 
 def test_an_unfinished_write_is_not_listed(tmp_path: Path):

@@ -57,21 +57,28 @@ def test_what_a_person_must_change_ends_at_once(code: str):
     assert URI in str(storage_faults.permanent_fault(error, URI))
 
 
-@pytest.mark.parametrize("code", ["ExpiredToken", "RequestTimeTooSkewed", "TokenRefreshRequired"])
+@pytest.mark.parametrize(
+    "code", ["ExpiredToken", "RequestTimeTooSkewed", "TokenRefreshRequired", "RequestExpired"]
+)
 def test_what_a_new_pod_may_not_have_counts_as_infrastructure(code: str):
     error = answer(code)
     assert not storage_faults.is_transient(error)
     assert isinstance(storage_faults.permanent_fault(error, URI), StorageUnavailable)
 
 
-@pytest.mark.parametrize("code", ["NoSuchKey", "404", "NoSuchVersion"])
-def test_a_missing_object_is_no_fault_to_try_again(code: str):
-    assert storage_faults.is_missing(answer(code))
-    assert not storage_faults.is_transient(answer(code))
+@pytest.mark.parametrize("code", ["NoSuchKey", "NoSuchVersion"])
+def test_only_the_stores_own_words_tell_a_missing_object(code: str):
+    assert storage_faults.is_missing_code(code)
+
+
+@pytest.mark.parametrize("code", ["404", "NotFound", None])
+def test_a_bare_status_may_be_a_proxys(code: str | None):
+    assert not storage_faults.is_missing_code(code)
+    assert storage_faults.is_transient(answer(code or "404"))
 
 
 def test_a_missing_bucket_is_not_a_missing_object():
-    assert not storage_faults.is_missing(answer("NoSuchBucket"))
+    assert not storage_faults.is_missing_code("NoSuchBucket")
 
 
 @pytest.mark.parametrize(
@@ -81,7 +88,8 @@ def test_silence_is_tried_again(error: Exception):
     assert storage_faults.is_transient(error)
 
 
-def test_no_credentials_end_at_once():
+def test_no_credentials_end_at_once(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     fault = storage_faults.permanent_fault(NoCredentialsError(), URI)
     assert isinstance(fault, InvalidConfiguration)
 

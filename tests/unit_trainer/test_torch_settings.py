@@ -1,4 +1,4 @@
-"""The same order gives the same bits: threads are fixed and deterministic kernels preferred."""
+"""The same order gives the same bits: fixed threads, deterministic kernels, and no denormal numbers."""
 
 import subprocess
 import sys
@@ -19,3 +19,19 @@ def test_threads_are_fixed_and_kernels_deterministic_without_loading_the_compile
         [sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True
     ).stdout
     assert printed.split() == ["2", "True", "True", "False", "False"]
+
+
+DENORMALS = """
+import torch
+from collectiverun_trainer.process import device
+device.configure_torch(4)
+assert torch.get_num_threads() == 4
+print(int(torch.count_nonzero(torch.full((4_000_000,), 1e-40) * 0.5)))
+"""
+
+
+def test_no_thread_computes_with_denormal_numbers():
+    printed = subprocess.run(
+        [sys.executable, "-c", DENORMALS], capture_output=True, text=True, check=True
+    ).stdout
+    assert printed.split() == ["0"]

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
-from collectiverun_trainer.config import Model
+from collectiverun_trainer.config import ANY_BUCKET, AWS_BUCKET, Model, endpoint_fault
 
-BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
-ENDPOINT_PATTERN = r"^https?://[^\s/?#]\S*$"
 OBJECT_NAME = r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"
 
 ObjectName = Annotated[str, Field(min_length=1, max_length=253, pattern=OBJECT_NAME)]
@@ -34,8 +31,8 @@ def _check_storage_uri(uri: str) -> str:
 def _check_bucket(uri: str, bucket: str) -> str:
     if not bucket:
         raise ValueError(f"{uri!r} names no bucket; write s3://bucket/prefix")
-    if not BUCKET.fullmatch(bucket):
-        raise ValueError(f"{bucket!r} is no bucket name: 3 to 63 lower-case letters, digits, '-' and '.'")
+    if not ANY_BUCKET.allows(bucket):
+        raise ValueError(f"{bucket!r} {ANY_BUCKET.advice}")
     return uri
 
 
@@ -112,9 +109,17 @@ class Storage(Model):
         """`s3` or `file`."""
         return urlsplit(self.uri).scheme
 
+    @property
+    def bucket_fault(self) -> str | None:
+        """What AWS would refuse in the bucket's name, where AWS is meant."""
+        bucket = urlsplit(self.uri).netloc
+        if self.scheme != "s3" or self.endpoint or AWS_BUCKET.allows(bucket):
+            return None
+        return f"{bucket!r} {AWS_BUCKET.advice}"
+
     @field_validator("endpoint")
     @classmethod
     def _http(cls, endpoint: str | None) -> str | None:
-        if endpoint is not None and not re.fullmatch(ENDPOINT_PATTERN, endpoint):
-            raise ValueError(f"{endpoint!r} is not a URL; write https://host:port")
+        if endpoint is not None and (fault := endpoint_fault(endpoint)):
+            raise ValueError(fault)
         return endpoint

@@ -75,6 +75,7 @@ def _adapter(model: type[Spec] | type[Phases], name: str) -> TypeAdapter[Any]:
 def consistency_faults(sections: Sections, *, local: bool) -> list[Fault]:
     """A fault for each rule that is broken."""
     faults = [*_student_faults(sections), *_budget_faults(sections), *_template_faults(sections)]
+    faults += _bucket_faults(sections)
     faults += _local_faults(sections) if local else _kubernetes_faults(sections)
     return faults
 
@@ -134,6 +135,11 @@ def _template_faults(sections: Sections) -> Iterator[Fault]:
     for name, template in sections.phase_templates.items():
         if template is not None:
             yield from template_faults(template, f"spec.phases.{name}.podTemplate")
+
+
+def _bucket_faults(sections: Sections) -> Iterator[Fault]:
+    if sections.storage is not None and (text := sections.storage.bucket_fault):
+        yield Fault("spec.storage.uri", text)
 
 
 def _local_faults(sections: Sections) -> Iterator[Fault]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from collectiverun_operator.api.storage import BUCKET, ENDPOINT_PATTERN
 from collectiverun_operator.api.validation import NEEDS_CREDENTIALS
 from collectiverun_operator.manifests.rules import REQUIRED, Rule
+from collectiverun_trainer.config import ANY_BUCKET, AWS_BUCKET, ENDPOINT, HIDDEN_USER
 
 _HORIZON = "environment.horizonEnvSteps"
 
@@ -159,11 +159,16 @@ def _bucket_rules() -> Iterator[Rule]:
         "'{uri}' names no bucket; write s3://bucket/prefix",
         _URI,
     )
+    bucket = {"bucket": "self.uri.split('/')[2]"}
+    is_any = f"self.uri.matches('^s3://{ANY_BUCKET.pattern}(/.*)?$')"
+    yield Rule(
+        "uri", f"!self.uri.matches('^s3://[^/]') || {is_any}", f"'{{bucket}}' {ANY_BUCKET.advice}", bucket
+    )
     yield Rule(
         "uri",
-        f"!self.uri.matches('^s3://[^/]') || self.uri.matches('^s3://{BUCKET.pattern}(/.*)?$')",
-        "'{bucket}' is no bucket name: 3 to 63 lower-case letters, digits, '-' and '.'",
-        {"bucket": "self.uri.split('/')[2]"},
+        f"has(self.endpoint) || !{is_any} || self.uri.matches('^s3://{AWS_BUCKET.pattern}(/.*)?$')",
+        f"'{{bucket}}' {AWS_BUCKET.advice}",
+        bucket,
     )
 
 
@@ -191,9 +196,9 @@ def _directory_rules() -> Iterator[Rule]:
 def _access_rules() -> Iterator[Rule]:
     yield Rule(
         "endpoint",
-        f"!has(self.endpoint) || self.endpoint.matches(r'{ENDPOINT_PATTERN}')",
-        "'{endpoint}' is not a URL; write https://host:port",
-        {"endpoint": "self.endpoint"},
+        f"!has(self.endpoint) || self.endpoint.matches(r'^{ENDPOINT.pattern}$')",
+        f"'{{endpoint}}' {ENDPOINT.advice}",
+        {"endpoint": f"(self.endpoint.contains('@') ? '{HIDDEN_USER}' : self.endpoint)"},
     )
     yield Rule(
         "credentials",

@@ -29,6 +29,10 @@ _RESERVED_KEYS = frozenset({"format", "files"})
 Array: TypeAlias = "Tensor | np.ndarray[Any, Any]"
 
 
+class NeverCommitted(InputInvalid):
+    """There is no commit: whoever wrote here did not finish."""
+
+
 class Commit(NamedTuple):
     """URI and digest of a published artifact; together they identify its exact content."""
 
@@ -94,12 +98,11 @@ class Artifact:
         """Open what was committed at `uri`.
 
         Raises:
-            InputInvalid: if nothing was committed there, it is damaged, or `manifest_sha256` differs.
+            NeverCommitted: if nothing was committed there.
+            InputInvalid: if it is damaged, or `manifest_sha256` differs.
         """
-        committed = (
-            _read(storage, uri, COMMIT_NAME, "it was never committed").decode(errors="replace").strip()
-        )
-        data = _read(storage, uri, MANIFEST_NAME, "it is damaged")
+        committed = _commit(storage, uri)
+        data = _read(storage, uri, MANIFEST_NAME)
         digest = _sha256(data)
         if digest != committed:
             raise InputInvalid(
@@ -122,7 +125,7 @@ class Artifact:
             raise InputInvalid(
                 f"{self.uri} has no file {name!r}; it holds {', '.join(self.names) or 'none'}."
             )
-        data = _read(self._storage, self.uri, name, "it is damaged")
+        data = _read(self._storage, self.uri, name)
         expected = self._files[name]
         if len(data) != expected["sizeBytes"] or _sha256(data) != expected["sha256"]:
             raise InputInvalid(
@@ -169,11 +172,21 @@ def _sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def _read(storage: Storage, uri: str, name: str, consequence: str) -> bytes:
+def _commit(storage: Storage, uri: str) -> str:
+    """The digest that stands in the commit."""
+    try:
+        return storage.read(join(uri, COMMIT_NAME)).decode(errors="replace").strip()
+    except FileNotFoundError as error:
+        raise NeverCommitted(
+            f"The artifact at {uri} has no {COMMIT_NAME}: it was never committed."
+        ) from error
+
+
+def _read(storage: Storage, uri: str, name: str) -> bytes:
     try:
         return storage.read(join(uri, name))
     except FileNotFoundError as error:
-        raise InputInvalid(f"The artifact at {uri} has no {name}: {consequence}.") from error
+        raise InputInvalid(f"The artifact at {uri} has no {name}: it is damaged.") from error
 
 
 def _manifest(data: bytes, uri: str) -> dict[str, Any]:

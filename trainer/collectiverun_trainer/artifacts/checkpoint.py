@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 from collectiverun_trainer.artifacts import agreement
-from collectiverun_trainer.artifacts.artifact import Artifact, ArtifactWriter
+from collectiverun_trainer.artifacts.artifact import COMMIT_NAME, Artifact, ArtifactWriter, NeverCommitted
 from collectiverun_trainer.artifacts.state_tree import flatten, unflatten
 from collectiverun_trainer.artifacts.storage import Storage, join
 from collectiverun_trainer.errors import InputInvalid
@@ -62,6 +62,9 @@ class CheckpointStore:
         self._keep = keep
         self._config = dict(config or {})
         self._good: list[CheckpointName] = []
+        # What may be removed once newer ones are good. Never what this attempt did not see or could not read:
+        # a listing may have been wrong, and then it started from nothing beside a checkpoint of days.
+        self._replaceable: set[CheckpointName] = set()
 
     def save(self, step: int, state: dict[str, Any]) -> None:
         """Write one checkpoint, then remove those it replaces.
@@ -88,13 +91,17 @@ class CheckpointStore:
         Raises:
             InvalidConfiguration: if it was saved under another configuration.
         """
-        for name in sorted(self._names(), reverse=True):
+        names = sorted(self._names(), reverse=True)
+        for index, name in enumerate(names):
             try:
                 state = self._load(name)
             except InputInvalid as error:
                 _logger.warning("Checkpoint %s cannot be used, trying the one before it: %s", name, error)
+                if isinstance(error, NeverCommitted):
+                    self._replaceable.add(name)
                 continue
             self._remember(name)
+            self._replaceable.update(names[index:])
             return name.step, state
         return None
 
@@ -109,13 +116,20 @@ class CheckpointStore:
     def _remember(self, name: CheckpointName) -> None:
         self.last_step = name.step
         self._good = [good for good in self._good if good != name] + [name]
+        self._replaceable.add(name)
 
     def _prune(self) -> None:
         """Keep the newest valid ones, and all of later attempts: those have replaced this one."""
         self._good = self._good[-self._keep :]
-        for name in self._names():
-            if name.attempt <= self._attempt and name not in self._good:
-                self._storage.delete_tree(self._address(name))
+        for name in sorted(self._replaceable.difference(self._good)):
+            self._replaceable.remove(name)
+            if name.attempt <= self._attempt:
+                self._remove(name)
+
+    def _remove(self, name: CheckpointName) -> None:
+        """The commit first: a removal that is cut off leaves what was never committed, and no damage."""
+        self._storage.delete_tree(join(self._address(name), COMMIT_NAME))
+        self._storage.delete_tree(self._address(name))
 
     def _names(self) -> list[CheckpointName]:
         matches = (_NAME.fullmatch(child) for child in self._storage.list(self._uri))

@@ -1,11 +1,11 @@
-"""Options of the S3 client, as pure data; `storage.py` makes the client."""
+"""Options of the S3 client, as data; `storage.py` makes the client."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlsplit
 
+from collectiverun_trainer.artifacts import s3_environment
+from collectiverun_trainer.config import endpoint_fault
 from collectiverun_trainer.errors import InvalidConfiguration
 from collectiverun_trainer.order import StorageOptions
 
@@ -28,7 +28,7 @@ def arguments(options: StorageOptions, limit_seconds: float) -> dict[str, Any]:
         "retries": {"mode": "standard", "max_attempts": 2},
         "s3": {"addressing_style": options.addressing.lower()},
     }
-    client: dict[str, Any] = {"verify": _verification(options)}
+    client: dict[str, Any] = _verification(options)
     if options.endpoint:
         _check_endpoint(options.endpoint)
         # Many servers do not know the newer checksums; every object is checked by its sha256 anyway.
@@ -41,6 +41,7 @@ def arguments(options: StorageOptions, limit_seconds: float) -> dict[str, Any]:
     return {
         "endpoint_url": options.endpoint,
         "use_listings_cache": False,
+        "session": _session(),
         "client_kwargs": client,
         "config_kwargs": config,
     }
@@ -55,19 +56,24 @@ def _at_most(seconds: float, limit_seconds: float) -> float:
     return max(1.0, min(seconds, limit_seconds))
 
 
-def _verification(options: StorageOptions) -> bool | str:
-    if options.ca_bundle_path is None:
-        return not options.insecure
-    if not Path(options.ca_bundle_path).is_file():
-        raise InvalidConfiguration(
-            f"storage.caBundlePath {options.ca_bundle_path!r} is not a file; give its path."
-        )
-    return options.ca_bundle_path
+def _verification(options: StorageOptions) -> dict[str, bool | str]:
+    """Nothing where the order says nothing: then botocore reads AWS_CA_BUNDLE and its own settings."""
+    if options.ca_bundle_path is not None:
+        s3_environment.check_certificates("storage.caBundlePath", options.ca_bundle_path)
+        return {"verify": options.ca_bundle_path}
+    return {"verify": False} if options.insecure else {}
+
+
+def _session() -> Any:
+    """A session that leaves bucket names to the server: those of a tenant (Ceph) are none of AWS."""
+    from aiobotocore.session import get_session  # imported late: file:// and memory:// need none of it
+    from botocore import handlers
+
+    session = get_session()
+    session.unregister("before-parameter-build.s3", handlers.validate_bucket_name)
+    return session
 
 
 def _check_endpoint(endpoint: str) -> None:
-    parts = urlsplit(endpoint)
-    if parts.scheme not in ("http", "https") or not parts.netloc:
-        raise InvalidConfiguration(
-            f"storage.endpoint {endpoint!r} is not a URL; use https://host or http://host:port."
-        )
+    if fault := endpoint_fault(endpoint):
+        raise InvalidConfiguration(f"storage.endpoint {fault}.")

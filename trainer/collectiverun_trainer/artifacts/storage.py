@@ -6,20 +6,19 @@ back-off for minutes; permanent ones raise at once. Nothing is cached.
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import logging
 import os
-import secrets
-import shutil
 from collections.abc import Callable
-from pathlib import Path, PurePosixPath
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 import fsspec
 import tenacity
 
-from collectiverun_trainer.artifacts import s3_options, storage_faults
+from collectiverun_trainer.artifacts import s3_environment, s3_options, storage_faults
+from collectiverun_trainer.artifacts.files import Files
+from collectiverun_trainer.artifacts.s3_objects import S3Objects
+from collectiverun_trainer.artifacts.storage_faults import MissingObject
 from collectiverun_trainer.errors import InvalidConfiguration, StorageUnavailable
 from collectiverun_trainer.order import StorageOptions
 
@@ -27,7 +26,6 @@ RETRY_SECONDS_VARIABLE: Final = "COLLECTIVERUN_STORAGE_RETRY_SECONDS"
 DEFAULT_RETRY_SECONDS: Final = 300.0
 SCHEMES: Final = ("file", "memory", "s3")
 
-_PARTIAL_SUFFIX = ".partial"
 _T = TypeVar("_T")
 _Names = list[str]  # inside the class, `list` is its method
 _logger = logging.getLogger(__name__)
@@ -45,8 +43,19 @@ def join(uri: str, *parts: str) -> str:
     return "/".join((uri.rstrip("/"), *parts))
 
 
+class _Objects(Protocol):
+    """Objects of one kind of storage. What is missing raises MissingObject, in `read` and `names`."""
+
+    def read(self, uri: str) -> bytes: ...
+    def write(self, uri: str, data: bytes) -> None: ...
+    def exists(self, uri: str) -> bool: ...
+    def names(self, uri: str) -> list[str]: ...
+    def delete_tree(self, uri: str) -> None: ...
+    def abort_uploads(self, uri: str, is_own: Callable[[str], bool]) -> None: ...
+
+
 class Storage:
-    """Reads and writes whole objects by URI.
+    """Reads and writes whole objects by URI. Nothing is missing but what the store itself says is.
 
     Every method raises InvalidConfiguration at once when access is refused, the bucket does not exist or the
     URI cannot be served, and StorageUnavailable when storage failed for `retry_seconds`.
@@ -55,109 +64,84 @@ class Storage:
     def __init__(self, options: StorageOptions, retry_seconds: float | None = None) -> None:
         self._options = options
         self._retry_seconds = _retry_seconds_of_environment() if retry_seconds is None else retry_seconds
-        self._filesystems: dict[str, Any] = {}
+        self._objects: dict[str, _Objects] = {}
 
     def read(self, uri: str) -> bytes:
         """Whole content of an object. Raises FileNotFoundError if there is none."""
-
-        def read() -> bytes:
-            try:
-                return bytes(self._filesystem(uri).cat_file(uri))
-            except (IsADirectoryError, NotADirectoryError) as error:
-                raise FileNotFoundError(uri) from error  # as on S3, where a prefix is no object
-
-        return self._retried(uri, read)
+        return self._retried(uri, lambda: self._of(uri).read(uri))
 
     def write(self, uri: str, data: bytes) -> None:
         """Write an object atomically, replacing one that is there."""
-        self._retried(uri, functools.partial(self._write, uri, data))
+        self._retried(uri, lambda: self._of(uri).write(uri, data))
 
     def exists(self, uri: str) -> bool:
         """Whether there is an object, or anything below the URI."""
-        return self._retried(uri, lambda: bool(self._filesystem(uri).exists(uri)))
+        return self._retried(uri, lambda: self._of(uri).exists(uri))
 
     def list(self, uri: str) -> list[str]:
         """Names directly below `uri`, sorted; empty if there is nothing."""
         try:
-            return self._retried(uri, functools.partial(self._names, uri))
+            return sorted(set(self._retried(uri, lambda: self._of(uri).names(uri))))
         except FileNotFoundError:
             return []
 
     def delete_tree(self, uri: str) -> None:
         """Remove the object at `uri` and everything below it; a missing one is fine."""
-        self._retried(uri, functools.partial(self._delete_tree, uri))
+        self._retried(uri, lambda: self._of(uri).delete_tree(uri))
 
-    def _write(self, uri: str, data: bytes) -> None:
+    def abort_uploads(self, uri: str, is_own: Callable[[str], bool]) -> None:
+        """Free what uploads in parts hold that a kill cut off, below `uri` and if `is_own(name below uri)`.
+
+        A store that has no such request, or a right that is missing, is told and no more.
+        """
+        try:
+            self._retried(uri, lambda: self._of(uri).abort_uploads(uri, is_own))
+        except InvalidConfiguration as error:
+            _logger.info("Uploads that were cut off stay in storage, see docs/storage.md: %s", error)
+
+    def _of(self, uri: str) -> _Objects:
         scheme = _scheme(uri)
-        filesystem = self._filesystem(uri)
+        if scheme not in self._objects:
+            self._objects[scheme] = self._new_objects(scheme)
+        return self._objects[scheme]
+
+    def _new_objects(self, scheme: str) -> _Objects:
         if scheme == "file":
-            _write_file(_path(filesystem, uri), data)
-        elif scheme == "s3":
-            # aiohttp's read timeout does not run while a body is sent, and a server may stop taking it.
-            filesystem.pipe_file(uri, data, timeout=s3_options.write_seconds(len(data), self._retry_seconds))
-        else:
-            filesystem.pipe_file(uri, data)
-
-    def _names(self, uri: str) -> _Names:
-        filesystem = self._filesystem(uri)
-        own = str(filesystem._strip_protocol(uri)).rstrip("/")
-        listed = (str(name).rstrip("/") for name in filesystem.ls(uri, detail=False))
-        # Some S3 servers keep an object "prefix/" that stands for the prefix itself.
-        names = {name.rsplit("/", 1)[-1] for name in listed if name != own}
-        return sorted(name for name in names if not name.endswith(_PARTIAL_SUFFIX))
-
-    def _delete_tree(self, uri: str) -> None:
-        filesystem = self._filesystem(uri)
-        if _scheme(uri) == "file":
-            _remove(_path(filesystem, uri))
-            return
-        files = filesystem.find(uri)
-        for path in files:
-            with contextlib.suppress(FileNotFoundError):
-                filesystem.rm_file(path)
-        if _scheme(uri) == "s3":
-            # Some servers list an emptied folder until the object "folder/" is removed, too.
-            for folder in _folders(str(filesystem._strip_protocol(uri)), files):
-                bucket, key, _version = filesystem.split_path(folder)
-                filesystem.call_s3("delete_object", Bucket=bucket, Key=f"{key}/")
-
-    def _filesystem(self, uri: str) -> Any:
-        scheme = _scheme(uri)
-        if scheme not in self._filesystems:
-            arguments = s3_options.arguments(self._options, self._retry_seconds) if scheme == "s3" else {}
-            self._filesystems[scheme] = fsspec.filesystem(scheme, skip_instance_cache=True, **arguments)
-            if scheme == "s3":
-                # botocore retries a request, tenacity the operation; retries of s3fs too would multiply.
-                self._filesystems[scheme].retries = 1
-        return self._filesystems[scheme]
+            return Files()
+        if scheme == "memory":
+            return _Memory()
+        s3_environment.check()
+        arguments = s3_options.arguments(self._options, self._retry_seconds)
+        filesystem = fsspec.filesystem("s3", skip_instance_cache=True, **arguments)
+        # botocore retries a request, tenacity the operation; retries of s3fs too would multiply.
+        filesystem.retries = 1
+        return S3Objects(filesystem, self._retry_seconds)
 
     def _retried(self, uri: str, operation: Callable[[], _T]) -> _T:
         retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception(storage_faults.is_transient),
             wait=tenacity.wait_random_exponential(multiplier=0.5, max=15),
             stop=tenacity.stop_after_delay(self._retry_seconds),
-            before_sleep=functools.partial(_announce, uri),
+            before_sleep=functools.partial(self._before_retry, uri),
             reraise=True,
         )
         try:
             return retrying(operation)
         except Exception as error:
-            if not storage_faults.is_fault(error) or storage_faults.is_missing(error):
+            if isinstance(error, MissingObject) or not storage_faults.is_fault(error):
                 raise
             raise storage_faults.permanent_fault(error, uri) or StorageUnavailable(
                 f"Storage failed for {self._retry_seconds:g} seconds at {uri}{_server(self._options)}: "
-                f"{_text(error)}."
+                f"{storage_faults.words(error)}."
             ) from error
 
-
-def _announce(uri: str, state: tenacity.RetryCallState) -> None:
-    error = state.outcome.exception() if state.outcome else None
-    wait_seconds = state.next_action.sleep if state.next_action else 0.0
-    _logger.warning("Storage failed at %s: %s; retrying in %.1f s.", uri, _text(error), wait_seconds)
-
-
-def _text(error: BaseException | None) -> str:
-    return (str(error) or type(error).__name__).rstrip(".")
+    def _before_retry(self, uri: str, state: tenacity.RetryCallState) -> None:
+        error = state.outcome.exception() if state.outcome else None
+        wait_seconds = state.next_action.sleep if state.next_action else 0.0
+        words = storage_faults.words(error)
+        _logger.warning("Storage failed at %s: %s; retrying in %.1f s.", uri, words, wait_seconds)
+        if storage_faults.lacks_credentials(error):
+            self._objects.pop("s3", None)  # a client that found none never looks again
 
 
 def _server(options: StorageOptions) -> str:
@@ -186,44 +170,35 @@ def _scheme(uri: str) -> str:
     return scheme
 
 
-def _path(filesystem: Any, uri: str) -> Path:
-    return Path(filesystem._strip_protocol(uri))
+class _Memory:
+    """Objects within this process."""
 
+    def __init__(self) -> None:
+        self._filesystem = fsspec.filesystem("memory", skip_instance_cache=True)
 
-def _folders(root: str, files: list[str]) -> list[str]:
-    """`root` and the folders of files below it, inner ones first."""
-    parents = {str(parent) for file in files for parent in PurePosixPath(file).parents}
-    return sorted({root} | {path for path in parents if path.startswith(f"{root}/")}, key=len, reverse=True)
+    def read(self, uri: str) -> bytes:
+        try:
+            return bytes(self._filesystem.cat_file(uri))
+        except (FileNotFoundError, IsADirectoryError) as error:
+            raise MissingObject(uri) from error
 
+    def write(self, uri: str, data: bytes) -> None:
+        self._filesystem.pipe_file(uri, data)
 
-def _write_file(path: Path, data: bytes) -> None:
-    """Write beside the target, flush to the disk, rename; fsspec's own local files do not."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}{_PARTIAL_SUFFIX}")
-    try:
-        with partial.open("xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    except BaseException:
-        partial.unlink(missing_ok=True)
-        raise
-    _flush_folder(path.parent)
+    def exists(self, uri: str) -> bool:
+        return bool(self._filesystem.exists(uri))
 
+    def names(self, uri: str) -> list[str]:
+        try:
+            listed: Any = self._filesystem.ls(uri, detail=False)
+        except FileNotFoundError as error:
+            raise MissingObject(uri) from error
+        own = str(self._filesystem._strip_protocol(uri)).rstrip("/")
+        return [str(name).rstrip("/").rsplit("/", 1)[-1] for name in listed if name != own]
 
-def _remove(path: Path) -> None:
-    with contextlib.suppress(FileNotFoundError):
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
-        else:
-            path.unlink()
+    def delete_tree(self, uri: str) -> None:
+        if self._filesystem.exists(uri):
+            self._filesystem.rm(uri, recursive=True)
 
-
-def _flush_folder(folder: Path) -> None:
-    """Make the rename itself survive a power failure."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    def abort_uploads(self, uri: str, is_own: Callable[[str], bool]) -> None:
+        """Nothing: there are no uploads in parts."""

@@ -4,15 +4,30 @@ from __future__ import annotations
 
 import errno
 
+from collectiverun_trainer.artifacts import s3_environment
+from collectiverun_trainer.artifacts.s3_environment import KEY_VARIABLES
 from collectiverun_trainer.errors import InvalidConfiguration, PhaseError, StorageUnavailable
 
 # Codes that s3fs turns into EINVAL like a wrong request, though a retry may well succeed.
 _TRANSIENT_CODES = frozenset({"BadDigest", "IncompleteBody", "InvalidPart", "XAmzContentSHA256Mismatch"})
 # A later Pod may have a fresh token or a clock that is right, so these count as infrastructure.
-_EXPIRED_CODES = frozenset({"ExpiredToken", "TokenRefreshRequired", "RequestTimeTooSkewed"})
-_MISSING_CODES = frozenset({None, "NoSuchKey", "NoSuchVersion", "404"})
+_EXPIRED_CODES = frozenset(
+    {
+        "ExpiredToken",
+        "ExpiredTokenException",
+        "RequestExpired",
+        "RequestTimeTooSkewed",
+        "TokenRefreshRequired",
+    }
+)
+# The store's own words. A bare status 404 is not: a proxy in front of the store may have answered.
+_MISSING_CODES = frozenset({"NoSuchKey", "NoSuchVersion"})
 _PERMANENT_ERRNOS = frozenset({errno.EINVAL, errno.ENAMETOOLONG, errno.EPERM, errno.EROFS, errno.ENOSYS})
 _CLIENT_PACKAGES = frozenset({"botocore", "aiobotocore", "aiohttp", "s3fs", "urllib3"})
+
+
+class MissingObject(FileNotFoundError):  # noqa: N818
+    """The store itself says that there is no such object."""
 
 
 def is_fault(error: BaseException) -> bool:
@@ -20,19 +35,35 @@ def is_fault(error: BaseException) -> bool:
     return isinstance(error, OSError) or type(error).__module__.split(".")[0] in _CLIENT_PACKAGES
 
 
-def is_missing(error: BaseException) -> bool:
-    """Whether the object (not its bucket) does not exist."""
-    return isinstance(error, FileNotFoundError) and _server_code(error) in _MISSING_CODES
+def is_missing_code(code: str | None) -> bool:
+    """Whether this answer of the store says that the object (not its bucket) does not exist."""
+    return code in _MISSING_CODES
 
 
 def is_transient(error: BaseException) -> bool:
     """Whether a retry may help."""
-    return is_fault(error) and not is_missing(error) and permanent_fault(error, "") is None
+    return is_fault(error) and not isinstance(error, MissingObject) and permanent_fault(error, "") is None
+
+
+def words(error: BaseException | None) -> str:
+    """What went wrong, for a person."""
+    text = (str(error) or type(error).__name__).rstrip(".")
+    if lacks_credentials(error):
+        return f"{text}: the metadata service gave none; if keys are meant, set {' and '.join(KEY_VARIABLES)}"
+    code = error and server_code(error)
+    if code and code.isdecimal():
+        return f"{text} (status {code} without a word of the store's own, as a proxy in front of it answers)"
+    return text
+
+
+def lacks_credentials(error: BaseException | None) -> bool:
+    """Whether the S3 client found no credentials at all."""
+    return type(error).__name__ == "NoCredentialsError"
 
 
 def permanent_fault(error: BaseException, uri: str) -> PhaseError | None:
     """The error to raise at once, or None if a retry may help. Not for missing objects."""
-    code = _server_code(error)
+    code = server_code(error)
     if code in _EXPIRED_CODES:
         return StorageUnavailable(f"The credentials for {uri} are not valid now ({error}); renew them.")
     if code == "NoSuchBucket":
@@ -40,7 +71,7 @@ def permanent_fault(error: BaseException, uri: str) -> PhaseError | None:
     if isinstance(error, PermissionError):
         return InvalidConfiguration(
             f"Access to {uri} was refused ({error}); check its permissions and, for s3://, "
-            "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
+            f"{' and '.join(KEY_VARIABLES)}."
         )
     if isinstance(error, NotADirectoryError | IsADirectoryError | FileExistsError):
         return InvalidConfiguration(
@@ -53,7 +84,7 @@ def permanent_fault(error: BaseException, uri: str) -> PhaseError | None:
     return _client_fault(error, uri)
 
 
-def _server_code(error: BaseException) -> str | None:
+def server_code(error: BaseException) -> str | None:
     """The code of the S3 server's answer, such as NoSuchBucket; s3fs keeps the answer as the cause."""
     response = getattr(error, "response", None) or getattr(error.__cause__, "response", None)
     return response.get("Error", {}).get("Code") if isinstance(response, dict) else None
@@ -65,14 +96,33 @@ def _client_fault(error: BaseException, uri: str) -> PhaseError | None:
         return None
     from botocore import exceptions  # imported late: file:// and memory:// need none of it
 
+    if isinstance(error, exceptions.NoCredentialsError) and s3_environment.may_bring_credentials():
+        return None
     if isinstance(error, exceptions.NoCredentialsError | exceptions.PartialCredentialsError):
+        return InvalidConfiguration(f"There are no credentials for {uri}; set {' and '.join(KEY_VARIABLES)}.")
+    if isinstance(error, _settings_faults()):
         return InvalidConfiguration(
-            f"There are no credentials for {uri}; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
+            f"The S3 client refuses {uri} ({error}); check storage.uri, region and the AWS_* variables."
         )
-    if isinstance(error, exceptions.ParamValidationError | exceptions.NoRegionError):
-        return InvalidConfiguration(f"The S3 client refuses {uri} ({error}); check storage.uri and region.")
     if isinstance(error, exceptions.SSLError) and "certificate" in str(error).lower():
         return InvalidConfiguration(
-            f"The certificate of the server of {uri} is not trusted ({error}); give its CA bundle."
+            f"The certificate of the server of {uri} is not trusted ({error}); give its CA bundle: "
+            f"storage.caBundle on Kubernetes, else {s3_environment.CA_BUNDLE_VARIABLE}."
         )
     return None
+
+
+def _settings_faults() -> tuple[type[Exception], ...]:
+    """What botocore says of its own settings, before anything is asked."""
+    from botocore import exceptions
+
+    return (
+        exceptions.ParamValidationError,
+        exceptions.NoRegionError,
+        exceptions.ValidationError,  # of a region's name, for one
+        exceptions.ProfileNotFound,
+        exceptions.ConfigParseError,
+        exceptions.ConfigNotFound,
+        exceptions.InvalidConfigError,
+        exceptions.UnknownCredentialError,
+    )

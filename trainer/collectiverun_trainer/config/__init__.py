@@ -19,10 +19,21 @@ from collectiverun_trainer.config.environment import EnvironmentSettings, Task
 from collectiverun_trainer.config.model import Model
 from collectiverun_trainer.config.names import ROBOTS, TASK_NAMES
 from collectiverun_trainer.config.phases import PARAMS, PHASE_NAMES, PHASES, Phase
+from collectiverun_trainer.config.s3_names import (
+    ANY_BUCKET,
+    AWS_BUCKET,
+    ENDPOINT,
+    HIDDEN_USER,
+    endpoint_fault,
+)
 from collectiverun_trainer.config.sac import ExpertsParams, SACParams, StudentsParams
 from collectiverun_trainer.config.transformer import TrajectoryTransformerParams
 
 __all__ = [
+    "ANY_BUCKET",
+    "AWS_BUCKET",
+    "ENDPOINT",
+    "HIDDEN_USER",
     "PARAMS",
     "PHASES",
     "PHASE_NAMES",
@@ -40,4 +51,5 @@ __all__ = [
     "StudentsParams",
     "Task",
     "TrajectoryTransformerParams",
+    "endpoint_fault",
 ]

@@ -1,8 +1,7 @@
 """Rendering without a display, through EGL or OSMesa.
 
-MuJoCo binds OpenGL when it is imported, before it is known whether anything will be rendered, and PyOpenGL
-binds to one platform per process. So each platform is first tried in a separate process. Shadows,
-reflections and multi-sampling are off, which makes software rendering ten times cheaper.
+PyOpenGL binds to one platform per process, so each is first tried in another process, as it is used later.
+Shadows, reflections and multi-sampling are off, which makes software rendering ten times cheaper.
 """
 
 from __future__ import annotations
@@ -13,17 +12,21 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from functools import cache
-from typing import Any
+from typing import Any, Final
 
 import mujoco
 import numpy as np
 import numpy.typing as npt
 
+from collectiverun_trainer.environments.engine import GL_VARIABLE
 from collectiverun_trainer.errors import InvalidConfiguration
 
 Picture = npt.NDArray[np.uint8]
 
 PLATFORMS = ("egl", "osmesa")
+# What MuJoCo's own documents list for the variable.
+_OFF = ("disable", "disabled", "off", "false", "0")
+_ON = ("", "enable", "enabled", "on", "true", "1")
 
 # A free camera to the right of the robot: it sees the fronts of doors, drawers and windows, and is upright,
 # while Meta-World's own corner cameras are upside down.
@@ -32,21 +35,41 @@ _DISTANCE_METRES = 1.3
 _AZIMUTH_DEGREES = 149.0
 _ELEVATION_DEGREES = -26.0
 
-_PROBE = "import mujoco; c = mujoco.GLContext(8, 8); c.make_current(); c.free()"
+# A broken driver may hang; software rendering on a busy core takes some seconds.
+PROBE_SECONDS: Final = 60.0
+_PROBE = """
+import sys
+from collectiverun_trainer.environments import rendering
+rendering.gl_context(sys.argv[1], 8).make_current()
+"""
 
 
 class RenderingError(InvalidConfiguration):
     """This machine cannot render without a display."""
 
 
+def unusable_wish() -> str | None:
+    """What MUJOCO_GL forbids, as a sentence; None if it leaves a way to draw. Tries nothing."""
+    asked = _asked()
+    if asked in _OFF:
+        return f"{GL_VARIABLE} is {asked!r}, which turns drawing off"
+    if asked in (*_ON, *PLATFORMS):
+        return None
+    return (
+        f"{GL_VARIABLE} is {asked!r}, which can't draw without a display; unset it, or set one of {PLATFORMS}"
+    )
+
+
 @cache
 def rendering_platform() -> str:
-    """'egl' or 'osmesa': MUJOCO_GL if set, else the first that works here. See `first_working`."""
-    asked = os.environ.get("MUJOCO_GL", "").strip().lower()
-    return first_working((asked,) if asked else PLATFORMS)
+    """'egl' or 'osmesa': MUJOCO_GL if it names one, else the first that works here. See `first_working`."""
+    if fault := unusable_wish():
+        raise RenderingError(fault)
+    asked = _asked()
+    return first_working(PLATFORMS if asked in _ON else (asked,))
 
 
-def first_working(platforms: Sequence[str]) -> str:
+def first_working(platforms: Sequence[str], limit_seconds: float = PROBE_SECONDS) -> str:
     """The first of the platforms that can render on this machine.
 
     Raises:
@@ -54,26 +77,40 @@ def first_working(platforms: Sequence[str]) -> str:
     """
     faults = []
     for platform in platforms:
-        fault = "it needs a display" if platform not in PLATFORMS else _fault(platform)
+        fault = _fault(platform, limit_seconds)
         if fault is None:
             return platform
         faults.append(f"{platform!r}: {fault}")
     raise RenderingError(
-        f"cannot draw without a display ({'; '.join(faults)}); MUJOCO_GL may be unset or one of {PLATFORMS}. "
-        "Install what software rendering needs (apt-get install libegl1 libosmesa6), "
+        f"cannot draw without a display ({'; '.join(faults)}); {GL_VARIABLE} may be unset or one of "
+        f"{PLATFORMS}. Install what software rendering needs (apt-get install libegl1 libosmesa6), "
         "or turn videos off (evaluation.params.videos: false)"
     )
 
 
-def _fault(platform: str) -> str | None:
+def gl_context(platform: str, size: int) -> Any:
+    """An OpenGL context of a platform; PYOPENGL_PLATFORM, which must agree with it, is set to it."""
+    os.environ["PYOPENGL_PLATFORM"] = platform
+    return importlib.import_module(f"mujoco.{platform}").GLContext(size, size)
+
+
+def _asked() -> str:
+    return os.environ.get(GL_VARIABLE, "").strip().lower()
+
+
+def _fault(platform: str, limit_seconds: float) -> str | None:
     """Why a platform cannot render; None if it can."""
-    probe = subprocess.run(
-        [sys.executable, "-c", _PROBE],
-        env={**os.environ, "MUJOCO_GL": platform, "PYOPENGL_PLATFORM": platform},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    try:
+        probe = subprocess.run(
+            [sys.executable, "-c", _PROBE, platform],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=limit_seconds,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return f"it did not begin within {limit_seconds:g} s"
     last_words = probe.stderr.strip().splitlines() or [f"exit status {probe.returncode}"]
     return last_words[-1] if probe.returncode else None
 
@@ -83,11 +120,14 @@ class PictureMaker:
 
     def __init__(self, model: Any, size: int) -> None:
         """Square pictures of `size` pixels; RenderingError if this machine cannot render."""
-        gl = importlib.import_module(f"mujoco.{rendering_platform()}")
         self.model = model
-        self.gl_context = gl.GLContext(size, size)
-        self.gl_context.make_current()
-        self.context = mujoco.MjrContext(model, mujoco.mjtFontScale.mjFONTSCALE_100.value)
+        platform = rendering_platform()
+        try:
+            self.gl_context = gl_context(platform, size)
+            self.gl_context.make_current()
+            self.context = mujoco.MjrContext(model, mujoco.mjtFontScale.mjFONTSCALE_100.value)
+        except Exception as error:  # PyOpenGL, MuJoCo and drivers raise whatever they like
+            raise RenderingError(f"{platform!r} began, but can't draw this model ({error})") from error
         mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN.value, self.context)
         self.rectangle = mujoco.MjrRect(0, 0, size, size)
         self.camera = _camera()

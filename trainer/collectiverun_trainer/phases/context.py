@@ -28,6 +28,7 @@ from collectiverun_trainer.order import (
     Success,
 )
 from collectiverun_trainer.process.device import default_device
+from collectiverun_trainer.process.divergence import told_divergence
 from collectiverun_trainer.process.reporter import METRICS_NAME, Reporter
 from collectiverun_trainer.process.stopping import StopFlag
 
@@ -159,7 +160,7 @@ class PhaseContext:
             writer: holds the phase's own files.
             success: success rates of the policies published; None if there are none.
             env_steps: env steps taken in all.
-            note: one sentence for a person.
+            note: one sentence for a person; losses without bound are told behind it.
             extra: JSON that the manifest keeps under "extra".
             experts: success of the experts (evaluation only).
             students: success of the students (evaluation only).
@@ -172,7 +173,9 @@ class PhaseContext:
             success=success,
             experts=experts,
             students=students,
-            note=note,
+            note=" ".join(
+                filter(None, (note, told_divergence(self.reporter.records, self.config["params"])))
+            ),
         )
         document = result.model_dump(by_alias=True, mode="json", exclude_none=True)
         commit = writer.commit(self._metadata(document) | {"extra": dict(extra or {})})

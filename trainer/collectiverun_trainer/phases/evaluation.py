@@ -8,11 +8,13 @@ tensorboard/. See docs/phases/evaluation.md.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 
 from collectiverun_trainer.artifacts.artifact import Artifact
 from collectiverun_trainer.config import PHASES, EvaluationParams, Phase, Task
 from collectiverun_trainer.config.phases import earlier_phases
+from collectiverun_trainer.environments.rendering import RenderingError, rendering_platform
 from collectiverun_trainer.order import PhaseResult
 from collectiverun_trainer.phases.context import PhaseContext, versions
 from collectiverun_trainer.policy_files import load_collective, load_experts, load_students
@@ -26,16 +28,30 @@ from collectiverun_trainer.rollouts.outcomes import SELECTION
 from collectiverun_trainer.rollouts.policy import Policy
 
 Inputs = dict[Phase, list[Artifact]]
+_logger = logging.getLogger(__name__)
 
 
 def run(context: PhaseContext) -> PhaseResult:
     """Measure what is not measured yet, then publish the report."""
     inputs = _open(context)
     prior = PriorPhases.read(inputs)
+    no_films = _no_films(context.params(EvaluationParams))
     measurements = Measurements()
     context.resume(measurements)
-    _measure(context, list(_measurements(context, inputs)), measurements)
-    return _publish(context, prior, measurements)
+    _measure(context, list(_measurements(context, inputs, films=not no_films)), measurements)
+    return _publish(context, prior, measurements, no_films)
+
+
+def _no_films(params: EvaluationParams) -> str:
+    """Why there can be no films, told before hours of measuring; empty if there can, or none are wanted."""
+    try:
+        if params.videos:
+            rendering_platform()
+    except RenderingError as error:
+        sentence = f"The report has no films: {error}."
+        _logger.warning(sentence)
+        return sentence
+    return ""
 
 
 def _open(context: PhaseContext) -> Inputs:
@@ -49,7 +65,7 @@ def _open(context: PhaseContext) -> Inputs:
     return {phase: [artifact for _, artifact in context.inputs(phase)] for phase in read}
 
 
-def _measurements(context: PhaseContext, inputs: Inputs) -> Iterator[Measurement]:
+def _measurements(context: PhaseContext, inputs: Inputs, *, films: bool) -> Iterator[Measurement]:
     """All that is to be measured, in a fixed order."""
     order, params = context.order, context.params(EvaluationParams)
     tasks, settings = order.tasks, order.environment
@@ -67,7 +83,7 @@ def _measurements(context: PhaseContext, inputs: Inputs) -> Iterator[Measurement
         yield trial("collective on unseen tasks", "collective", collective.policy(), order.holdout, settings)
     for network, policies in _students(context, inputs).items():
         yield trial(network, network, policies, tuple(policies), settings)
-    if params.videos:
+    if params.videos and films:
         for task in (*tasks, *order.holdout):
             yield video(collective.policy(), task, settings, params)
 
@@ -94,7 +110,9 @@ def _measure(context: PhaseContext, parts: list[Measurement], measurements: Meas
     context.reporter.progress(total, total, success, "writing the report")
 
 
-def _publish(context: PhaseContext, prior: PriorPhases, measurements: Measurements) -> PhaseResult:
+def _publish(
+    context: PhaseContext, prior: PriorPhases, measurements: Measurements, no_films: str
+) -> PhaseResult:
     """The page, the numbers it shows, every episode's outcome, the videos and all metrics."""
     _report_outcomes(context, measurements)
     summary = _summary(context, prior, measurements)
@@ -112,7 +130,7 @@ def _publish(context: PhaseContext, prior: PriorPhases, measurements: Measuremen
         writer,
         summary.success["collective"],
         measurements.env_steps,
-        summary.headline,
+        " ".join(filter(None, (summary.headline, no_films))),
         experts=summary.success["experts"],
         students=summary.success.get("students"),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import torch
 
 from collectiverun_trainer.config import EnvironmentSettings, EvaluationParams, Task
+from collectiverun_trainer.environments.rendering import RenderingError
 from collectiverun_trainer.order import Success
 from collectiverun_trainer.report.page import VideoPanel
 from collectiverun_trainer.report.summary import Network
@@ -21,6 +23,7 @@ from collectiverun_trainer.rollouts.recording import record_video
 # Longer episodes are shown faster to limit the size of the page, which holds a video of every task.
 VIDEO_FRAMES = 150
 VIDEO_GOAL = 0
+_logger = logging.getLogger(__name__)
 
 
 @dataclass
@@ -111,7 +114,11 @@ def video(policy: Policy, task: Task, settings: EnvironmentSettings, params: Eva
     """One episode as a video: always the same goal, whatever its outcome."""
 
     def measure(measurements: Measurements) -> None:
-        frames = record_video(policy, task, settings, VIDEO_GOAL, params.video_size)
+        try:
+            frames = record_video(policy, task, settings, VIDEO_GOAL, params.video_size)
+        except RenderingError as error:
+            _logger.warning("There is no film of %s: %s.", task.name, error)
+            return
         stride = -(-len(frames) // VIDEO_FRAMES)
         measurements.videos[task] = animate(frames[::stride], params.video_frames_per_second)
 

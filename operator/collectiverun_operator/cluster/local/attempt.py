@@ -104,6 +104,10 @@ class LocalAttempt:
         self._write()
         return True
 
+    def refuse(self, why: str) -> None:
+        """End its Pod before it starts: it never can here."""
+        self._end(cannot_start(ValueError(why)), time.time())
+
     def start(self, gpus: tuple[str, ...]) -> None:
         """Start its process; a command that can't be started ends the Pod."""
         try:

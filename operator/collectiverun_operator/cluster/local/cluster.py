@@ -154,6 +154,9 @@ class LocalCluster:
         )
 
     def _schedule(self, attempt: LocalAttempt) -> bool:
+        if why := self._machine.impossible(attempt.request):
+            attempt.refuse(why)
+            return True
         shortage = self._machine.shortage(attempt.request)
         if shortage:
             return attempt.wait(shortage)

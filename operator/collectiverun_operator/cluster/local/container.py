@@ -7,6 +7,7 @@ import shutil
 import sys
 from pathlib import Path
 
+from collectiverun_operator.cluster.local.gpus import GPU_VARIABLE
 from collectiverun_operator.cluster.local.pod import environment, phase_order, trainer_container
 from collectiverun_operator.jobs.manifest import POD_UID_VARIABLE, THREAD_VARIABLES
 from collectiverun_operator.json_types import JSONObject
@@ -29,16 +30,19 @@ def container_command(pod: JSONObject) -> list[str]:
 
 
 def container_environment(pod: JSONObject, result_path: Path, gpus: tuple[str, ...]) -> dict[str, str]:
-    """This process's environment, the order's thread limits, the container's `env`, the result path, GPUs."""
+    """This process's environment, the order's thread limits, the container's `env`, the result path, GPUs.
+
+    Who requests no GPU sees none, as on Kubernetes: else each phase would hold memory of the first.
+    """
     threads = str(phase_order(pod).get("threads", 1))
     ours = {
         POD_UID_VARIABLE: pod["metadata"]["uid"],
         RESULT_PATH_VARIABLE: str(result_path),
         "PYTHONUNBUFFERED": "1",
     }
-    devices = {"CUDA_VISIBLE_DEVICES": ",".join(gpus)} if gpus else {}
+    devices = {GPU_VARIABLE: ",".join(gpus)} if gpus else {}
     limits = dict.fromkeys((*THREAD_VARIABLES, "NUMEXPR_NUM_THREADS"), threads)
-    return {**os.environ, **limits, **environment(pod), **ours, **devices}
+    return {**os.environ, GPU_VARIABLE: "", **limits, **environment(pod), **ours, **devices}
 
 
 def termination_message(result_path: Path, log: Path, exit_code: int) -> str:

@@ -6,11 +6,14 @@ Only cores and GPUs are allocated. Memory is limited per process tree (`process.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from collectiverun_operator.api.quantities import parse_quantity
+from collectiverun_operator.cluster.local.gpus import gpu_names
 
 GPU_RESOURCE = "nvidia.com/gpu"
 
@@ -39,34 +42,46 @@ class Request:
 
 @dataclass
 class Machine:
-    """Cores and GPUs of this machine and who holds them. A request for more cores than there are gets all."""
+    """Cores and GPUs of this machine and who holds them. A request for more cores than there are gets all.
+
+    `count_gpus` names the GPUs; it is asked once, and only if anybody requests one, for it wakes the driver.
+    """
 
     cores: int
-    gpus: tuple[str, ...] = ()
+    count_gpus: Callable[[], tuple[str, ...]] = tuple
     _held: dict[str, tuple[float, tuple[str, ...]]] = field(default_factory=dict)
 
     @classmethod
     def this(cls) -> Machine:
         """The machine as this process may use it, within its CPU affinity and cgroup quota."""
-        return cls(usable_cores(), _gpus())
+        return cls(usable_cores(), gpu_names)
+
+    @cached_property
+    def gpus(self) -> tuple[str, ...]:
+        """The names of the GPUs in CUDA_VISIBLE_DEVICES."""
+        return self.count_gpus()
+
+    def impossible(self, request: Request) -> str:
+        """Why the request can never be met here, as a sentence; empty: it can."""
+        if not request.gpus or request.gpus <= len(self.gpus):
+            return ""
+        return (
+            f"it requests {request.gpus} {GPU_RESOURCE}, and CUDA sees {len(self.gpus)} on this machine; "
+            "remove it from the resources of the phase, or run elsewhere"
+        )
 
     def shortage(self, request: Request) -> str:
         """Why the request has to wait, as a sentence; empty: it fits now."""
-        if request.gpus > len(self.gpus):
-            return (
-                f"it requests {request.gpus} {GPU_RESOURCE}, this machine has {len(self.gpus)}; "
-                "remove it from the phase's resources or run elsewhere"
-            )
         used = sum(cores for cores, _ in self._held.values())
         if used + min(request.cores, self.cores) > self.cores:
             return f"{used:g} of {self.cores} cores are in use"
-        if request.gpus > len(self._free_gpus()):
+        if request.gpus and request.gpus > len(self._free_gpus()):
             return "all GPUs are in use"
         return ""
 
     def take(self, holder: str, request: Request) -> tuple[str, ...]:
         """Allocate cores and GPUs to `holder`; the names of the GPUs that it may see."""
-        gpus = self._free_gpus()[: request.gpus]
+        gpus = self._free_gpus()[: request.gpus] if request.gpus else ()
         self._held[holder] = (min(request.cores, self.cores), gpus)
         return gpus
 
@@ -114,11 +129,3 @@ def _v1_quota(folder: Path) -> float:
     if not limit.exists() or int(limit.read_text()) < 0:
         return float("inf")
     return int(limit.read_text()) / int(period.read_text())
-
-
-def _gpus() -> tuple[str, ...]:
-    """Indices of NVIDIA devices, narrowed by CUDA_VISIBLE_DEVICES where that is set."""
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if visible is not None:
-        return tuple(name.strip() for name in visible.split(",") if name.strip() not in ("", "-1"))
-    return tuple(sorted(path.name.removeprefix("nvidia") for path in Path("/dev").glob("nvidia[0-9]*")))

@@ -7,9 +7,12 @@ or the new document, never a part of one.
 
 from __future__ import annotations
 
+import errno
 import json
+import logging
 import os
 import time
+from functools import cache
 from pathlib import Path
 from typing import Any, Self
 
@@ -19,6 +22,20 @@ from collectiverun_operator.cluster.local.journal import Journal
 from collectiverun_operator.errors import CollectiveRunError
 
 HEARTBEAT_SECONDS = 10.0
+# What shared folders and some FUSE and SMB file systems answer; a full or broken disk answers otherwise.
+_CANNOT_SYNCHRONISE = frozenset(
+    {
+        errno.EINVAL,
+        errno.ENOTSUP,
+        errno.ENOSYS,
+        errno.ENOTTY,
+        errno.EBADF,
+        errno.EISDIR,
+        errno.EACCES,
+        errno.EPERM,
+    }
+)
+_logger = logging.getLogger(__name__)
 DRIVER_FILE = "driver.json"
 
 
@@ -130,9 +147,23 @@ def write_json(path: Path, document: Any) -> None:
 
 
 def synchronise(folder: Path) -> None:
-    """Bring a folder's entries to disk."""
-    descriptor = os.open(folder, os.O_RDONLY)
+    """Bring a folder's entries to disk, if its file system can do that; if not, say so once."""
     try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        if error.errno not in _CANNOT_SYNCHRONISE:
+            raise
+        _say_unsynchronised(str(error))
+
+
+@cache
+def _say_unsynchronised(why: str) -> None:
+    _logger.warning(
+        "The file system of the state directory can't bring a folder to disk (%s): after a power failure "
+        "what the run did last may be forgotten and done again; --cache DIR puts it elsewhere.",
+        why,
+    )
