@@ -14,7 +14,7 @@ pytestmark = pytest.mark.timeout(2400)
 
 STEPS = 1600
 # However late this test is: the first attempt does not get past its last checkpoints.
-LAST_CHECKPOINTS = r"^PUT [^\r\n]*/attempt-1-step-1[0-9]{3}/"
+LAST_CHECKPOINTS = r"^PUT [^\r\n]*/attempt-1-step-1[0-9]{3}-\w+/"
 LEARNING_SECONDS = 900.0
 
 

@@ -11,7 +11,7 @@ import s3fs
 from support.live_run import LiveRun
 from testbed.object_store import ObjectStore
 
-_CHECKPOINT = re.compile(r"/checkpoints/attempt-\d+-step-(\d+)/_SUCCESS$")
+_CHECKPOINT = re.compile(r"/checkpoints/attempt-\d+-step-(\d+)-\w+/_SUCCESS$")
 
 
 class StoredArtifacts:

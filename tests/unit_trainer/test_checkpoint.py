@@ -193,3 +193,45 @@ def test_a_tree_without_its_tensors_is_refused():
     tensors.clear()
     with pytest.raises(InputInvalid, match="do not belong together"):
         unflatten(tree, {})
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    turns=st.lists(
+        st.tuples(st.sampled_from(["one", "two", "three"]), st.sampled_from(["start", 1, 2, 9])), max_size=25
+    )
+)
+def test_pods_of_one_attempt_that_write_at_once_lose_nothing(turns: list[tuple[str, Any]]):
+    """A node that was lost comes back and still writes: what is farthest is always found."""
+    uri = place("memory", Path())
+    steps: dict[str, int] = {}
+    stores: dict[str, CheckpointStore] = {}
+    farthest = None
+    for number, (pod, turn) in enumerate(turns):
+        if turn == "start" or pod not in stores:
+            stores[pod] = CheckpointStore(STORAGE, uri, attempt=1, pod=f"{pod}{number}")
+            found = stores[pod].latest()
+            steps[pod] = found[0] if found else 0
+        if turn != "start":
+            steps[pod] += turn
+            stores[pod].save(steps[pod], {"step": steps[pod]})
+            farthest = max(farthest or 0, steps[pod])
+    expected = None if farthest is None else (farthest, {"step": farthest})
+    assert CheckpointStore(STORAGE, uri, attempt=1).latest() == expected
+
+
+def test_a_checkpoint_replaced_while_it_is_looked_for_is_found_in_its_successor(uri: str, monkeypatch):
+    old = CheckpointStore(STORAGE, uri, attempt=1, keep=1, pod="old")
+    old.save(1, {"step": 1})
+    new = CheckpointStore(STORAGE, uri, attempt=1, pod="new")
+    names, listed = new._names, []
+
+    def list_and_be_late() -> list[Any]:
+        found = names()
+        if not listed:
+            old.save(2, {"step": 2})
+        listed.append(found)
+        return found
+
+    monkeypatch.setattr(new, "_names", list_and_be_late)
+    assert new.latest() == (2, {"step": 2})

@@ -1,8 +1,9 @@
 """Checkpoints of one member: where a new attempt resumes.
 
-Each lies at `<member>/checkpoints/attempt-<n>-step-<k>/` and is published like an artifact, so one that is
-incomplete or damaged does not count and the one before it is used. Finding them and earlier commits of the
-same member is the only listing of storage (docs/adr/002).
+Each lies at `<member>/checkpoints/attempt-<n>-step-<k>-<pod>/` and is published like an artifact, so one that
+is incomplete or damaged does not count and the one before it is used. Finding them and earlier commits of the
+same member is the only listing of storage (docs/adr/002). Two Pods may carry out one attempt, one after the
+other or, where a node was lost, at once: each writes folders of its own.
 """
 
 from __future__ import annotations
@@ -20,18 +21,19 @@ from collectiverun_trainer.errors import InputInvalid
 
 TENSORS_NAME: Final = "state.safetensors"
 TREE_NAME: Final = "state.json"
-_NAME = re.compile(r"attempt-([1-9]\d*)-step-(\d+)")
+_NAME = re.compile(r"attempt-([1-9]\d*)-step-(\d+)(?:-([0-9a-z]+))?")
 _logger = logging.getLogger(__name__)
 
 
 class CheckpointName(NamedTuple):
-    """Step and attempt of a checkpoint; the newest compares largest."""
+    """Step, attempt and Pod of a checkpoint; the newest compares largest."""
 
     step: int
     attempt: int
+    pod: str = ""
 
     def __str__(self) -> str:
-        return f"attempt-{self.attempt}-step-{self.step}"
+        return f"attempt-{self.attempt}-step-{self.step}" + (f"-{self.pod}" if self.pod else "")
 
 
 class CheckpointStore:
@@ -43,6 +45,7 @@ class CheckpointStore:
         attempt: number of the attempt that saves.
         keep: number of valid ones to keep.
         config: configuration of the phase; a checkpoint saved under another one is refused, not resumed.
+        pod: what tells this writer from another of the same attempt: lower-case letters and digits.
     """
 
     def __init__(
@@ -52,6 +55,7 @@ class CheckpointStore:
         attempt: int,
         keep: int = 2,
         config: Mapping[str, Any] | None = None,
+        pod: str = "",
     ) -> None:
         if keep < 1:
             raise ValueError(f"keep is {keep!r}; keep at least one checkpoint.")
@@ -59,6 +63,7 @@ class CheckpointStore:
         self._storage = storage
         self._uri = uri
         self._attempt = attempt
+        self._pod = pod
         self._keep = keep
         self._config = dict(config or {})
         self._good: list[CheckpointName] = []
@@ -76,7 +81,7 @@ class CheckpointStore:
         Raises:
             TypeError: if the state holds anything else; the message names where.
         """
-        name = CheckpointName(step, self._attempt)
+        name = CheckpointName(step, self._attempt, self._pod)
         tree, tensors = flatten(state)
         writer = ArtifactWriter(self._storage, self._address(name))
         writer.add_tensors(TENSORS_NAME, tensors)
@@ -91,7 +96,15 @@ class CheckpointStore:
         Raises:
             InvalidConfiguration: if it was saved under another configuration.
         """
-        names = sorted(self._names(), reverse=True)
+        tried: set[CheckpointName] = set()
+        while names := sorted(set(self._names()) - tried, reverse=True):
+            found = self._first_good(names)
+            if found is not None:
+                return found
+            tried.update(names)  # another Pod may have replaced them all since they were listed
+        return None
+
+    def _first_good(self, names: list[CheckpointName]) -> tuple[int, dict[str, Any]] | None:
         for index, name in enumerate(names):
             try:
                 state = self._load(name)
@@ -133,7 +146,7 @@ class CheckpointStore:
 
     def _names(self) -> list[CheckpointName]:
         matches = (_NAME.fullmatch(child) for child in self._storage.list(self._uri))
-        return [CheckpointName(int(match[2]), int(match[1])) for match in matches if match]
+        return [CheckpointName(int(match[2]), int(match[1]), match[3] or "") for match in matches if match]
 
     def _address(self, name: CheckpointName) -> str:
         return join(self._uri, str(name))

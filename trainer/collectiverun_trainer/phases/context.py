@@ -224,10 +224,10 @@ def _typed_params(order: PhaseOrder, model: type[_Params]) -> _Params:
 def prepare(order: PhaseOrder, reporter: Reporter, stop: StopFlag) -> PhaseContext:
     """The context of a phase that runs as its own process."""
     storage = Storage(order.storage)
-    checkpoints = CheckpointStore(
-        storage, join(order.member_uri, "checkpoints"), order.attempt, config=configuration(order)
-    )
-    return PhaseContext(order, storage, reporter, checkpoints, default_device(), stop)
+    pod = _pod()
+    uri = join(order.member_uri, "checkpoints")
+    checkpoints = CheckpointStore(storage, uri, order.attempt, config=configuration(order), pod=pod)
+    return PhaseContext(order, storage, reporter, checkpoints, default_device(), stop, pod)
 
 
 def versions() -> dict[str, str]:
