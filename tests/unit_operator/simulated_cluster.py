@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from unit_operator.builders import a_pod, a_result, artifact_uri, ended, running
 
-from collectiverun_operator.api.outcome import Holdup
+from collectiverun_operator.api.outcome import Holdup, Progress
 from collectiverun_operator.api.pod_outcome import is_finished
 from collectiverun_operator.formatting import format_time
 from collectiverun_operator.json_types import JSONObject
@@ -30,13 +30,14 @@ class SimulatedCluster:
         self.holds_new_jobs = False
         self.refuses_pods = False
         self.holdups: dict[str, Holdup] = {}
+        self.progress: dict[str, Progress] = {}
         self.created: list[str] = []
         self._count = 0
 
     def observe(self) -> Observed:
         """What an operator sees."""
         jobs, pods = copy.deepcopy((list(self.jobs.values()), list(self.pods.values())))
-        return observe(jobs, pods, holdups=self.holdups)
+        return observe(jobs, pods, self.progress, self.holdups)
 
     def act(self, action: Action, now: datetime) -> None:
         """Take an action of a plan."""

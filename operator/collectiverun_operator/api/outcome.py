@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Literal, get_args
 
 Stage = Literal["Queued", "Pending", "Running"]
@@ -38,7 +39,10 @@ class Result:
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a running member is. None: its progress line does not say."""
+    """How far a running member is. None: its progress line does not say.
+
+    `since`: when it got there, as far as anybody has looked.
+    """
 
     env_steps: int = 0
     total_env_steps: int | None = None
@@ -47,6 +51,21 @@ class Progress:
     eta_seconds: float | None = None
     success: Success | None = None
     activity: str = ""
+    since: datetime | None = None
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether nothing was said yet."""
+        return replace(self, since=None) == Progress()
+
+    def after(self, previous: Progress | None, now: datetime) -> Progress:
+        """This progress as heard at `now`, `since` an earlier time if it is where `previous` was."""
+        has_moved = previous is None or previous._position != self._position
+        return replace(self, since=now if has_moved or previous is None else previous.since)
+
+    @property
+    def _position(self) -> tuple[object, ...]:
+        return self.env_steps, self.fraction, self.activity
 
 
 # Reasons of a holdup that people have to hear of: nothing moves until somebody acts.

@@ -60,8 +60,19 @@ class RunPolicy(Model):
     )
     pending_deadline_seconds: Seconds | None = Field(
         None,
-        description="Time in seconds a Pod has to start, from its creation on; then the run fails. Without"
-        " it a Pod that can't be scheduled, or whose image can't be pulled, waits for ever. Unset: never.",
+        description="Time in seconds a Pod has to start, from its creation on, or from its Job's start if no"
+        " Pod could be made; then the run fails. Without it a Pod that can't be scheduled, or whose image"
+        " can't be pulled, waits for ever. Unset: never.",
+    )
+    stall_seconds: Seconds | None = Field(
+        None,
+        description="Time in seconds after which a running member that makes no progress is said to be"
+        " stalled: in condition Running, an Event and a metric. Unset: never.",
+    )
+    stall_action: Literal["Report", "Retry"] = Field(
+        "Report",
+        description="What is done about a stalled member beside saying so. Retry: it is stopped, for one"
+        " infrastructure retry.",
     )
     ttl_seconds_after_finished: Annotated[int, Field(ge=0, le=10 * 365 * 86_400)] | None = Field(
         None,

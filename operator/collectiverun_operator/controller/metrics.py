@@ -13,6 +13,7 @@ from prometheus_client.registry import Collector
 from collectiverun_operator.api.outcome import RETRY_BUDGETS, RetryBudget
 from collectiverun_operator.api.phases import PHASES
 from collectiverun_operator.api.status import PhaseStatus, RunStatus
+from collectiverun_operator.plan.stalls import STALLED
 
 RECONCILE_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 PHASE_BUCKETS = (10, 60, 300, 900, 3600, 4 * 3600, 12 * 3600, 24 * 3600, 72 * 3600)
@@ -46,6 +47,11 @@ class Metrics:
             "collectiverun_retries",
             "Retries charged to a retry budget.",
             ["phase", "kind"],
+            registry=self.registry,
+        )
+        self.stalls = Counter(
+            "collectiverun_stalls",
+            "Times a run got members that run and make no progress (runPolicy.stallSeconds).",
             registry=self.registry,
         )
         self.phase_seconds = Histogram(
@@ -90,7 +96,9 @@ class Metrics:
         self.api_requests.labels(verb, str(code)).inc()
 
     def count_transition(self, before: RunStatus, after: RunStatus) -> None:
-        """Count what a run's new status has and its last one had not: retries spent, phases succeeded."""
+        """Count what a run's new status has and its last one had not: stalls, retries, phases succeeded."""
+        if _is_stalled(after) and not _is_stalled(before):
+            self.stalls.inc()
         previous = {phase.name: phase for phase in before.phases}
         for phase in after.phases:
             self._count_phase(previous.get(phase.name, PhaseStatus(name=phase.name)), phase)
@@ -117,6 +125,11 @@ class Metrics:
 
     def _gauge(self, name: str, text: str, value: Callable[[], float]) -> None:
         Gauge(name, text, registry=self.registry).set_function(value)
+
+
+def _is_stalled(status: RunStatus) -> bool:
+    condition = status.condition("Running")
+    return condition is not None and condition.reason == STALLED
 
 
 def _retries(phase: PhaseStatus, budget: RetryBudget) -> int:

@@ -10,6 +10,7 @@ from collectiverun_operator.api import conditions
 from collectiverun_operator.api.outcome import REFUSALS, RETRY_BUDGETS
 from collectiverun_operator.api.status import ConditionStatus, MemberStatus, PhaseStatus, RunStatus
 from collectiverun_operator.plan.plan import Action, RelabelJob
+from collectiverun_operator.plan.stalls import STALLED
 
 EventType = Literal["Normal", "Warning"]
 
@@ -44,7 +45,7 @@ def transitions(before: RunStatus, after: RunStatus) -> list[EventText]:
         *_reopening(before, after),
         *_phases(before, after),
         *_queueing(before, after),
-        *_refusals(before, after),
+        *_standstill(before, after),
         *_suspension(before, after),
         *_ending(before, after),
     ]
@@ -115,10 +116,10 @@ def _queueing(before: RunStatus, after: RunStatus) -> Iterator[EventText]:
         yield EventText("Normal", "Admitted", "the queue no longer holds all of the run's Jobs")
 
 
-def _refusals(before: RunStatus, after: RunStatus) -> Iterator[EventText]:
-    """The cluster refuses the run's Jobs or Pods: told once, and again when it is about another thing."""
+def _standstill(before: RunStatus, after: RunStatus) -> Iterator[EventText]:
+    """Nothing moves, though the run is not held: told once, and again when it is about another thing."""
     old, new = before.condition("Running"), after.condition("Running")
-    if new is not None and new.reason in REFUSALS and (old is None or old.reason != new.reason):
+    if new is not None and new.reason in (*REFUSALS, STALLED) and (old is None or old.reason != new.reason):
         yield EventText("Warning", new.reason, new.message)
 
 

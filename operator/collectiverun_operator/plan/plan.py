@@ -25,6 +25,7 @@ from collectiverun_operator.plan.progress import with_progress_summary
 from collectiverun_operator.plan.recording import PlanContext, record_observed
 from collectiverun_operator.plan.retries import apply_retry_token
 from collectiverun_operator.plan.scheduling import missing_jobs, next_start, start_members, stop_members
+from collectiverun_operator.plan.stalls import stall_time
 from collectiverun_operator.plan.summary import summarise, update_phases, with_rejection
 from collectiverun_operator.plan.waiting import look_again_seconds, stale_labels
 
@@ -207,6 +208,7 @@ def _times(run: CollectiveRun, status: RunStatus, observed: Observed, now: datet
             *(pod.release_time for pod in attempt.pods),
             attempt.job.gone_time if attempt.job else None,
         )
+        yield from _existing(stall_time(policy, attempt))
         if not any(pod.has_started for pod in attempt.pods):
             yield from _existing(deadlines.pending_deadline(policy, attempt.startable_time))
     again = look_again_seconds(run, status, observed)

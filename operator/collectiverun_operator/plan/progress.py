@@ -18,7 +18,7 @@ MAX_ETA_SECONDS = 10 * 365 * 86_400
 
 def with_progress(member: MemberStatus, progress: Progress | None) -> MemberStatus:
     """A running member with what its newest progress line says."""
-    if progress is None:
+    if progress is None or progress.is_silent:
         return member
     success = Rates.of(progress.success) or member.success
     return member.replace(env_steps=progress.env_steps, success=success)

@@ -16,6 +16,7 @@ from collectiverun_operator.plan.attempts import classify_attempt
 from collectiverun_operator.plan.observation import Observed, ObservedAttempt
 from collectiverun_operator.plan.progress import with_progress
 from collectiverun_operator.plan.retries import after_failure
+from collectiverun_operator.plan.stalls import stall_failure
 
 EVICTED = "Evicted"  # where the queue's own word is not known
 
@@ -64,7 +65,7 @@ def _record_member(
     if outcome is None or not member.is_live:
         return member  # of an attempt that is over, only a late artifact changes anything
     if isinstance(outcome, Active):
-        late = _late(outcome, attempt, context)
+        late = _late(outcome, attempt, context) or stall_failure(context.policy, attempt, context.now)
         if late is None:
             failures += _eviction(phase, member, outcome, attempt, context)
             return _active(member, outcome, attempt)

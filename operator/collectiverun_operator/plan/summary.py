@@ -12,6 +12,7 @@ from collectiverun_operator.api.status_fields import ConditionType, PhaseState
 from collectiverun_operator.plan import deadlines
 from collectiverun_operator.plan.observation import Observed
 from collectiverun_operator.plan.scheduling import is_anything_left
+from collectiverun_operator.plan.stalls import STALLED, stalled
 from collectiverun_operator.plan.waiting import Wait, holdup_reason, holdup_sentence, waits
 
 _LIVE_STATES: tuple[PhaseState, ...] = ("Stopping", "Running", "Pending", "Queued")
@@ -60,12 +61,13 @@ def summarise(
     is_busy = is_anything_left(status, observed, now)
     phase = status.unfinished_phase
     found = waits(run, status, observed)
+    stalls = tuple(stalled(run.spec.run_policy, status, observed, now))
     is_complete, is_failed = phase is None, is_failing and not is_busy
     is_ended = is_complete or is_failed
     desired: dict[ConditionType, DesiredCondition] = {
         conditions.ACCEPTED: obstacle or conditions.VALIDATED,
         conditions.QUEUED: _queued(status, found),
-        conditions.RUNNING: _running(status, found, is_ended),
+        conditions.RUNNING: _running(status, found, stalls, is_ended),
         conditions.SUSPENDED: _suspended(run.spec.suspend and not is_ended and not is_failing, is_busy),
         conditions.COMPLETE: conditions.ALL_SUCCEEDED if is_complete else conditions.IN_PROGRESS,
         conditions.FAILED: _failed(status, is_failing, is_busy),
@@ -115,14 +117,17 @@ def _queued(status: RunStatus, found: tuple[Wait, ...]) -> DesiredCondition:
     )
 
 
-def _running(status: RunStatus, found: tuple[Wait, ...], is_ended: bool) -> DesiredCondition:
+def _running(
+    status: RunStatus, found: tuple[Wait, ...], stalls: tuple[str, ...], is_ended: bool
+) -> DesiredCondition:
     states = _states(status)
     phase = status.unfinished_phase
     pending = tuple(wait for wait in found if wait.state == "Pending")
     if "Running" in states and phase is not None:
         count = f"{states.count('Running')} of {len(phase.members)} members run"
+        reason = STALLED if stalls else "PhaseActive"
         return DesiredCondition(
-            True, "PhaseActive", _joined(f"phase {phase.name}: {count}", holdup_sentence(pending))
+            True, reason, _joined(f"phase {phase.name}: {count}", "; ".join(stalls), holdup_sentence(pending))
         )
     if "Stopping" in states:
         return DesiredCondition(True, "Stopping", "running Jobs are being stopped at a checkpoint")

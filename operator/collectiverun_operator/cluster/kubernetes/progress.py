@@ -10,6 +10,7 @@ import asyncio
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 from collectiverun_operator.api.outcome import Progress
 from collectiverun_operator.api.pod_template import CONTAINER
@@ -101,7 +102,8 @@ class PodProgress:
         try:
             async with self._slots:
                 log = await self.requests.read("get", path, query=TAIL, timeout_seconds=READ_SECONDS)
-            pod.newest = newest_progress(log.splitlines()) or pod.newest
+            newest = newest_progress(log.splitlines()) or pod.newest or Progress()
+            pod.newest = newest.after(pod.newest, datetime.now(UTC))
             pod.failures = 0
         except ClusterError:
             pod.failures = min(pod.failures + 1, MAX_FAILURES)

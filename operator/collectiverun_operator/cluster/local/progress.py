@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 from collectiverun_operator.api.outcome import Progress
@@ -20,13 +21,13 @@ class ProgressTail:
         self._newest: Progress | None = None
 
     def newest(self) -> Progress | None:
-        """Read on to the file's end and return the newest progress, None where there is none yet."""
-        self._newest = newest_progress(self._new_lines()) or self._newest
+        """Read on to the file's end and return the newest progress, None where there is no file yet."""
+        if self._path.exists():
+            newest = newest_progress(self._new_lines()) or self._newest or Progress()
+            self._newest = newest.after(self._newest, datetime.now(UTC))
         return self._newest
 
     def _new_lines(self) -> list[bytes]:
-        if not self._path.exists():
-            return []
         lines: list[bytes] = []
         with self._path.open("rb") as file:
             file.seek(self._offset)
