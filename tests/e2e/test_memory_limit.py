@@ -5,8 +5,8 @@ from support.run_bodies import learning_run_body
 from testbed.cluster.example_run import s3_storage
 
 
-def test_a_container_out_of_memory_spends_an_application_retry(container_cluster):
-    policy = {"retries": {"application": 1, "backoffSeconds": 0}}
+def test_a_container_out_of_memory_spends_an_application_retry_and_gets_more_if_asked_for(container_cluster):
+    policy = {"retries": {"application": 1, "backoffSeconds": 0, "memoryFactor": 1.5}}
     body = learning_run_body("cramped", s3_storage(container_cluster.object_store), runPolicy=policy)
     # Enough for the trainer's code, not for its networks (a gigabyte for each expert). With less than the
     # code needs, the kernel may read that from the disk again and again for ever, and kill nothing.
@@ -21,3 +21,10 @@ def test_a_container_out_of_memory_spends_an_application_retry(container_cluster
     member = run.member()
     assert (member["attempt"], member["applicationRetries"]) == (2, 1)
     assert member.get("infrastructureRetries", 0) == 0
+    limits = [limit for job in run.jobs() for limit in memory_limits(job)]
+    assert limits == ["512Mi", "768Mi"]
+
+
+def memory_limits(job):
+    containers = job["spec"]["template"]["spec"]["containers"]
+    return [container["resources"]["limits"]["memory"] for container in containers]

@@ -24,6 +24,7 @@ def test_a_new_token_gives_the_failed_member_its_budgets_back_and_goes_on():
         "attempt": 3,
         "jobUid": story.member(1)["jobUid"],
         "podUid": story.member(1)["podUid"],
+        "avoidedNode": "node-1",
     }
     assert "completionTime" not in story.status
     assert story.finish().status["state"] == "Complete"

@@ -16,6 +16,8 @@ from collectiverun_trainer.config import (
 )
 
 Seconds = Annotated[int, Field(ge=1, le=10 * 365 * 86_400)]
+# However often a member runs out of memory, it is never given more than so many times what was asked for.
+MEMORY_FACTOR_LIMIT = 4.0
 Budget = Annotated[int, Field(ge=0, le=1000)]
 
 
@@ -34,6 +36,11 @@ class Retries(Model):
     )
     backoff_seconds: Annotated[int, Field(ge=0, le=86_400)] = Field(
         10, description="Time a member waits before its first retry, in seconds; it doubles with every retry."
+    )
+    memory_factor: Annotated[float, Field(ge=1, le=2)] = Field(
+        1.0,
+        description="What the memory in a phase's resources is multiplied with for a member's next attempt"
+        " each time it ran out of it, up to four times as much in all. 1: it stays.",
     )
     max_backoff_seconds: Annotated[int, Field(ge=0, le=86_400)] = Field(
         600, description="Longest time a member waits before a retry, in seconds."

@@ -8,6 +8,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field
 
 from collectiverun_operator.api.outcome import FailureKind, RetryBudget, Success
+from collectiverun_operator.api.spec import MEMORY_FACTOR_LIMIT
 from collectiverun_operator.api.status_fields import (
     ConditionType,
     Count,
@@ -57,6 +58,13 @@ class MemberStatus(Record):
     application_retries: Count = Field(0, description="Retries spent on failures of the program.")
     infrastructure_retries: Count = Field(0, description="Retries spent on preemption, node loss and so on.")
     next_attempt_time: Moment | None = Field(None, description="The next attempt begins no earlier.")
+    avoided_node: ObjectName = Field(
+        "", description="Node of the last attempt that failed; the next one prefers another."
+    )
+    memory_factor: Annotated[float, Field(ge=1, le=MEMORY_FACTOR_LIMIT)] = Field(
+        1.0,
+        description="What the memory of attempts to come is multiplied with: it ran out of memory before.",
+    )
     uri: Uri = Field("", description="Its artifact, relative to resolved.storageRoot.")
     manifest_sha256: Short = Field("", description="SHA-256 of the artifact's manifest: what was committed.")
     env_steps: Count = Field(0, description="Env steps taken so far.")

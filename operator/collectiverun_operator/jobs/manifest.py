@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
+from decimal import Decimal
 
 from collectiverun_operator.api import labels
 from collectiverun_operator.api.members import settings_of
 from collectiverun_operator.api.phases import Phase
 from collectiverun_operator.api.pod_template import CONTAINER, merge, merge_templates
+from collectiverun_operator.api.quantities import parse_quantity
 from collectiverun_operator.api.run import API_VERSION, KIND, CollectiveRun
 from collectiverun_operator.jobs.phase_order import CA_DIRECTORY, order_text, resources_of, threads_of
 from collectiverun_operator.json_types import JSONObject
@@ -31,11 +34,24 @@ def job_name(run: CollectiveRun, phase: Phase, member: str, attempt: int) -> str
     return run.name[: NAME_LIMIT - len(tail)].rstrip("-") + tail
 
 
-def job_manifest(run: CollectiveRun, phase: Phase, order: JSONObject, image: str) -> JSONObject:
+@dataclass(frozen=True)
+class Lessons:
+    """What earlier attempts of a member taught: a node to avoid, and how much more memory it needs."""
+
+    avoided_node: str = ""
+    memory_factor: float = 1.0
+
+
+NO_LESSONS = Lessons()
+
+
+def job_manifest(
+    run: CollectiveRun, phase: Phase, order: JSONObject, image: str, lessons: Lessons = NO_LESSONS
+) -> JSONObject:
     """The Job that carries out a phase order."""
     member, attempt = order["member"], order["attempt"]
     job_labels = _labels(run, phase, member, attempt)
-    template = _pod_template(run, phase, order, image)
+    template = _with_lessons(_pod_template(run, phase, order, image), lessons)
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",
@@ -54,6 +70,34 @@ def job_manifest(run: CollectiveRun, phase: Phase, order: JSONObject, image: str
             "template": merge(template, {"metadata": {"labels": job_labels}}),
         },
     }
+
+
+def _with_lessons(template: JSONObject, lessons: Lessons) -> JSONObject:
+    """The Pod template with a soft preference for other nodes, and more memory for the trainer."""
+    if lessons.avoided_node:
+        # By name: a label of the same value is not on every cluster's nodes.
+        other = {"key": "metadata.name", "operator": "NotIn", "values": [lessons.avoided_node]}
+        term = {"weight": 100, "preference": {"matchFields": [other]}}
+        node = template["spec"].setdefault("affinity", {}).setdefault("nodeAffinity", {})
+        terms = node.setdefault("preferredDuringSchedulingIgnoredDuringExecution", [])
+        terms.append(term)
+    if lessons.memory_factor != 1.0:
+        trainer = next(entry for entry in template["spec"]["containers"] if entry["name"] == CONTAINER)
+        trainer["resources"] = _with_more_memory(trainer["resources"], lessons.memory_factor)
+    return template
+
+
+def _with_more_memory(resources: JSONObject, factor: float) -> JSONObject:
+    more: JSONObject = {}
+    for kind, amounts in resources.items():
+        is_list = isinstance(amounts, dict) and "memory" in amounts
+        more[kind] = amounts | {"memory": _more(amounts["memory"], factor)} if is_list else amounts
+    return more
+
+
+def _more(memory: object, factor: float) -> str:
+    mebibytes = int(parse_quantity(memory) * Decimal(str(factor)) / 2**20)
+    return f"{mebibytes}Mi"
 
 
 def _owner(run: CollectiveRun) -> JSONObject:

@@ -95,8 +95,15 @@ def _member(phase: str, before: MemberStatus, after: MemberStatus, status: RunSt
     for kind in RETRY_BUDGETS:
         spent = after.retries(kind)
         if spent > before.retries(kind):
-            text = f"{where}: is retried, {kind} retry {spent}{why}"
+            text = f"{where}: is retried, {kind} retry {spent}{why}{_lessons(before, after)}"
             yield EventText("Warning", "MemberRetried", text, phase, after.name)
+
+
+def _lessons(before: MemberStatus, after: MemberStatus) -> str:
+    """What is done otherwise in the next attempt."""
+    node = f"; if possible on another node than {after.avoided_node}" if after.avoided_node else ""
+    is_more = after.memory_factor > before.memory_factor
+    return node + (f"; with {after.memory_factor:g} times the memory asked for" if is_more else "")
 
 
 def _why(phase: str, member: str, status: RunStatus) -> str:

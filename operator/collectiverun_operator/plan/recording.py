@@ -84,6 +84,7 @@ def _succeeded(member: MemberStatus, result: Result, root: str) -> MemberStatus:
         state="Succeeded",
         job_uid="",  # its Job is no longer needed, and a status of 64 members has to fit
         next_attempt_time=None,
+        avoided_node="",
         uri=relative_uri(root, result.uri),
         manifest_sha256=result.manifest_sha256,
         env_steps=result.env_steps,
@@ -143,7 +144,7 @@ def _failed(
 ) -> MemberStatus:
     if outcome.kind != "stopped":
         failures.append(_last_failure(phase, member, outcome, context.now))
-    return after_failure(member, outcome.kind, context.policy.retries, context.now)
+    return after_failure(member, outcome, context.policy.retries, context.now)
 
 
 def _last_failure(phase: str, member: MemberStatus, failure: Failed, now: datetime) -> LastFailure:

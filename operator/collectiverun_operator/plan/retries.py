@@ -4,22 +4,33 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from collectiverun_operator.api.outcome import FailureKind
-from collectiverun_operator.api.spec import Retries
+from collectiverun_operator.api.outcome import Failed, FailureKind
+from collectiverun_operator.api.pod_outcome import OUT_OF_MEMORY
+from collectiverun_operator.api.spec import MEMORY_FACTOR_LIMIT, Retries
 from collectiverun_operator.api.status import ConditionStatus, MemberStatus, RunStatus
 from collectiverun_operator.rate_limit import exponential_backoff
 
 
-def after_failure(member: MemberStatus, kind: FailureKind, retries: Retries, now: datetime) -> MemberStatus:
+def after_failure(member: MemberStatus, failure: Failed, retries: Retries, now: datetime) -> MemberStatus:
     """The member after a failed attempt: waiting for the next one, or failed for good."""
+    kind = failure.kind
     if kind == "stopped":
         return member.replace(state="Waiting", next_attempt_time=None)
-    charged = _charge(member, kind)
+    charged = _charge(member, kind).replace(
+        avoided_node=failure.node, memory_factor=_memory_factor(member, failure, retries)
+    )
     if kind in ("fatal", "deadline") or _is_budget_exhausted(charged, retries):
         return member.replace(state="Failed", next_attempt_time=None)
     count = charged.application_retries + charged.infrastructure_retries
     moment = now + timedelta(seconds=backoff_seconds(retries, count))
     return charged.replace(state="Waiting", next_attempt_time=moment)
+
+
+def _memory_factor(member: MemberStatus, failure: Failed, retries: Retries) -> float:
+    """More for the next attempt, if this one ran out of memory."""
+    if failure.reason != OUT_OF_MEMORY:
+        return member.memory_factor
+    return min(round(member.memory_factor * retries.memory_factor, 4), MEMORY_FACTOR_LIMIT)
 
 
 def backoff_seconds(retries: Retries, count: int) -> int:

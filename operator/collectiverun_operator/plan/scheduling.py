@@ -9,7 +9,7 @@ from collectiverun_operator.api.members import inputs_of, members_of, parallelis
 from collectiverun_operator.api.phases import PHASES
 from collectiverun_operator.api.run import CollectiveRun
 from collectiverun_operator.api.status import MemberStatus, PhaseStatus, RunStatus
-from collectiverun_operator.jobs.manifest import job_manifest, job_name
+from collectiverun_operator.jobs.manifest import Lessons, job_manifest, job_name
 from collectiverun_operator.jobs.phase_order import phase_order, task_documents
 from collectiverun_operator.jobs.uris import absolute_uri
 from collectiverun_operator.json_types import JSONObject
@@ -116,7 +116,8 @@ def _manifest(run: CollectiveRun, status: RunStatus, phase: PhaseStatus, member:
     work = next(found for found in members_of(run.spec, described) if found.name == member.name)
     inputs = {name: _references(run, status, name) for name in inputs_of(run.spec, described)}
     order = phase_order(run, status.storage_root, described, work, member.attempt, inputs)
-    return job_manifest(run, described, order, status.image)
+    lessons = Lessons(member.avoided_node, member.memory_factor)
+    return job_manifest(run, described, order, status.image, lessons)
 
 
 def _references(run: CollectiveRun, status: RunStatus, name: str) -> list[JSONObject]:
