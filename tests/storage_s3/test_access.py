@@ -1,11 +1,14 @@
 """What a person must change ends at once, with a sentence that says what."""
 
+import datetime
+
+import botocore.auth
 import pytest
 from storage_s3.conftest import options
 from testbed.object_store import BUCKET, ObjectStore
 
 from collectiverun_trainer.artifacts.storage import Storage
-from collectiverun_trainer.errors import InvalidConfiguration
+from collectiverun_trainer.errors import InvalidConfiguration, StorageUnavailable
 from collectiverun_trainer.order import StorageOptions
 
 OPERATIONS = {
@@ -40,10 +43,32 @@ def test_no_credentials_are_named_as_the_fault(server: ObjectStore, monkeypatch,
         Storage(options(server.endpoint)).list(uri)
 
 
-@pytest.mark.parametrize("operation", ["list", "read", "write", "delete"])
+@pytest.mark.parametrize("operation", OPERATIONS)
 def test_a_missing_bucket_is_named(storage: Storage, operation):
     with pytest.raises(InvalidConfiguration, match="bucket of s3://no-such-bucket/run does not exist"):
         OPERATIONS[operation](storage, "s3://no-such-bucket/run")
+
+
+def test_whether_a_bucket_exists_is_answered_or_refused_and_never_guessed(
+    server: ObjectStore, storage: Storage, monkeypatch
+):
+    assert storage.exists(f"s3://{BUCKET}")
+    with pytest.raises(InvalidConfiguration, match="bucket of s3://no-such-bucket does not exist"):
+        storage.exists("s3://no-such-bucket")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "not-the-secret-key")
+    with pytest.raises(InvalidConfiguration, match="was refused"):
+        Storage(options(server.endpoint)).exists(f"s3://{BUCKET}")
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_a_clock_that_is_wrong_counts_as_infrastructure(server, credentials, monkeypatch, uri, operation):
+    def half_an_hour_ago(remove_tzinfo: bool = True) -> datetime.datetime:
+        moment = datetime.datetime.now(datetime.UTC) - datetime.timedelta(minutes=30)
+        return moment.replace(tzinfo=None) if remove_tzinfo else moment
+
+    monkeypatch.setattr(botocore.auth, "get_current_datetime", half_an_hour_ago)
+    with pytest.raises(StorageUnavailable, match=r"are not valid now .*renew them"):
+        OPERATIONS[operation](Storage(options(server.endpoint)), uri)
 
 
 def test_an_impossible_bucket_name_is_refused(storage: Storage):

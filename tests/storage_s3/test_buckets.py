@@ -91,13 +91,16 @@ def test_a_new_attempt_aborts_its_members_uploads_and_no_others(
     assert uploads_left(server, join(uri, "reach-more")) == ["attempt-1/pod/state.bin"]
 
 
-@pytest.mark.parametrize(("status", "code"), [(403, "AccessDenied"), (501, "NotImplemented")])
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [(403, "AccessDenied"), (501, "NotImplemented"), (400, "NoSuchRequest"), (503, "SlowDown")],
+)
 def test_a_server_that_lists_no_uploads_is_no_fault(
     server: ObjectStore, credentials, uri, status, code, caplog
 ):
     said = f"<Error><Code>{code}</Code><Message>{code}</Message></Error>".encode()
     with AlteringProxy(server.endpoint, lambda *_: Answer(status, said)) as proxy, caplog.at_level("INFO"):
-        abort_cut_off_uploads(Storage(options(proxy.url), retry_seconds=60), order(uri, attempt=1))
+        abort_cut_off_uploads(Storage(options(proxy.url), retry_seconds=600), order(uri, attempt=1))
     assert "Uploads that were cut off stay in storage" in caplog.text
     assert not any(
         record.levelname == "WARNING" for record in caplog.records if "collectiverun" in record.name

@@ -1,5 +1,7 @@
 """Artifacts and checkpoints on a real S3 server behave as on files."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 import torch
@@ -50,6 +52,15 @@ def test_a_deleted_tree_leaves_nothing_listed_and_its_neighbour_alone(storage: S
     storage.delete_tree(join(uri, "one"))
     assert storage.list(uri) == ["one-more"]
     assert storage.read(join(uri, "one-more/x")) == b"1"
+
+
+def test_a_folder_of_more_than_one_page_is_listed_and_deleted_whole(storage: Storage, uri: str):
+    names = [f"object-{number:04}" for number in range(1005)]  # a page has 1000
+    with ThreadPoolExecutor(8) as writers:
+        list(writers.map(lambda name: storage.write(join(uri, name), b""), names))
+    assert storage.list(uri) == names
+    storage.delete_tree(uri)
+    assert storage.list(uri) == []
 
 
 def test_a_published_artifact_verifies(storage: Storage, uri: str):

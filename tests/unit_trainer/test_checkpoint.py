@@ -13,9 +13,10 @@ from hypothesis.extra import numpy as hnp
 from unit_trainer.storage_places import SCHEMES, new_storage, place
 
 from collectiverun_trainer.artifacts.artifact import COMMIT_NAME, MANIFEST_NAME
-from collectiverun_trainer.artifacts.checkpoint import TENSORS_NAME, TREE_NAME, CheckpointStore
+from collectiverun_trainer.artifacts.checkpoint import TREE_NAME, CheckpointStore
 from collectiverun_trainer.artifacts.state_tree import flatten, unflatten
 from collectiverun_trainer.artifacts.storage import join
+from collectiverun_trainer.artifacts.tensor_files import TENSORS_NAME
 from collectiverun_trainer.errors import InputInvalid, InvalidConfiguration
 
 STORAGE = new_storage()

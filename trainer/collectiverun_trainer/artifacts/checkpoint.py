@@ -17,9 +17,9 @@ from collectiverun_trainer.artifacts import agreement
 from collectiverun_trainer.artifacts.artifact import COMMIT_NAME, Artifact, ArtifactWriter, NeverCommitted
 from collectiverun_trainer.artifacts.state_tree import flatten, unflatten
 from collectiverun_trainer.artifacts.storage import Storage, join
+from collectiverun_trainer.artifacts.tensor_files import read_tensors, write_tensors
 from collectiverun_trainer.errors import InputInvalid
 
-TENSORS_NAME: Final = "state.safetensors"
 TREE_NAME: Final = "state.json"
 _NAME = re.compile(r"attempt-([1-9]\d*)-step-(\d+)(?:-([0-9a-z]+))?")
 _logger = logging.getLogger(__name__)
@@ -84,7 +84,7 @@ class CheckpointStore:
         name = CheckpointName(step, self._attempt, self._pod)
         tree, tensors = flatten(state)
         writer = ArtifactWriter(self._storage, self._address(name))
-        writer.add_tensors(TENSORS_NAME, tensors)
+        write_tensors(writer, tensors)
         writer.add_json(TREE_NAME, tree)
         writer.commit({"step": step, "attempt": self._attempt, "config": self._config})
         self._remember(name)
@@ -121,7 +121,7 @@ class CheckpointStore:
     def _load(self, name: CheckpointName) -> dict[str, Any]:
         artifact = Artifact.open(self._storage, self._address(name))
         agreement.require(self._config, artifact.manifest.get("config", {}), artifact.uri)
-        state = unflatten(artifact.read_json(TREE_NAME), artifact.read_tensors(TENSORS_NAME))
+        state = unflatten(artifact.read_json(TREE_NAME), read_tensors(artifact))
         if not isinstance(state, dict):
             raise InputInvalid(f"The checkpoint at {artifact.uri} holds no state.")
         return state

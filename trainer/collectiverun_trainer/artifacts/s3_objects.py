@@ -127,7 +127,7 @@ class S3Objects:
         request = {"Bucket": bucket, "Prefix": prefix, "Delimiter": delimiter}
         while True:
             page = self._filesystem.call_s3("list_objects_v2", **request)
-            if "IsTruncated" not in page:
+            if page.get("IsTruncated") is not False and "NextContinuationToken" not in page:
                 raise OSError(errno.EIO, f"the answer to a listing of {bucket}/{prefix} is no listing")
             yield page
             if not page["IsTruncated"]:
@@ -139,7 +139,7 @@ class S3Objects:
         while True:
             page = self._filesystem.call_s3("list_multipart_uploads", **request)
             uploads += page.get("Uploads", [])
-            if not page.get("IsTruncated"):
+            if not page.get("NextKeyMarker"):
                 return uploads
             request |= {"KeyMarker": page["NextKeyMarker"], "UploadIdMarker": page["NextUploadIdMarker"]}
 

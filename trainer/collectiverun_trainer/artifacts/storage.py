@@ -92,12 +92,15 @@ class Storage:
     def abort_uploads(self, uri: str, is_own: Callable[[str], bool]) -> None:
         """Free what uploads in parts hold that a kill cut off, below `uri` and if `is_own(name below uri)`.
 
-        A store that has no such request, or a right that is missing, is told and no more.
+        Tried once: not every store has such a request, or gives the right to it, and no run depends on it.
         """
         try:
-            self._retried(uri, lambda: self._of(uri).abort_uploads(uri, is_own))
-        except InvalidConfiguration as error:
-            _logger.info("Uploads that were cut off stay in storage, see docs/storage.md: %s", error)
+            self._of(uri).abort_uploads(uri, is_own)
+        except Exception as error:
+            if not storage_faults.is_fault(error):
+                raise
+            words = storage_faults.words(error)
+            _logger.info("Uploads that were cut off stay in storage, see docs/storage.md: %s.", words)
 
     def _of(self, uri: str) -> _Objects:
         scheme = _scheme(uri)

@@ -11,6 +11,7 @@ from torch import Tensor
 from collectiverun_trainer.environments.observation import ACTION_SIZE, OBS_SIZE
 from collectiverun_trainer.sac.agent import Batch
 
+_BLOCK_ROWS = 4096  # compared at once, which bounds memory
 _SCALARS = ("reward", "bonus", "success")
 
 
@@ -117,16 +118,20 @@ class ReplayBuffer:
         return dict(zip(self._sizes, torch.split(rows, list(self._sizes.values()), -1), strict=True))
 
     def state_dict(self) -> dict[str, Any]:
-        """Exact contents. A next_obs is stored only where it is not the obs of the row behind it."""
-        columns = self._columns(self._rows[:, : self.demonstrations + len(self)])
-        obs, next_obs = columns.pop("obs"), columns.pop("next_obs")
+        """Exact contents, as views: to be saved before the next row is added.
+
+        A next_obs is stored only where it is not the obs of the row behind it.
+        """
+        rows = self._rows[:, : self.demonstrations + len(self)]
+        columns = self._columns(rows)
+        obs, next_obs = columns["obs"], columns["next_obs"]
         breaks = _breaks(obs, next_obs)
         return {
             "added": self.added,
-            "obs": obs.clone(),
+            "obs": obs,
             "breaks": breaks,
-            "next_obs_at_breaks": next_obs[:, breaks].clone(),
-            "rest": torch.cat(list(columns.values()), -1),
+            "next_obs_at_breaks": next_obs[:, breaks],
+            "rest": rows[..., 2 * self._sizes["obs"] :],
             "generators": [generator.get_state() for generator in self.generators],
         }
 
@@ -145,5 +150,8 @@ class ReplayBuffer:
 
 def _breaks(obs: Tensor, next_obs: Tensor) -> Tensor:
     """Rows whose next_obs is not the next row's obs, for some learner; the last is always one. (k,) int64."""
-    following = (next_obs[:, :-1] == obs[:, 1:]).all(-1).all(0)
+    blocks = zip(
+        torch.split(next_obs[:, :-1], _BLOCK_ROWS, 1), torch.split(obs[:, 1:], _BLOCK_ROWS, 1), strict=True
+    )
+    following = torch.cat([(left == right).all(-1).all(0) for left, right in blocks])
     return torch.nonzero(torch.cat([~following, following.new_ones(min(1, obs.shape[1]))])).flatten()
