@@ -22,8 +22,12 @@ RUN_SECONDS = 1800.0
 
 
 def run_of_a_minute(name: str, namespace: OperatorNamespace) -> dict:
-    """A run whose only expert learns for longer than all evictions let it."""
-    body = learning_run_body(name, namespace.storage, tasks=tasks("reach"))
+    """A run whose only expert learns for longer than all evictions let it.
+
+    Little grace: most evictions meet a process that still imports, and would wait until it is done with that.
+    """
+    policy = {"terminationGracePeriodSeconds": 2}
+    body = learning_run_body(name, namespace.storage, tasks=tasks("reach"), runPolicy=policy)
     body["spec"]["phases"]["experts"]["params"] |= {"totalEnvSteps": 10_000}
     return body
 

@@ -69,6 +69,13 @@ def _with_memory_limit(failed: Failed, pod: JSONObject) -> Failed:
     return replace(failed, message=": ".join(filter(None, (text, failed.message)))[:MESSAGE_LIMIT])
 
 
+def trainer_start_time(pod: JSONObject) -> datetime | None:
+    """When the container `trainer` started; None if it has not."""
+    state = _container_state(pod.get("status", {}))
+    begun = state.get("running") or state.get("terminated") or {}
+    return parse_time(begun.get("startedAt"))
+
+
 def trainer_finish_time(pod: JSONObject) -> datetime | None:
     """When the container `trainer` ended; None while it has not."""
     terminated = _container_state(pod.get("status", {})).get("terminated") or {}

@@ -58,6 +58,9 @@ class MemberStatus(Record):
     application_retries: Count = Field(0, description="Retries spent on failures of the program.")
     infrastructure_retries: Count = Field(0, description="Retries spent on preemption, node loss and so on.")
     next_attempt_time: Moment | None = Field(None, description="The next attempt begins no earlier.")
+    running_since: Moment | None = Field(
+        None, description="Since when that attempt's container runs, if it does."
+    )
     avoided_node: ObjectName = Field(
         "", description="Node of the last attempt that failed; the next one prefers another."
     )
@@ -95,6 +98,12 @@ class PhaseStatus(Record):
     eta_seconds: Count | None = Field(None, description="Estimated time left, in seconds.")
     start_time: Moment | None = Field(None, description="When its first attempt began.")
     completion_time: Moment | None = Field(None, description="When it succeeded or failed.")
+    cpu_seconds: Count = Field(
+        0, description="CPU cores requested times seconds, of attempts that have ended."
+    )
+    gpu_seconds: Count = Field(0, description="GPUs requested times seconds, of attempts that have ended.")
+    failed_cpu_seconds: Count = Field(0, description="Of cpuSeconds what failed attempts took.")
+    failed_gpu_seconds: Count = Field(0, description="Of gpuSeconds what failed attempts took.")
     members: Annotated[tuple[MemberStatus, ...], Field(json_schema_extra={"maxItems": 64})] = Field(
         (), description="Its members, each the work of one Job."
     )

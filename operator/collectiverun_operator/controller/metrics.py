@@ -54,6 +54,12 @@ class Metrics:
             "Times a run got members that run and make no progress (runPolicy.stallSeconds).",
             registry=self.registry,
         )
+        self.resource_seconds = Counter(
+            "collectiverun_resource_seconds",
+            "CPU cores and GPUs requested, times seconds, of attempts that have ended.",
+            ["phase", "resource", "result"],
+            registry=self.registry,
+        )
         self.phase_seconds = Histogram(
             "collectiverun_phase_seconds",
             "Time from a phase's start to its success.",
@@ -108,6 +114,8 @@ class Metrics:
             spent = _retries(after, budget) - _retries(before, budget)
             if spent > 0:  # less than none: a new retryToken gave a new budget
                 self.retries.labels(after.name, budget).inc(spent)
+        for resource, result, spent_seconds in _costs(after, before):
+            self.resource_seconds.labels(after.name, resource, result).inc(spent_seconds)
         has_succeeded = before.state != "Succeeded" == after.state
         if has_succeeded and after.start_time and after.completion_time:
             seconds = (after.completion_time - after.start_time).total_seconds()
@@ -119,12 +127,24 @@ class Metrics:
             self.phase_seconds.labels(phase.name)
             for budget in RETRY_BUDGETS:
                 self.retries.labels(phase.name, budget)
+            for resource, result, _ in _costs(*[PhaseStatus(name=phase.name)] * 2):
+                self.resource_seconds.labels(phase.name, resource, result)
 
     def _event_ages(self) -> Mapping[str, float]:
         return {kind: self._clock() - seen_at for kind, seen_at in self._seen_at.items()}
 
     def _gauge(self, name: str, text: str, value: Callable[[], float]) -> None:
         Gauge(name, text, registry=self.registry).set_function(value)
+
+
+def _costs(after: PhaseStatus, before: PhaseStatus) -> Iterable[tuple[str, str, int]]:
+    """Resource, result and seconds of what attempts took that ended between two statuses."""
+    failed_cpu = after.failed_cpu_seconds - before.failed_cpu_seconds
+    failed_gpu = after.failed_gpu_seconds - before.failed_gpu_seconds
+    yield "cpu", "failed", failed_cpu
+    yield "gpu", "failed", failed_gpu
+    yield "cpu", "used", after.cpu_seconds - before.cpu_seconds - failed_cpu
+    yield "gpu", "used", after.gpu_seconds - before.gpu_seconds - failed_gpu
 
 
 def _is_stalled(status: RunStatus) -> bool:

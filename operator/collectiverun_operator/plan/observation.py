@@ -11,7 +11,12 @@ from datetime import datetime, timedelta
 
 from collectiverun_operator.api import labels
 from collectiverun_operator.api.outcome import Active, Holdup, Outcome, Progress, Succeeded
-from collectiverun_operator.api.pod_outcome import is_finished, pod_outcome, trainer_finish_time
+from collectiverun_operator.api.pod_outcome import (
+    is_finished,
+    pod_outcome,
+    trainer_finish_time,
+    trainer_start_time,
+)
 from collectiverun_operator.formatting import parse_time
 from collectiverun_operator.json_types import JSONObject
 
@@ -35,6 +40,7 @@ class ObservedPod:
     """One Pod. `gone_time`: when it counts as gone because it is terminating; None while it is not.
 
     `release_time`: when its Job is deleted because its other containers run on after the trainer.
+    `start_time`, `finish_time`: of the trainer.
     """
 
     uid: str
@@ -44,6 +50,8 @@ class ObservedPod:
     creation_time: datetime | None
     gone_time: datetime | None
     release_time: datetime | None = None
+    start_time: datetime | None = None
+    finish_time: datetime | None = None
 
     @property
     def is_terminating(self) -> bool:
@@ -110,6 +118,11 @@ class ObservedAttempt:
     def pod(self) -> ObservedPod | None:
         """Its oldest Pod."""
         return self.pods[0] if self.pods else None
+
+    def finish_time(self, pod_uid: str) -> datetime | None:
+        """When the trainer of one of its Pods ended; None while it has not, or if the Pod is gone."""
+        pods = (*self.pods, *self.evicted_pods)
+        return next((pod.finish_time for pod in pods if pod.uid == pod_uid), None)
 
     @property
     def startable_time(self) -> datetime | None:
@@ -254,6 +267,8 @@ def _pod(pod: JSONObject) -> ObservedPod:
         creation_time=parse_time(metadata.get("creationTimestamp")),
         gone_time=_gone_time(metadata, 0),  # a Pod's deletionTimestamp includes its grace period
         release_time=_release_time(pod),
+        start_time=trainer_start_time(pod),
+        finish_time=trainer_finish_time(pod),
     )
 
 

@@ -20,6 +20,7 @@ from collectiverun_operator.jobs.uris import storage_root
 from collectiverun_operator.json_types import JSONObject
 from collectiverun_operator.plan import deadlines
 from collectiverun_operator.plan.cleanup import expiry_time, finished_jobs, stray_jobs
+from collectiverun_operator.plan.costs import with_costs
 from collectiverun_operator.plan.observation import Observed
 from collectiverun_operator.plan.progress import with_progress_summary
 from collectiverun_operator.plan.recording import PlanContext, record_observed
@@ -115,6 +116,7 @@ def _advance(
     obstacle: DesiredCondition | None,
 ) -> RunStatus:
     """Record what happened, stop what must stop, start what may start, sum up."""
+    before = status
     status = record_observed(status, PlanContext(run.spec.run_policy, status.storage_root, observed, now))
     status = _with_deadline(run, status, now)
     is_failing = _is_failing(run, status, now)
@@ -122,6 +124,7 @@ def _advance(
         status = stop_members(status, observed, now)
     elif obstacle is None:
         status = _resolve_image(run, start_members(run, status, observed, now))
+    status = with_costs(run, before, status, observed, now)
     status = update_phases(status, now, is_suspended=run.spec.suspend)
     status = with_progress_summary(status, run.spec, observed)
     return summarise(run, status, observed, now, obstacle, is_failing=is_failing)

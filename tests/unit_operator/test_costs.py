@@ -1,0 +1,92 @@
+"""What a run takes: requested cores and GPUs times the time of its containers, failed attempts apart."""
+
+from datetime import timedelta
+
+import pytest
+from unit_operator.builders import NOON, ended
+from unit_operator.story import Story
+
+from collectiverun_operator.formatting import format_time
+from collectiverun_operator.plan.costs import requested
+
+
+@pytest.mark.parametrize(
+    ("resources", "cpus", "gpus"),
+    [
+        ({}, 1, 0),
+        ({"limits": {"nvidia.com/gpu": 2}}, 1, 2),
+        ({"requests": {"cpu": "1500m"}, "limits": {"cpu": 4}}, 1.5, 0),
+        ({"limits": {"cpu": 4, "nvidia.com/mig-1g.10gb": 1, "amd.com/gpu": "1"}}, 4, 2),
+        ({"claims": [{"name": "gpu"}]}, 1, 0),
+    ],
+)
+def test_what_resources_amount_to(resources, cpus, gpus):
+    found = requested(resources)
+    assert (float(found.cpus), float(found.gpus)) == (cpus, gpus)
+
+
+def at_work(**policy):
+    resources = {"limits": {"cpu": 3, "nvidia.com/gpu": 1}}
+    policy = {"retries": {"backoffSeconds": 0}} | policy
+    return Story(phases={"experts": {"resources": resources}}, runPolicy=policy).settle().start()
+
+
+def costs(story):
+    phase = story.phase("experts")
+    names = ("cpuSeconds", "gpuSeconds", "failedCpuSeconds", "failedGpuSeconds")
+    return tuple(phase.get(name, 0) for name in names)
+
+
+def end(story, status, seconds):
+    """The container ends so many seconds after its start, at NOON; the operator hears of it a minute later."""
+    state = status["containerStatuses"][0]["state"]["terminated"]
+    moments = {"startedAt": format_time(NOON), "finishedAt": format_time(NOON + timedelta(seconds=seconds))}
+    state |= moments
+    (uid,) = story.pods("Running")
+    story.cluster.end(uid, status)
+    story.cluster.control(story.now)
+    return story.wait(seconds + 60)
+
+
+def test_a_member_that_succeeded_took_its_request_times_its_time():
+    story = at_work()
+    story.now += timedelta(seconds=100)
+    story.succeed()
+    assert costs(story) == (300, 100, 0, 0)
+
+
+def test_what_failed_attempts_took_is_counted_apart_and_to_their_end():
+    story = end(at_work(), ended(1), seconds=40)
+    assert costs(story) == (120, 40, 120, 40)
+
+
+def test_an_eviction_is_counted_once_and_is_no_failure():
+    story = at_work()
+    story.wait(100)
+    (name,) = story.cluster.jobs
+    story.cluster.evict(name, story.now)
+    story.settle()
+    assert costs(story) == (300, 100, 0, 0)
+    story.wait(1000)
+    assert costs(story) == (300, 100, 0, 0)
+
+
+def test_a_suspended_run_took_what_it_took_and_takes_nothing_more():
+    story = at_work()
+    story.wait(100).change(suspend=True)
+    (uid,) = story.pods("Running")
+    story.wait(10)
+    story.cluster.end(uid, ended(143))
+    story.cluster.control(story.now)
+    story.settle()
+    assert story.status["state"] == "Suspended"
+    assert costs(story) == (330, 110, 0, 0)
+    assert story.wait(1000) and costs(story) == (330, 110, 0, 0)
+
+
+def test_a_pod_that_vanished_took_its_time_until_it_was_missed():
+    story = at_work()
+    story.now += timedelta(seconds=50)
+    story.cluster.lose(story.pods("Running")[0])
+    story.settle()
+    assert costs(story) == (150, 50, 150, 50)
