@@ -38,7 +38,7 @@ def costs(story):
 
 
 def end(story, status, seconds):
-    """The container ends so many seconds after its start, at NOON; the operator hears of it a minute later."""
+    """The container ends so many seconds after its start, at NOON; the operator hears a minute later."""
     state = status["containerStatuses"][0]["state"]["terminated"]
     moments = {"startedAt": format_time(NOON), "finishedAt": format_time(NOON + timedelta(seconds=seconds))}
     state |= moments
