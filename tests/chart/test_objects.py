@@ -203,3 +203,38 @@ def test_helm_test_asks_the_operator_for_its_health():
     assert container["args"][-1] == f"http://{NAME}.{NAMESPACE}.svc:8080/healthz"
     (elsewhere,) = of_kind(render("tests.host=10.0.0.9", "healthPort=8081"), "Pod")
     assert elsewhere["spec"]["containers"][0]["args"][-1] == "http://10.0.0.9:8081/healthz"
+
+
+POLICIES = ("networkPolicy.enabled=true", "podDisruptionBudget.enabled=true", "watchNamespaces={one,two}")
+
+
+def operator_pod_labels(objects):
+    return the(objects, "Deployment")["spec"]["template"]["metadata"]["labels"]
+
+
+def test_policies_are_there_if_asked_for_and_about_the_operators_pod():
+    assert not of_kind(render(), "NetworkPolicy") + of_kind(render(), "PodDisruptionBudget")
+    objects = render(*POLICIES)
+    (budget,) = of_kind(objects, "PodDisruptionBudget")
+    policy = the(objects, "NetworkPolicy")
+    assert budget["spec"]["selector"]["matchLabels"].items() <= operator_pod_labels(objects).items()
+    assert budget["spec"]["selector"] == policy["spec"]["podSelector"]
+
+
+def test_the_operator_reaches_dns_and_the_api_server_and_is_reached_on_its_ports():
+    objects = render(*POLICIES, "networkPolicy.apiServerPorts={16443}")
+    spec = the(objects, "NetworkPolicy")["spec"]
+    named = {port["name"] for port in operator_container(objects)["ports"]}
+    assert {entry["port"] for rule in spec["ingress"] for entry in rule["ports"]} == named
+    assert {entry["port"] for rule in spec["egress"] for entry in rule["ports"]} == {53, 16443}
+
+
+def test_trainers_are_reached_by_nobody_where_the_namespaces_are_known():
+    objects = render(*POLICIES)
+    found = [
+        policy for policy in of_kind(objects, "NetworkPolicy") if "trainers" in policy["metadata"]["name"]
+    ]
+    assert {policy["metadata"]["namespace"] for policy in found} == {"one", "two"}
+    for policy in found:
+        assert policy["spec"]["policyTypes"] == ["Ingress"]
+        assert "ingress" not in policy["spec"]
