@@ -19,6 +19,8 @@ VALUES = (
     "defaultResources.limits=null",
     "pacing.figuresSeconds=1",
     "pacing.canarySeconds=1",
+    "networkPolicy.enabled=true",
+    "podDisruptionBudget.enabled=true",
 )
 LOGS_READ = ("", "pods/log", "get")
 EVENTS_READ = ("", "events", "list")
