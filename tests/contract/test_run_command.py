@@ -1,6 +1,7 @@
 """`collectiverun run` from a file to its end, with the real trainer: what it prints, keeps and refuses."""
 
 import json
+import os
 import subprocess
 from pathlib import Path
 
@@ -122,6 +123,9 @@ def test_an_immutable_field_that_changed_is_named(finished):
     assert (code, stdout) == (3, "")
     told = [line.split(":")[0] for line in stderr.splitlines()]
     assert told == ["spec.seed", "spec.tasks"]
+    seed, tasks = stderr.splitlines()
+    assert "it was 1: change it back" in seed
+    assert tasks.index('"env": "reach-v3"') < tasks.index('"env": "door-close-v3"')
     assert "metadata.name" in stderr
 
 
@@ -144,6 +148,64 @@ def test_artifacts_that_somebody_removed_are_missed_at_once(finished):
     assert (code, stdout) == (2, "")
     assert "what this run published is gone" in stderr
     assert "Traceback" not in stderr
+
+
+@pytest.mark.parametrize(
+    ("pattern", "made_from"),
+    [
+        ("onlineDistillation", ["onlineDistillation", "evaluation"]),
+        ("evaluation/all/attempt-1/*/report.html", ["evaluation"]),
+        (
+            "experts/reach-v3-sawyer",
+            ["experts", "trajectoryTransformer", "onlineDistillation", "evaluation"],
+        ),
+    ],
+    ids=["a phase", "a file", "a member"],
+)
+def test_a_part_that_somebody_removed_is_missed_by_name(finished, pattern, made_from):
+    path, _ = finished
+    (lost,) = (path.parent / "storage").glob(f"*/*/{pattern}")
+    root = next((path.parent / "storage").glob("*/*"))
+    aside = path.parent / "moved"
+    lost.rename(aside)
+    try:
+        code, stdout, stderr = finish(start(path))
+    finally:
+        aside.rename(lost)
+    assert (code, stdout) == (2, "")
+    head, *named, advice = stderr.splitlines()
+    assert head == "what this run published is gone:"
+    assert [line for line in named if line.strip().startswith(str(lost))] == named != []
+    left = [f"{root}/{phase}" for phase in made_from if (root / phase) != lost]
+    assert all(folder in advice for folder in left)
+    assert f"{root}/experts" not in advice or made_from[0] == "experts"
+
+
+def test_a_finished_run_piped_into_a_reader_that_closes_is_complete_and_quiet(finished):
+    path, _ = finished
+    for arguments in ((), ("--json",)):
+        process = start(path, *arguments)
+        process.stdout.close()
+        assert process.wait(timeout=WAIT_SECONDS) == 0
+        stderr = process.stderr.read()
+        process.stderr.close()
+        assert "Traceback" not in stderr
+        assert "BrokenPipe" not in stderr
+
+
+@pytest.mark.parametrize(("content", "code"), [(None, 0), ("kind: Job", 3), ("", 2)])
+def test_validate_says_its_code_though_nobody_reads_it(tmp_path, content, code):
+    path = tiny_run(tmp_path)
+    if content is not None:
+        path.write_text(content)
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [COMMAND, "validate", "-f", path]
+    stream = "stdout" if code == 0 else "stderr"
+    other = {"stdout": "stderr", "stderr": "stdout"}[stream]
+    done = subprocess.run(command, check=False, **{stream: writer, other: subprocess.PIPE})
+    os.close(writer)
+    assert (done.returncode, getattr(done, other)) == (code, b"")
 
 
 def test_a_second_driver_is_refused_and_the_first_goes_on(tmp_path, start_endless):

@@ -19,8 +19,8 @@ def spec_hash(spec: Spec) -> str:
     return hashlib.sha256(document.encode()).hexdigest()[:16]
 
 
-def changed_fields(before: Spec, after: Spec) -> list[str]:
-    """Paths of immutable fields, such as `spec.seed`, in which two specs differ."""
+def changed_fields(before: Spec, after: Spec) -> list[tuple[str, Any]]:
+    """Immutable fields in which two specs differ: path, such as `spec.seed`, and the value before."""
     old, new = (_immutable_part(spec, exclude_defaults=False) for spec in (before, after))
     return list(_differences(old, new, "spec"))
 
@@ -39,9 +39,9 @@ def _without(document: dict[str, Any], fields: tuple[str, ...]) -> dict[str, Any
     return {key: value for key, value in document.items() if key not in fields}
 
 
-def _differences(before: Any, after: Any, path: str) -> Iterator[str]:
+def _differences(before: Any, after: Any, path: str) -> Iterator[tuple[str, Any]]:
     if isinstance(before, dict) and isinstance(after, dict):
         for key in sorted(before.keys() | after.keys()):
             yield from _differences(before.get(key), after.get(key), f"{path}.{key}")
     elif before != after:
-        yield path
+        yield path, before

@@ -5,7 +5,6 @@ Exit codes: 0 Complete, 1 Failed, 2 usage or unreadable, 3 a fault in the spec, 
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 from importlib.metadata import version
@@ -16,7 +15,7 @@ from uuid import uuid4
 import typer
 
 from collectiverun_operator.api.run import CollectiveRun, Platform, parse_run
-from collectiverun_operator.cli.run_command import ChangedRunError, run_here
+from collectiverun_operator.cli.run_command import ChangedRunError, discard_output, run_here
 from collectiverun_operator.cli.run_file import read_run_file, with_absolute_storage
 from collectiverun_operator.cli.smoke import with_smoke_budgets
 from collectiverun_operator.errors import CollectiveRunError, InvalidRun
@@ -84,9 +83,6 @@ def run(
         _stop(INVALID, str(error))
     except CollectiveRunError as error:
         _stop(UNREADABLE, str(error))
-    except BrokenPipeError:  # the reader of the output is gone: stop as after a second Ctrl-C
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise typer.Exit(STOPPED) from None
     except OSError as error:
         where = f" {error.filename!r}" if error.filename else ""
         _stop(UNREADABLE, f"cannot write the state directory:{where} {error.strerror}; fix this and rerun")
@@ -102,7 +98,7 @@ def validate(
 ) -> None:
     """Only check a run file; every fault is reported with its field."""
     _, parsed = _load(file, smoke, ON_A_CLUSTER if kubernetes else HERE)
-    typer.echo(f"{parsed.namespace}/{parsed.name} is valid: {len(parsed.spec.tasks)} tasks")
+    _say(f"{parsed.namespace}/{parsed.name} is valid: {len(parsed.spec.tasks)} tasks")
 
 
 def _load(source: str, smoke: bool, platform: Platform = HERE) -> tuple[dict[str, object], CollectiveRun]:
@@ -127,5 +123,13 @@ def _as_applied(document: Any) -> Any:
 
 
 def _stop(code: int, message: str) -> NoReturn:
-    typer.echo(message, err=True)
+    _say(message, err=True)
     raise typer.Exit(code)
+
+
+def _say(text: str, *, err: bool = False) -> None:
+    """Print a text; that nobody reads it changes no exit code."""
+    try:
+        typer.echo(text, err=err)
+    except BrokenPipeError:
+        discard_output()

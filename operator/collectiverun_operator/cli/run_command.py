@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
+import os
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,11 +20,8 @@ from collectiverun_operator.api.status_json import status_document
 from collectiverun_operator.cli.cache_folder import state_folder
 from collectiverun_operator.cli.local_run import LocalRun, without_lost_time
 from collectiverun_operator.cli.plain_lines import PlainLines
-from collectiverun_operator.cli.report import (
-    outcome_document,
-    outcome_parts,
-    shown_uri,
-)
+from collectiverun_operator.cli.published import check_published
+from collectiverun_operator.cli.report import outcome_document, outcome_parts
 from collectiverun_operator.cli.snapshot import Snapshot
 from collectiverun_operator.cli.terminal import LiveTable
 from collectiverun_operator.cluster.local.cluster import LocalCluster
@@ -40,8 +39,11 @@ class UnreadableStateError(CollectiveRunError):
     """This version can't read the run's state directory."""
 
 
-class LostArtifactsError(CollectiveRunError):
-    """Artifacts that the run published are missing."""
+class _Terminal(Console):
+    """A console that lets its caller know when nobody reads what it prints; rich would exit with code 1."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError(errno.EPIPE, "the reader of the output is gone")
 
 
 def run_here(document: JSONObject, run: CollectiveRun, *, cache: Path | None, as_json: bool) -> int:
@@ -50,14 +52,33 @@ def run_here(document: JSONObject, run: CollectiveRun, *, cache: Path | None, as
     Raises CollectiveRunError with a sentence if it can't be driven here, OSError if it can't write its state.
     """
     folder = state_folder(run.uid, cache)
-    console = Console(stderr=as_json, highlight=False)
+    console = _Terminal(stderr=as_json, highlight=False)
     with LocalCluster.open(folder) as cluster:
         body = _resumed(document, run, cluster)
-        status = _drive(cluster, body, run, console)
-        _print_outcome(status, cluster, console, folder, as_json)
+        try:
+            status = _drive(cluster, body, run, console)
+            _print_outcome(status, cluster, console, folder, as_json)
+        except BrokenPipeError:  # the reader is gone: what runs is stopped, what has ended has ended
+            discard_output()
+            status = _recorded_status(cluster)
     if status.is_true("Complete"):
         return COMPLETE_CODE
     return FAILED_CODE if status.is_true("Failed") else STOPPED_CODE
+
+
+def discard_output() -> None:
+    """Nobody reads any more: what is still buffered goes nowhere, and Python's exit stays quiet."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except BrokenPipeError:
+            os.dup2(nowhere, stream.fileno())
+
+
+def _recorded_status(cluster: LocalCluster) -> RunStatus:
+    recorded = cluster.read_run()
+    return RunStatus() if recorded is None else _parse_recorded(recorded, cluster).status
 
 
 def _resumed(document: JSONObject, run: CollectiveRun, cluster: LocalCluster) -> JSONObject:
@@ -69,7 +90,7 @@ def _resumed(document: JSONObject, run: CollectiveRun, cluster: LocalCluster) ->
         return body
     before = _parse_recorded(recorded, cluster)
     _check_unchanged(before, run)
-    _check_artifacts(before.status, cluster)
+    check_published(before.status, cluster.folder)
     if not before.status.has_begun:
         return {**body, "status": recorded.get("status") or {}}
     status = without_lost_time(before.status, cluster.lost_since_time, datetime.now(UTC))
@@ -86,23 +107,16 @@ def _parse_recorded(recorded: JSONObject, cluster: LocalCluster) -> CollectiveRu
 
 
 def _check_unchanged(before: CollectiveRun, run: CollectiveRun) -> None:
-    hint = (
-        "can't change once the run has begun; change it back, or give the changed run another metadata.name"
-    )
+    hint = "change it back, or give the changed run another metadata.name"
     changed = changed_fields(before.spec, run.spec)
     if changed:
-        raise ChangedRunError("\n".join(f"{path}: {hint}" for path in changed))
+        told = (f"{path}: can't change once the run has begun; {_was(old)}: {hint}" for path, old in changed)
+        raise ChangedRunError("\n".join(told))
 
 
-def _check_artifacts(status: RunStatus, cluster: LocalCluster) -> None:
-    """Raise LostArtifactsError if the run's folder was removed: no phase could read its inputs."""
-    root = status.storage_root
-    has_published = any(member.uri for _, member in status.members())
-    if has_published and root.startswith("file://") and not Path(shown_uri(root)).is_dir():
-        raise LostArtifactsError(
-            f"what this run published is gone: there is no folder {shown_uri(root)}; "
-            f"restore it, or remove {cluster.folder} to start the run over"
-        )
+def _was(value: object) -> str:
+    """The value that a field had, as a run file may say it; whole, because it is to be copied."""
+    return "it was not set" if value is None else f"it was {json.dumps(value, ensure_ascii=False)}"
 
 
 def _drive(cluster: LocalCluster, body: JSONObject, run: CollectiveRun, console: Console) -> RunStatus:
@@ -126,5 +140,4 @@ def _print_outcome(
     if status.is_true("Suspended"):
         console.print("stopped; run the same command again to continue")
     if as_json:
-        json.dump(outcome_document(status, times), sys.stdout, indent=2)
-        print()
+        print(json.dumps(outcome_document(status, times), indent=2), flush=True)
