@@ -5,7 +5,7 @@
 # go.sum, in about 9 minutes of processor time, or taken from the folder KUBEBUILDER_ASSETS.
 set -euo pipefail
 
-modules=$(cd "$(dirname "${BASH_SOURCE[0]}")/../testbed/modules" && pwd)
+modules=$(cd "$(dirname "${BASH_SOURCE[0]}")/../testbed/programs/modules" && pwd)
 work=$(mktemp -d)
 trap 'kill -9 $(jobs -p) 2>/dev/null || true; rm -rf "$work"' EXIT
 cd "$work"
