@@ -1,10 +1,8 @@
 """Suspending stops at a checkpoint and spends nothing; resuming goes on where it was."""
 
 from support.run_bodies import tasks
-from unit_operator.builders import KUBERNETES, ended
+from unit_operator.builders import ended
 from unit_operator.story import Story, created, deleted
-
-BUCKET = {"uri": "s3://bucket/runs", "credentials": {"secretRef": {"name": "keys"}}}
 
 
 def stop_running(story):
@@ -51,29 +49,7 @@ def test_an_attempt_recorded_but_not_made_is_given_up():
     story.change(suspend=True)
     assert (story.status["state"], story.cluster.created) == ("Suspended", [])
     story.change(suspend=False)
-    assert [name[-2:] for name in story.cluster.created] == ["-1"]
-
-
-def test_on_this_machine_a_pod_that_never_started_was_no_attempt():
-    story = Story(tasks=tasks("reach", "push")).settle()
-    story.cluster.start(story.pods("Pending")[0])
-    story.settle().body["spec"]["suspend"] = True
-    story.round()
-    assert [story.member(index)["state"] for index in (0, 1)] == ["Stopping", "Waiting"]
-    story.settle()
-    stop_running(story)
-    story.change(suspend=False)
-    assert [story.member(index)["attempt"] for index in (0, 1)] == [2, 1]
-    assert story.finish().status["state"] == "Complete"
-
-
-def test_on_a_cluster_a_number_is_used_once():
-    """A Pod may have started although nobody has heard of it yet."""
-    story = Story(
-        platform=KUBERNETES, metadata={"generation": 1, "uid": "0123"}, storage=BUCKET, tasks=tasks("reach")
-    ).settle()
-    story.change(suspend=True).change(suspend=False)
-    assert story.wait(100).member()["attempt"] == 2
+    assert [name[-2:] for name in story.cluster.created] == ["-2"]
 
 
 def test_resuming_before_all_has_stopped_waits_for_it():

@@ -119,7 +119,7 @@ def _advance(
     status = _with_deadline(run, status, now)
     is_failing = _is_failing(run, status, now)
     if run.spec.suspend or is_failing:
-        status = stop_members(run, status, observed, now)
+        status = stop_members(status, observed, now)
     elif obstacle is None:
         status = _resolve_image(run, start_members(run, status, observed, now))
     status = update_phases(status, now, is_suspended=run.spec.suspend)

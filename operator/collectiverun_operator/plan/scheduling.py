@@ -70,9 +70,9 @@ def next_start(status: RunStatus, now: datetime) -> datetime | None:
     return min((moment for moment in times if moment is not None and moment > now), default=None)
 
 
-def stop_members(run: CollectiveRun, status: RunStatus, observed: Observed, now: datetime) -> RunStatus:
+def stop_members(status: RunStatus, observed: Observed, now: datetime) -> RunStatus:
     """The status with every live attempt stopping, or over if nothing of it runs. No retry is charged."""
-    return status.replace(phases=tuple(_stop_phase(run, phase, observed, now) for phase in status.phases))
+    return status.replace(phases=tuple(_stop_phase(phase, observed, now) for phase in status.phases))
 
 
 def is_anything_left(status: RunStatus, observed: Observed, now: datetime) -> bool:
@@ -99,23 +99,14 @@ def _begin(member: MemberStatus) -> MemberStatus:
     return member.replace(state="Pending", attempt=number, job_uid="", pod_uid="", next_attempt_time=None)
 
 
-def _stop_phase(run: CollectiveRun, phase: PhaseStatus, observed: Observed, now: datetime) -> PhaseStatus:
-    return phase.replace(
-        members=tuple(_stop(run, phase.name, member, observed, now) for member in phase.members)
-    )
+def _stop_phase(phase: PhaseStatus, observed: Observed, now: datetime) -> PhaseStatus:
+    return phase.replace(members=tuple(_stop(phase.name, member, observed, now) for member in phase.members))
 
 
-def _stop(
-    run: CollectiveRun, phase: str, member: MemberStatus, observed: Observed, now: datetime
-) -> MemberStatus:
+def _stop(phase: str, member: MemberStatus, observed: Observed, now: datetime) -> MemberStatus:
     if not member.is_live:
         return member
-    attempt = observed.attempt(phase, member.name, member.attempt)
-    # The processes of this machine are this program's own, so one that was not seen has never been. What is
-    # seen of a cluster may be late: there a number is used once, whatever became of its Pod.
-    if run.platform.local and member.state == "Pending" and not any(pod.has_started for pod in attempt.pods):
-        return member.replace(state="Waiting", attempt=member.attempt - 1, job_uid="", pod_uid="")
-    if attempt.occupies(now):
+    if observed.attempt(phase, member.name, member.attempt).occupies(now):
         return member.replace(state="Stopping")
     return member.replace(state="Waiting", next_attempt_time=None)
 
