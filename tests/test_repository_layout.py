@@ -61,3 +61,21 @@ def test_the_modules_that_a_document_names_are_there():
     named = {(page.name, name) for page in pages for name in re.findall(r"`([\w/]+\.py)`", page.read_text())}
     assert ("architecture.md", "api/run.py") in named
     assert [name for name in sorted(named) if not any((place / name[1]).exists() for place in places)] == []
+
+
+def test_every_document_can_be_reached_from_the_readme():
+    reached, to_read = set(), [ROOT / "README.md"]
+    while to_read:
+        page = to_read.pop()
+        if page in reached or page.suffix != ".md" or not page.exists():
+            continue
+        reached.add(page)
+        links = re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text())
+        to_read += [(page.parent / link).resolve() for link in links]
+    # Decisions are found by their folder, which CONTRIBUTING.md names.
+    written = {page for page in (ROOT / "docs").rglob("*.md") if page.parent.name != "adr"}
+    assert sorted(str(page.relative_to(ROOT)) for page in written - reached) == []
+
+
+def test_the_readme_itself_links_how_runs_go_on_this_machine():
+    assert "](docs/this-machine.md)" in (ROOT / "README.md").read_text()

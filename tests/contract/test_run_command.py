@@ -270,6 +270,26 @@ def test_standard_input_is_a_run_file_and_a_relative_folder_is_below_the_current
     assert document(done.stdout)["root"].startswith(f"file://{tmp_path}/here/default/tiny-")
 
 
+def test_a_file_is_one_run_wherever_the_command_is_started(tmp_path):
+    path = tiny_run(tmp_path, suspend=True, storage={"uri": "file://./here"})
+    roots = set()
+    for folder in (tmp_path, tmp_path / "elsewhere"):
+        folder.mkdir(exist_ok=True)
+        command = [
+            COMMAND,
+            "run",
+            "-f",
+            os.path.relpath(path, folder),
+            "--json",
+            "--cache",
+            tmp_path / "cache",
+        ]
+        done = subprocess.run(command, capture_output=True, text=True, cwd=folder)
+        roots.add(document(done.stdout)["root"])
+    (root,) = roots
+    assert root.startswith(f"file://{tmp_path}/here/default/tiny-")
+
+
 def test_the_run_can_be_driven_from_another_folder_under_the_same_record(tmp_path):
     body = yaml.safe_load(tiny_run(tmp_path, suspend=True).read_text())
     runs = []

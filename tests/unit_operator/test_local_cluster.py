@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import signal
 import sys
 
@@ -178,6 +179,10 @@ def test_more_memory_than_the_limit_is_an_oom_kill_and_counts_children(cluster):
     create(cluster, manifest(script, resources={"limits": {"memory": "100Mi"}}))
     terminated = only_end(cluster)
     assert (terminated["exitCode"], terminated["reason"], terminated["signal"]) == (137, "OOMKilled", 9)
+    used, limit = re.search(
+        r"used (\d+)Mi of memory; resources.limits.memory is (\d+)Mi$", terminated["message"]
+    ).groups()
+    assert int(used) > int(limit) == 100
 
 
 def test_deleting_a_job_lets_its_process_stop_in_its_own_time(cluster, tmp_path):

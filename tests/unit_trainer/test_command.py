@@ -69,12 +69,14 @@ def test_a_wrong_command_line_is_one_sentence_and_exit_code_2(tmp_path, argument
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        ("not JSON", "the document: Invalid JSON"),
+        ("[]", "the document: Input should be an object"),
         ({"phase": "students"}, "The phase order is for 'students', but the command names 'experts'."),
         ({"tasks": []}, "tasks: name at least one task"),
         ({"tasks": [{"env": "raech-v3"}]}, "tasks.0: unknown task 'raech-v3'; did you mean 'reach-v3'?"),
         ({"params": {"batchSize": "big"}}, "params.batchSize: "),
-        ({"surprise": 1}, "surprise: "),
+        ({"surprise": 1}, "surprise: there is no such field; remove it"),
+        ({"threds": 1}, "threds: there is no such field; did you mean 'threads'?"),
+        ({"params": {"batchsize": 1}}, "params.batchsize: there is no such field; did you mean 'batchSize'?"),
         ({"memberUri": "gs://bucket/x"}, "'gs://bucket/x' is not a storage URI"),
         ({"memberUri": "file:///" + "é" * 900}, "memberUri: over 2048 bytes"),
         ({"storage": {"endpoint": "nowhere"}, "memberUri": "s3://bucket/x"}, "storage.endpoint 'nowhere'"),
@@ -89,6 +91,15 @@ def test_a_wrong_order_is_one_sentence_with_the_field_and_exit_code_3(tmp_path, 
     assert sentence in ended.stderr
     assert "Traceback" not in ended.stderr
     assert result(tmp_path).reason == "InvalidConfiguration"
+
+
+@pytest.mark.parametrize("content", ["not JSON", "", '{"phase": ', "[" * 100_000])
+def test_an_order_that_is_no_json_is_unreadable(tmp_path, content):
+    ended = run(tmp_path, "experts", "--order", "-", stdin=content)
+    assert ended.returncode == 2
+    assert ended.stderr.startswith("The phase order is not JSON: ")
+    assert len(ended.stderr.splitlines()) == 1
+    assert result(tmp_path).reason == "Usage"
 
 
 @pytest.mark.parametrize("value", ["soon", "-1"])

@@ -16,7 +16,7 @@ import typer
 
 from collectiverun_operator.api.run import CollectiveRun, Platform, parse_run
 from collectiverun_operator.cli.run_command import ChangedRunError, discard_output, run_here
-from collectiverun_operator.cli.run_file import read_run_file, with_absolute_storage
+from collectiverun_operator.cli.run_file import folder_of, read_run_file, with_absolute_storage
 from collectiverun_operator.cli.smoke import with_smoke_budgets
 from collectiverun_operator.errors import CollectiveRunError, InvalidRun
 
@@ -105,7 +105,9 @@ def _load(source: str, smoke: bool, platform: Platform = HERE) -> tuple[dict[str
     """The run file's document and the run it describes; any fault ends the command."""
     try:
         document = read_run_file(source)
-        document = with_absolute_storage(document, Path.cwd()) if platform.local else _as_applied(document)
+        document = (
+            with_absolute_storage(document, folder_of(source)) if platform.local else _as_applied(document)
+        )
         document = with_smoke_budgets(document) if smoke else document
         return document, parse_run(document, platform)
     except InvalidRun as error:

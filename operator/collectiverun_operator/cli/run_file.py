@@ -124,6 +124,11 @@ def _yaml_sentence(error: yaml.YAMLError) -> str:
     return problem if mark is None else f"line {mark.line + 1}, column {mark.column + 1}: {problem}"
 
 
+def folder_of(source: str) -> Path:
+    """The folder a relative one is meant from: the run file's own; of standard input or a pipe this one."""
+    return Path(source).absolute().parent if Path(source).is_file() else Path.cwd()
+
+
 def with_absolute_storage(document: Any, folder: Path) -> Any:
     """The document with a `file://./…` or `file://../…` storage URI made absolute below `folder`.
 

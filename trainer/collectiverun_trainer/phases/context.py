@@ -218,7 +218,9 @@ def _typed_params(order: PhaseOrder, model: type[_Params]) -> _Params:
     try:
         return model.model_validate(order.params)
     except ValidationError as error:
-        raise InvalidConfiguration(f"The phase order is invalid: {faults(error, 'params')}.") from error
+        raise InvalidConfiguration(
+            f"The phase order is invalid: {faults(error, model, 'params')}."
+        ) from error
 
 
 def prepare(order: PhaseOrder, reporter: Reporter, stop: StopFlag) -> PhaseContext:

@@ -61,7 +61,7 @@ def parse(arguments: Sequence[str]) -> PhaseOrder:
     """The phase order that the command line names.
 
     Raises:
-        Usage: if the command line is wrong or there is no order.
+        Usage: if the command line is wrong, or there is no order or none that is JSON.
         InvalidConfiguration: if the order is invalid; with the path of every wrong field.
     """
     parser = _Parser(
@@ -98,13 +98,19 @@ def _text(path: str | None) -> str:
 
 def _validated(text: str) -> PhaseOrder:
     try:
+        json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise Usage(f"The phase order is not JSON: {error}.") from error
+    try:
         order = PhaseOrder.model_validate_json(text)
     except ValidationError as error:
-        raise InvalidConfiguration(f"The phase order is invalid: {faults(error)}.") from error
+        raise InvalidConfiguration(f"The phase order is invalid: {faults(error, PhaseOrder)}.") from error
     try:
         PARAMS[order.phase].model_validate(order.params)
     except ValidationError as error:
-        raise InvalidConfiguration(f"The phase order is invalid: {faults(error, 'params')}.") from error
+        raise InvalidConfiguration(
+            f"The phase order is invalid: {faults(error, PARAMS[order.phase], 'params')}."
+        ) from error
     if not order.tasks:
         raise InvalidConfiguration("The phase order is invalid: tasks: name at least one task.")
     if len(json.dumps(order.member_uri)) > MEMBER_URI_LIMIT_BYTES:

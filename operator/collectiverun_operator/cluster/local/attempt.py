@@ -27,6 +27,7 @@ from collectiverun_operator.cluster.local.pod import (
     is_deleted,
     new_job,
     new_pod,
+    out_of_memory,
     phase_order,
     set_deleted,
     set_ended,
@@ -52,7 +53,7 @@ class LocalAttempt:
         self._process_document: JSONObject | None = document["process"]
         self._state_dir = state_dir
         self._child: ChildProcess | None = None
-        self._killed_for_memory = False
+        self._killed_at_bytes: int | None = None
         self._kill_at: float | None = None
         self._next_memory_check = 0.0
         self._next_usage_record = 0.0
@@ -195,7 +196,7 @@ class LocalAttempt:
         usage = child.usage()
         limit = self.request.memory_bytes
         if limit is not None and usage.memory_bytes > limit:
-            self._killed_for_memory = True
+            self._killed_at_bytes = usage.memory_bytes
             child.kill()
         if now >= self._next_usage_record:
             self._next_usage_record = now + HEARTBEAT_SECONDS
@@ -208,8 +209,8 @@ class LocalAttempt:
 
     def _ending(self, ended: Exit) -> Ending:
         message = termination_message(self._result_path, self._log("log"), ended.code)
-        if self._killed_for_memory:
-            return Ending(KILLED_CODE, "OOMKilled", message, 9)
+        if self._killed_at_bytes is not None:
+            return out_of_memory(message, self._killed_at_bytes, self.request.memory_bytes)
         return Ending(ended.code, "Completed" if ended.code == 0 else "Error", message, ended.signal)
 
     def _end(self, ending: Ending, when: float, **details: Any) -> None:

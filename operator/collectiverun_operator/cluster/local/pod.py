@@ -37,6 +37,13 @@ def cannot_start(error: OSError | ValueError) -> Ending:
     return Ending(START_ERROR_CODE, "StartError", str(error))
 
 
+def out_of_memory(message: str, used_bytes: int, limit_bytes: int | None) -> Ending:
+    """The ending of a container that was killed for its memory; its last line names use and limit."""
+    used, limit = (f"{(count or 0) / 2**20:.0f}Mi" for count in (used_bytes, limit_bytes))
+    told = f"its processes used {used} of memory; resources.limits.memory is {limit}"
+    return Ending(KILLED_CODE, "OOMKilled", f"{message}\n{told}".strip(), 9)
+
+
 def timestamp(time: float) -> str:
     """Unix seconds in Kubernetes' format (UTC, whole seconds)."""
     return format_time(datetime.fromtimestamp(time, UTC))
