@@ -56,7 +56,8 @@ def another(name, value, found):
     if isinstance(value, str):
         return next((choice for choice in found.get("enum", [f"{value}x"]) if choice != value), value)
     if isinstance(value, float):
-        return value / 2 if value else 0.5
+        half = value / 2 if value else 0.5
+        return half if half >= found.get("minimum", half) else value * 1.5
     return value + 1 if value < found.get("maximum", value + 1) else value - 1
 
 
