@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import signal
 
-from testbed import JSONObject
-
 from collectiverun_operator.cli.main import main
 from collectiverun_operator.cluster.local.cluster import LocalCluster
+from collectiverun_operator.json_types import JSONObject
 
 
 def interrupt_the_first_round() -> None:

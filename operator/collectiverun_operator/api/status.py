@@ -102,8 +102,8 @@ class PhaseStatus(Record):
         0, description="CPU cores requested times seconds, of attempts that have ended."
     )
     gpu_seconds: Count = Field(0, description="GPUs requested times seconds, of attempts that have ended.")
-    failed_cpu_seconds: Count = Field(0, description="Of cpuSeconds what failed attempts took.")
-    failed_gpu_seconds: Count = Field(0, description="Of gpuSeconds what failed attempts took.")
+    failed_cpu_seconds: Count = Field(0, description="CPU cores times seconds that failed attempts took.")
+    failed_gpu_seconds: Count = Field(0, description="GPUs times seconds that failed attempts took.")
     members: Annotated[tuple[MemberStatus, ...], Field(json_schema_extra={"maxItems": 64})] = Field(
         (), description="Its members, each the work of one Job."
     )
