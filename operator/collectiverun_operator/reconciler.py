@@ -26,7 +26,8 @@ from collectiverun_operator.cluster.protocol import Cluster
 from collectiverun_operator.errors import ClusterError, Fault
 from collectiverun_operator.jobs.dry_run import dry_run_jobs, is_dry_run_due
 from collectiverun_operator.json_types import JSONObject
-from collectiverun_operator.plan.observation import Observed, observe
+from collectiverun_operator.plan.observation import Observed
+from collectiverun_operator.plan.observing import observe
 from collectiverun_operator.plan.plan import (
     Action,
     CreateJob,

@@ -12,7 +12,7 @@ from unit_operator.builders import a_result, ended, running
 
 from collectiverun_operator.api.outcome import Succeeded
 from collectiverun_operator.errors import NameTakenError
-from collectiverun_operator.plan.observation import observe
+from collectiverun_operator.plan.observing import observe
 
 
 def uids(bodies):

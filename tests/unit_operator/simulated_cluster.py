@@ -15,7 +15,8 @@ from collectiverun_operator.api.outcome import Holdup, Progress
 from collectiverun_operator.api.pod_outcome import is_finished
 from collectiverun_operator.formatting import format_time
 from collectiverun_operator.json_types import JSONObject
-from collectiverun_operator.plan.observation import Observed, observe
+from collectiverun_operator.plan.observation import Observed
+from collectiverun_operator.plan.observing import observe
 from collectiverun_operator.plan.plan import Action, CreateJob, DeleteJob, RelabelJob
 
 GRACE_SECONDS = 30

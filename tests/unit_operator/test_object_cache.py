@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from unit_operator.builders import KUBERNETES, a_job, a_manifest, a_pod, a_run, disrupted, ended, running
 
 from collectiverun_operator.cluster.kubernetes.cache import ObjectCache, slim
-from collectiverun_operator.plan.observation import observe
+from collectiverun_operator.plan.observing import observe
 
 UID = "5e0c5f2c-run"
 S3 = {"uri": "s3://bucket/runs", "credentials": {"secretRef": {"name": "s3"}}}

@@ -5,7 +5,8 @@ from unit_operator.builders import NOON, a_job, a_manifest, a_pod, a_run, ended,
 
 from collectiverun_operator.api.outcome import Active
 from collectiverun_operator.formatting import format_time
-from collectiverun_operator.plan.observation import AttemptKey, observe
+from collectiverun_operator.plan.observation import AttemptKey
+from collectiverun_operator.plan.observing import observe
 
 RUN = a_run()
 JOB = a_job(a_manifest(RUN, "experts"))

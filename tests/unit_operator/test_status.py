@@ -19,7 +19,7 @@ from collectiverun_operator.api.status_json import (
 )
 from collectiverun_operator.api.trainer_report import read_progress
 from collectiverun_operator.errors import Fault
-from collectiverun_operator.plan.observation import observe
+from collectiverun_operator.plan.observing import observe
 from collectiverun_operator.plan.plan import plan
 
 

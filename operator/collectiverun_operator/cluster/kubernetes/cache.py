@@ -117,7 +117,7 @@ def _is_older(version: str, than: str) -> bool:
 
 
 def slim(body: Mapping[str, Any]) -> JSONObject:
-    """A Job or Pod with the fields that `observation.py` reads."""
+    """A Job or Pod with the fields that `observing.py` reads."""
     metadata = body.get("metadata") or {}
     kept = _picked(metadata, _METADATA)
     kept["labels"] = {
