@@ -24,6 +24,7 @@ from testbed.waiting import eventually
 from collectiverun_operator.cluster.local.journal import violations
 
 pytestmark = pytest.mark.timeout(2 * WAIT_SECONDS)
+GPUS = {"limits": {"nvidia.com/gpu": 99}}
 
 
 @pytest.fixture(scope="module")
@@ -241,7 +242,7 @@ def test_a_member_that_fails_tells_why_where_its_log_is_and_what_to_do(tmp_path)
 
 
 def test_more_memory_than_the_limit_fails_and_says_which_field_to_raise(tmp_path, start_endless):
-    limited = {"resources": {"limits": {"memory": "40Mi"}}}
+    limited = {"resources": {"limits": {"memory": "64Mi"}}}
     path = endless_run(tmp_path, experts=limited, runPolicy={"retries": {"application": 0}})
     code, stdout, _ = finish(start_endless(path, "--json"))
     assert code == 1
@@ -325,3 +326,12 @@ def test_a_deadline_stands_still_while_no_driver_is_there(tmp_path, start_endles
     second.terminate()
     assert finish(second)[0] == 130
     assert 50 <= json.loads(record.read_text())["status"]["activeSeconds"] < 1000
+
+
+def test_a_gpu_that_a_late_phase_requests_and_nobody_has_is_told_before_anything_starts(tmp_path):
+    phases = {"experts": {"params": {"source": "scripted"}}, "evaluation": {"resources": GPUS}}
+    path = tiny_run(tmp_path, phases=phases)
+    code, _, told = finish(start(path))
+    assert code == 3
+    assert "spec.phases.evaluation.resources: it requests 99 nvidia.com/gpu, and CUDA sees" in told
+    assert not any(event["event"] == "jobCreated" for event in history(path))

@@ -11,8 +11,9 @@ from urllib.parse import urlsplit
 from pydantic import TypeAdapter, ValidationError
 
 from collectiverun_operator.api.phases import ExpertsPhase, OnlineDistillationPhase, Phases, StudentsPhase
-from collectiverun_operator.api.pod_template import CONTAINER, PodTemplate, merge_templates
+from collectiverun_operator.api.pod_template import CONTAINER, PodTemplate, Resources, merge_templates
 from collectiverun_operator.api.pod_template_rules import template_faults
+from collectiverun_operator.api.resource_rules import resource_faults
 from collectiverun_operator.api.spec import Spec
 from collectiverun_operator.api.storage import Storage
 from collectiverun_operator.api.tasks import RunTask
@@ -34,6 +35,7 @@ class Sections:
     online_distillation: OnlineDistillationPhase | None
     students: StudentsPhase | None
     phase_templates: Mapping[str, PodTemplate | None]
+    phase_resources: Mapping[str, Resources | None]
 
 
 def sections_of(spec: Mapping[str, Any]) -> Sections:
@@ -41,14 +43,14 @@ def sections_of(spec: Mapping[str, Any]) -> Sections:
     phases = spec.get("phases", {})
     phases = phases if isinstance(phases, dict) else {}
     read = {name: _section(Phases, name, phases) for name in Phases.model_fields}
+    running = {
+        Phases.model_fields[name].alias or name: phase for name, phase in read.items() if _is_run(phase)
+    }
     return Sections(
         **{name: _section(Spec, name, spec) for name in ("tasks", "storage", "environment", "pod_template")},
         **{name: read[name] for name in ("experts", "online_distillation", "students")},
-        phase_templates={
-            Phases.model_fields[name].alias or name: phase.pod_template
-            for name, phase in read.items()
-            if _is_run(phase)
-        },
+        phase_templates={name: phase.pod_template for name, phase in running.items()},
+        phase_resources={name: phase.resources for name, phase in running.items()},
     )
 
 
@@ -75,7 +77,7 @@ def _adapter(model: type[Spec] | type[Phases], name: str) -> TypeAdapter[Any]:
 def consistency_faults(sections: Sections, *, local: bool) -> list[Fault]:
     """A fault for each rule that is broken."""
     faults = [*_student_faults(sections), *_budget_faults(sections), *_template_faults(sections)]
-    faults += _bucket_faults(sections)
+    faults += [*_resource_faults(sections), *_bucket_faults(sections)]
     faults += _local_faults(sections) if local else _kubernetes_faults(sections)
     return faults
 
@@ -135,6 +137,12 @@ def _template_faults(sections: Sections) -> Iterator[Fault]:
     for name, template in sections.phase_templates.items():
         if template is not None:
             yield from template_faults(template, f"spec.phases.{name}.podTemplate")
+
+
+def _resource_faults(sections: Sections) -> Iterator[Fault]:
+    for name, resources in sections.phase_resources.items():
+        if resources is not None:
+            yield from resource_faults(resources, f"spec.phases.{name}.resources")
 
 
 def _bucket_faults(sections: Sections) -> Iterator[Fault]:

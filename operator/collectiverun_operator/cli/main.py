@@ -79,7 +79,7 @@ def run(
     document, parsed = _load(file, smoke)
     try:
         raise typer.Exit(run_here(document, parsed, cache=cache, as_json=as_json))
-    except ChangedRunError as error:
+    except (ChangedRunError, InvalidRun) as error:
         _stop(INVALID, str(error))
     except CollectiveRunError as error:
         _stop(UNREADABLE, str(error))

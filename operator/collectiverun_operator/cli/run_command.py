@@ -14,9 +14,11 @@ from rich.console import Console
 from rich.text import Text
 
 from collectiverun_operator.api.immutability import changed_fields
+from collectiverun_operator.api.members import members_of
+from collectiverun_operator.api.phases import PHASES
 from collectiverun_operator.api.run import CollectiveRun, parse_run
 from collectiverun_operator.api.status import RunStatus
-from collectiverun_operator.api.status_json import status_document
+from collectiverun_operator.api.status_json import read_status, status_document
 from collectiverun_operator.cli.cache_folder import state_folder
 from collectiverun_operator.cli.local_run import LocalRun, without_lost_time
 from collectiverun_operator.cli.plain_lines import PlainLines
@@ -25,7 +27,8 @@ from collectiverun_operator.cli.report import outcome_document, outcome_parts
 from collectiverun_operator.cli.snapshot import Snapshot
 from collectiverun_operator.cli.terminal import LiveTable
 from collectiverun_operator.cluster.local.cluster import LocalCluster
-from collectiverun_operator.errors import CollectiveRunError, InvalidRun
+from collectiverun_operator.errors import CollectiveRunError, Fault, InvalidRun
+from collectiverun_operator.jobs.phase_order import resources_of
 from collectiverun_operator.json_types import JSONObject
 
 COMPLETE_CODE, FAILED_CODE, STOPPED_CODE = 0, 1, 130
@@ -55,6 +58,8 @@ def run_here(document: JSONObject, run: CollectiveRun, *, cache: Path | None, as
     console = _Terminal(stderr=as_json, highlight=False)
     with LocalCluster.open(folder) as cluster:
         body = _resumed(document, run, cluster)
+        if not read_status(body.get("status") or {}).is_finished:
+            _check_machine(run, cluster)
         try:
             status = _drive(cluster, body, run, console)
             _print_outcome(status, cluster, console, folder, as_json)
@@ -112,6 +117,18 @@ def _check_unchanged(before: CollectiveRun, run: CollectiveRun) -> None:
     if changed:
         told = (f"{path}: can't change once the run has begun; {_was(old)}: {hint}" for path, old in changed)
         raise ChangedRunError("\n".join(told))
+
+
+def _check_machine(run: CollectiveRun, cluster: LocalCluster) -> None:
+    """Say at once what a later phase would be refused for, perhaps after days. Raises InvalidRun."""
+    running = ((phase, members_of(run.spec, phase)) for phase in PHASES)
+    faults = [
+        Fault(f"spec.phases.{phase.name}.resources", why)
+        for phase, members in running
+        if members and (why := cluster.impossible(resources_of(run, phase)))
+    ]
+    if faults:
+        raise InvalidRun(faults)
 
 
 def _was(value: object) -> str:

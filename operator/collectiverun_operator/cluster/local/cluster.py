@@ -16,7 +16,7 @@ from collectiverun_operator.api.outcome import Holdup, Progress
 from collectiverun_operator.api.status import RunStatus
 from collectiverun_operator.cluster.local.attempt import LocalAttempt
 from collectiverun_operator.cluster.local.journal import PhaseTime, phase_times
-from collectiverun_operator.cluster.local.machine import Machine
+from collectiverun_operator.cluster.local.machine import Machine, Request
 from collectiverun_operator.cluster.local.state_dir import StateDir
 from collectiverun_operator.json_types import JSONObject
 
@@ -141,6 +141,10 @@ class LocalCluster:
     def phase_times(self) -> dict[str, PhaseTime]:
         """Wall and CPU time of each phase so far, over all attempts that ended."""
         return phase_times(self._state_dir.journal.events())
+
+    def impossible(self, resources: JSONObject) -> str:
+        """Why a container with these resources can never start on this machine; empty: it can."""
+        return self._machine.impossible(Request.of({"resources": resources}))
 
     def kill(self) -> None:
         """End every process at once."""
