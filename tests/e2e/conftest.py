@@ -13,13 +13,15 @@ from testbed.programs import binaries
 from testbed.programs.helm import helm
 
 _PROGRAMS = (binaries.control_plane_binaries, binaries.kubelet_binary, binaries.containerd_folder)
+KILLED_SESSION = "test_killed_session.py"
 ACCOUNT = pytest.StashKey[str]()
 # Of one test, with the start of the cluster in it where it is the first.
 LIMIT_SECONDS = 1200
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Containers on a busy machine take their time."""
+    """Containers take their time; the killed session comes first, because there is one node at a time."""
+    items.sort(key=lambda item: item.path.name != KILLED_SESSION)
     for item in items:
         if item.path.parent == Path(__file__).parent:
             item.add_marker(pytest.mark.timeout(LIMIT_SECONDS))

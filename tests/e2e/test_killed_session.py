@@ -1,6 +1,6 @@
 """A session that is killed: the kernel ends and unmounts all that it started, the next one removes the rest.
 
-It comes before any other test of this folder, by its name, because there is one node at a time.
+It comes before any other test of this folder (`conftest.py`), because there is one node at a time.
 """
 
 import json
