@@ -39,11 +39,11 @@ def test_a_template_is_refused_in_the_servers_words_without_the_jobs_name(namesp
     assert "error found in" not in sentence
 
 
-def test_requests_above_limits_are_refused_too(namespace, cluster):
-    resources = {"requests": {"cpu": "2"}, "limits": {"cpu": "1"}}
+def test_resources_that_only_the_server_knows_to_be_wrong_are_refused_too(namespace, cluster):
+    resources = {"requests": {"nvidia.com/gpu": 1}}
     run = create_run(namespace, podTemplate={}, phases={"experts": {"resources": resources}})
     refused, accepted = dry_runs(cluster, run)
-    assert "must be less than or equal to cpu limit" in refused
+    assert "Limit must be set for non overcommitable resources" in refused
     assert accepted is None
 
 
