@@ -60,8 +60,9 @@ class Progress:
 
     def after(self, previous: Progress | None, now: datetime) -> Progress:
         """This progress as heard at `now`, `since` an earlier time if it is where `previous` was."""
-        has_moved = previous is None or previous._position != self._position
-        return replace(self, since=now if has_moved or previous is None else previous.since)
+        if previous is not None and previous._position == self._position:
+            return replace(self, since=previous.since)
+        return replace(self, since=now)
 
     @property
     def _position(self) -> tuple[object, ...]:

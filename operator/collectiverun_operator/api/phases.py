@@ -190,3 +190,4 @@ class Phase:
 PHASES = tuple(
     Phase(info.alias or field, field, type(info.default)) for field, info in Phases.model_fields.items()
 )
+PHASE_BY_NAME = {phase.name: phase for phase in PHASES}

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 from collectiverun_operator.api.outcome import (
     MESSAGE_LIMIT,
@@ -59,14 +61,19 @@ def has_ended(pod: JSONObject) -> bool:
 
 def _with_memory_limit(failed: Failed, pod: JSONObject) -> Failed:
     """The failure with what the container was allowed; the kernel leaves no other message."""
-    containers = pod.get("spec", {}).get("containers") or []
-    trainer: JSONObject = next((c for c in containers if c.get("name") == CONTAINER), {})
-    limit = ((trainer.get("resources") or {}).get("limits") or {}).get("memory")
+    limit = trainer_memory_limit(pod.get("spec", {}))
     if limit is None:
         text = "the node ran out of memory; the container has no memory limit"
     else:
         text = f"the container needed more than its memory limit of {limit}; raise resources.limits.memory"
     return replace(failed, message=": ".join(filter(None, (text, failed.message)))[:MESSAGE_LIMIT])
+
+
+def trainer_memory_limit(spec: Mapping[str, Any]) -> object:
+    """The memory limit in a Pod's spec of the container `trainer`, as it is written; None if it has none."""
+    trainers = (entry for entry in spec.get("containers") or [] if entry.get("name") == CONTAINER)
+    trainer: Mapping[str, Any] = next(trainers, {})
+    return ((trainer.get("resources") or {}).get("limits") or {}).get("memory")
 
 
 def trainer_start_time(pod: JSONObject) -> datetime | None:

@@ -8,7 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from collectiverun_operator.api.outcome import RETRY_BUDGETS
-from collectiverun_operator.api.phases import PHASES
+from collectiverun_operator.api.phases import PHASE_BY_NAME
 from collectiverun_operator.api.quantities import parse_quantity
 from collectiverun_operator.api.run import CollectiveRun
 from collectiverun_operator.api.status import MemberStatus, PhaseStatus, RunStatus
@@ -18,7 +18,6 @@ from collectiverun_operator.plan.observation import Observed
 
 # Whose resources are devices: nvidia.com/gpu, nvidia.com/mig-1g.10gb, amd.com/gpu, gpu.intel.com/i915.
 _DEVICES = ("nvidia.com/", "amd.com/gpu", "gpu.intel.com/")
-_BY_NAME = {phase.name: phase for phase in PHASES}
 
 
 @dataclass(frozen=True)
@@ -60,7 +59,7 @@ def _with_phase_costs(
             attempt = observed.attempt(phase.name, after.name, before.attempt)
             end = attempt.finish_time(before.pod_uid) or now
             seconds = max(0, int((end - before.running_since).total_seconds()))
-            request = requested(resources_of(run, _BY_NAME[phase.name]))
+            request = requested(resources_of(run, PHASE_BY_NAME[phase.name]))
             phase = _charged(phase, request, seconds, has_failed=_has_failed(before, after))
         members.append(after)
     return phase.replace(members=tuple(members))

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from collectiverun_operator.api.members import members_of, parallelism_of
 from collectiverun_operator.api.outcome import Progress
-from collectiverun_operator.api.phases import PHASES
+from collectiverun_operator.api.phases import PHASE_BY_NAME
 from collectiverun_operator.api.spec import Spec
 from collectiverun_operator.api.status import MemberStatus, NetworkSuccess, PhaseStatus, Rates, RunStatus
 from collectiverun_operator.formatting import percent, time_left
@@ -45,7 +45,7 @@ def with_progress_summary(status: RunStatus, spec: Spec, observed: Observed) -> 
 
 
 def _with_phase_progress(phase: PhaseStatus, spec: Spec, observed: Observed) -> PhaseStatus:
-    described = next(known for known in PHASES if known.name == phase.name)
+    described = PHASE_BY_NAME[phase.name]
     weights = {member.name: len(member.tasks) for member in members_of(spec, described)}
     return phase.replace(
         env_steps=sum(member.env_steps for member in phase.members),

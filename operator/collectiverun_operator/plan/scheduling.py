@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from collectiverun_operator.api.members import inputs_of, members_of, parallelism_of
-from collectiverun_operator.api.phases import PHASES
+from collectiverun_operator.api.phases import PHASE_BY_NAME
 from collectiverun_operator.api.run import CollectiveRun
 from collectiverun_operator.api.status import MemberStatus, PhaseStatus, RunStatus
 from collectiverun_operator.jobs.manifest import Lessons, job_manifest, job_name
@@ -14,8 +14,6 @@ from collectiverun_operator.jobs.phase_order import phase_order, task_documents
 from collectiverun_operator.jobs.uris import absolute_uri
 from collectiverun_operator.json_types import JSONObject
 from collectiverun_operator.plan.observation import Observed, ObservedJob
-
-_BY_NAME = {phase.name: phase for phase in PHASES}
 
 
 def start_members(run: CollectiveRun, status: RunStatus, observed: Observed, now: datetime) -> RunStatus:
@@ -26,7 +24,7 @@ def start_members(run: CollectiveRun, status: RunStatus, observed: Observed, now
     phase = status.unfinished_phase
     if phase is None:
         return status
-    free = parallelism_of(run.spec, _BY_NAME[phase.name])
+    free = parallelism_of(run.spec, PHASE_BY_NAME[phase.name])
     free -= sum(_is_occupied(phase.name, member, observed, now) for member in phase.members)
     members = []
     for member in phase.members:
@@ -52,7 +50,7 @@ def expected_jobs(run: CollectiveRun) -> Iterator[str]:
     """Names of live attempts' Jobs: a cache may lack one that exists, so each is asked for by name."""
     for phase, member in run.status.members():
         if member.is_live:
-            yield job_name(run, _BY_NAME[phase], member.name, member.attempt)
+            yield job_name(run, PHASE_BY_NAME[phase], member.name, member.attempt)
 
 
 def doubtful_jobs(status: RunStatus, observed: Observed) -> Iterator[ObservedJob]:
@@ -112,7 +110,7 @@ def _stop(phase: str, member: MemberStatus, observed: Observed, now: datetime) -
 
 
 def _manifest(run: CollectiveRun, status: RunStatus, phase: PhaseStatus, member: MemberStatus) -> JSONObject:
-    described = _BY_NAME[phase.name]
+    described = PHASE_BY_NAME[phase.name]
     work = next(found for found in members_of(run.spec, described) if found.name == member.name)
     inputs = {name: _references(run, status, name) for name in inputs_of(run.spec, described)}
     order = phase_order(run, status.storage_root, described, work, member.attempt, inputs)
@@ -122,7 +120,7 @@ def _manifest(run: CollectiveRun, status: RunStatus, phase: PhaseStatus, member:
 
 def _references(run: CollectiveRun, status: RunStatus, name: str) -> list[JSONObject]:
     """URIs and digests of the artifacts that a phase published."""
-    tasks = {member.name: member.tasks for member in members_of(run.spec, _BY_NAME[name])}
+    tasks = {member.name: member.tasks for member in members_of(run.spec, PHASE_BY_NAME[name])}
     return [
         {
             "member": member.name,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from collectiverun_operator.api import labels
 from collectiverun_operator.api.outcome import Active, Holdup
-from collectiverun_operator.api.phases import PHASES
+from collectiverun_operator.api.phases import PHASE_BY_NAME
 from collectiverun_operator.api.run import CollectiveRun
 from collectiverun_operator.api.status import MemberStatus, RunStatus
 from collectiverun_operator.api.status_fields import MemberState
@@ -19,7 +19,6 @@ from collectiverun_operator.plan.observation import Observed, ObservedJob
 UNEXPLAINED_SECONDS = 2.0
 WAITING_SECONDS = 20.0
 
-_BY_NAME = {phase.name: phase for phase in PHASES}
 # Of so many different reasons each is told; more would fill the screen.
 TOLD = 3
 # What each Pod goes through, and what says nothing.
@@ -88,7 +87,7 @@ def stale_labels(
 
 def _holdup(run: CollectiveRun, phase: str, member: MemberStatus, observed: Observed) -> Holdup | None:
     """What the cluster says of its Job, else what its Pod waits for."""
-    told = observed.holdups.get(job_name(run, _BY_NAME[phase], member.name, member.attempt))
+    told = observed.holdups.get(job_name(run, PHASE_BY_NAME[phase], member.name, member.attempt))
     if told is not None or member.state == "Queued":
         return told
     pod = observed.attempt(phase, member.name, member.attempt).pod

@@ -11,6 +11,7 @@ from sys import intern
 from typing import Any, Literal
 
 from collectiverun_operator.api import labels
+from collectiverun_operator.api.pod_outcome import trainer_memory_limit
 from collectiverun_operator.api.pod_template import CONTAINER
 from collectiverun_operator.json_types import JSONObject
 
@@ -131,19 +132,13 @@ def slim(body: Mapping[str, Any]) -> JSONObject:
 
 def _slim_spec(spec: Mapping[str, Any]) -> JSONObject:
     kept = _picked(spec, ("nodeName", "suspend", "terminationGracePeriodSeconds"))
-    limit = _memory_limit(spec)
+    limit = trainer_memory_limit(spec)
     if limit is not None:
         kept["containers"] = [{"name": CONTAINER, "resources": {"limits": {"memory": limit}}}]
     grace = ((spec.get("template") or {}).get("spec") or {}).get("terminationGracePeriodSeconds")
     if grace is not None:
         kept["template"] = {"spec": {"terminationGracePeriodSeconds": grace}}
     return kept
-
-
-def _memory_limit(spec: Mapping[str, Any]) -> object:
-    trainers = (entry for entry in spec.get("containers") or [] if entry.get("name") == CONTAINER)
-    trainer: Mapping[str, Any] = next(trainers, {})
-    return ((trainer.get("resources") or {}).get("limits") or {}).get("memory")
 
 
 def _slim_status(body: Mapping[str, Any]) -> JSONObject:
