@@ -28,7 +28,9 @@ int cuDeviceGetCount(int *count) {
 @pytest.fixture
 def driver(tmp_path, monkeypatch):
     """Builds a driver of so many devices and puts it where programs look first."""
-    compiler = shutil.which("cc") or pytest.skip("no C compiler to build a stand-in for the driver with")
+    compiler = shutil.which("cc") or pytest.skip(
+        "CUDA's driver is a C library, and its stand-in needs a C compiler (cc, Debian's gcc); none is here"
+    )
 
     def build(devices: int, fault: int = 0) -> None:
         source = tmp_path / "driver.c"
