@@ -1,71 +1,144 @@
-"""The operator as a process whose memory and metrics are read, and what the audit log tells about it."""
+"""The figures of an operator under many runs, from the audit log and its processes, as a table."""
 
 from __future__ import annotations
 
 import math
+import os
+import platform
 import re
-import time
 from bisect import bisect_left
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from pathlib import Path
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import version
 
-from prometheus_client.parser import text_string_to_metric_families
-from testbed.cluster.operator_process import OperatorProcess
-from testbed.kubernetes.audit_log import Request
+from testbed.kubernetes.audit_log import Request, created_jobs
+from testbed.programs.binaries import control_plane_binaries
 
-KIB_PER_MIB = 1024
+PACKAGES = ("kopf", "kubernetes", "aiohttp", "pydantic", "prometheus-client")
 OPERATOR = "collectiverun-operator"  # how its service account's name ends
 # `<run>-<phase>-<hash>-<attempt>`, and for a Pod five characters more.
 _JOB_NAME = re.compile(r"(?P<run>.+)-[a-z]+-[0-9a-f]{8}-\d+(-[a-z0-9]{5})?")
 
 
-class MeasuredOperator:
-    """An operator, and the one that takes its place; `peak_mib` is over both."""
+@dataclass
+class Span:
+    """A stretch of the benchmark, in Unix seconds, as the audit log has it."""
 
-    def __init__(self, process: OperatorProcess) -> None:
-        self._process = process
-        self._peak_kib = 0
-
-    def replace(self, process: OperatorProcess) -> None:
-        """End it with SIGKILL, its memory's peak noted; another one, not started yet, takes its place."""
-        self._note_peak()
-        self._process.kill()
-        self._process = process
+    began: float
+    ended: float
 
     @property
-    def peak_mib(self) -> float:
-        """Most memory (resident) any of the processes had so far."""
-        self._note_peak()
-        return self._peak_kib / KIB_PER_MIB
+    def seconds(self) -> float:
+        """Its length."""
+        return self.ended - self.began
 
-    def seconds_to_first_pass(self, runs: int) -> float:
-        """Start it and wait until it has looked at so many runs; seconds from the start of the process."""
-        began = time.monotonic()
-        self._process.start(wait=False)
-        while self._runs_looked_at() < runs:
-            if not self._process.is_running:
-                raise RuntimeError(f"the operator ended:\n{self._process.log[-2000:]}")
-            time.sleep(0.2)
-        return time.monotonic() - began
-
-    def _runs_looked_at(self) -> float:
-        if self._process.health()[0] == 0:  # not listening yet
-            return 0.0
-        families = text_string_to_metric_families(self._process.metrics())
-        states = (family.samples for family in families if family.name == "collectiverun_runs")
-        return sum(sample.value for samples in states for sample in samples)
-
-    def _note_peak(self) -> None:
-        if self._process.is_running:
-            status = Path(f"/proc/{self._process.pid}/status").read_text()
-            found = re.search(r"VmHWM:\s+(\d+) kB", status)
-            self._peak_kib = max(self._peak_kib, int(found.group(1)) if found else 0)
+    def holds(self, request: Request) -> bool:
+        """Whether a request was received in it."""
+        return self.began <= request.received < self.ended
 
 
-def operator_writes(requests: Iterable[Request]) -> list[Request]:
-    """What the operator changed, its canary Lease left out: that is renewed by the clock."""
-    return [r for r in requests if r.user.endswith(OPERATOR) and r.is_write and r.resource != "leases"]
+@dataclass
+class Measured:
+    """What the stages leave to the table. CPU is that of the operator and of the API server, in seconds."""
+
+    jobs_at_once: int
+    ramp_seconds: float
+    start_seconds: float
+    peak_mib: float
+    cpu_seconds: float
+    server_cpu_seconds: float
+    idle: Span
+    events: Span
+    requests: list[Request] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One row: a number with its unit and the digits that mean something."""
+
+    name: str
+    value: float
+    unit: str = ""
+    digits: int = 0
+    aim: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.value:.{self.digits}f} {self.unit}".rstrip()
+
+
+def heading() -> str:
+    """Machine and versions."""
+    server = control_plane_binaries().version
+    packages = ", ".join(f"{package} {version(package)}" for package in PACKAGES)
+    machine = f"{len(os.sched_getaffinity(0))} cores ({platform.machine()}) for operator and cluster together"
+    load = f"load {os.getloadavg()[0]:.1f} at the end"
+    return f"{machine}, {load}; Kubernetes {server}, Python {platform.python_version()}, {packages}"
+
+
+def table(measured: Measured, baseline: Measured | None = None) -> str:
+    """The figures beside what is aimed at, and beside another operator's if there is one."""
+    figures = list(figures_of(measured))
+    if baseline is None:
+        rows = [(figure.name, str(figure), figure.aim) for figure in figures]
+        return _markdown(("figure", "measured", "aim"), rows)
+    others = {figure.name: figure for figure in figures_of(baseline)}
+    paired = [
+        (f.name, str(others[f.name]), str(f), _ratio(f, others[f.name]), f.aim)
+        for f in figures
+        if f.name in others
+    ]
+    return _markdown(("figure", "baseline", "measured", "ratio", "aim"), paired)
+
+
+def figures_of(measured: Measured) -> Iterator[Figure]:
+    """All figures in the table's order."""
+    writes = [r for r in _of_operator(measured.requests) if r.is_write]
+    jobs = len(created_jobs(measured.requests))
+    yield Figure("Jobs at once", measured.jobs_at_once)
+    yield Figure("time to ramp up", measured.ramp_seconds, "s")
+    yield Figure("operator's CPU per Job", 1000 * measured.cpu_seconds / jobs, "ms", 1)
+    yield Figure("API server's CPU per Job", 1000 * measured.server_cpu_seconds / jobs, "ms", 1)
+    yield Figure("operator's memory at its peak", measured.peak_mib, "MiB", 0, "≤ 256 MiB")
+    yield Figure("start to first full pass", measured.start_seconds, "s", 1, "≤ 60 s")
+    idle = sum(measured.idle.holds(write) for write in writes)
+    yield Figure(f"writes in {measured.idle.seconds:.0f} s without a change", idle, "", 0, "0")
+    yield Figure("writes per Job", len(writes) / jobs, "", 2, "≤ 6")
+    yield from _latencies(measured, writes)
+    kinds = Counter(f"{write.verb} {write.resource}" for write in writes).most_common()
+    for kind, count in kinds:
+        yield Figure(f"writes: {kind}", count / jobs, "per Job", 2)
+    reads = Counter(f"{r.verb} {r.resource}" for r in _of_operator(measured.requests) if not r.is_write)
+    for kind, count in reads.most_common(4):
+        yield Figure(f"reads: {kind}", count / jobs, "per Job", 2)
+
+
+def _latencies(measured: Measured, writes: Iterable[Request]) -> Iterator[Figure]:
+    during = [write for write in writes if measured.events.holds(write)]
+    ends = [r for r in measured.requests if r.resource == "pods/status" and measured.events.holds(r)]
+    statuses = [w.answered - w.received for w in during if w.resource == "collectiveruns/status"]
+    yield from _quantiles("Pod's end to status", reactions(ends, during), "≤ 2 s")
+    yield from _quantiles("of it the server's answer to the write", statuses)
+    yield from _quantiles("phase's end to the next Job", hand_overs(ends, during), "≤ 2 s")
+
+
+def _quantiles(name: str, seconds: Sequence[float], aim: str = "") -> Iterator[Figure]:
+    yield Figure(f"{name}, p50", quantile(seconds, 0.5), "s", 3)
+    yield Figure(f"{name}, p99", quantile(seconds, 0.99), "s", 3, aim)
+
+
+def _ratio(figure: Figure, baseline: Figure) -> str:
+    return f"{figure.value / baseline.value:.2f}" if baseline.value else ""
+
+
+def _markdown(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _of_operator(requests: Iterable[Request]) -> list[Request]:
+    """The operator's requests, its canary Lease left out: that is renewed by the clock."""
+    return [r for r in requests if r.user.endswith(OPERATOR) and r.resource != "leases"]
 
 
 def reactions(ends: Iterable[Request], writes: Iterable[Request]) -> list[float]:

@@ -42,14 +42,18 @@ from collectiverun_operator.plan.scheduling import doubtful_jobs, expected_jobs
 # When to ask the API server again that could not check a run's Jobs.
 RETRY_SECONDS = 15.0
 
-OnWritten = Callable[[RunStatus, RunStatus], None]
+OnWritten = Callable[[StoredRun, StoredRun], None]
 
 
 @dataclass(frozen=True)
 class Reconciled:
-    """What a reconcile left: the run's body, its status, and when to look again if nothing happens before."""
+    """What a reconcile left.
 
-    body: JSONObject
+    `stored`: the run as its cluster keeps it now. `status`: the newest one, whose progress may not be
+    written yet. `requeue_after_seconds`: when to look again if nothing happens before.
+    """
+
+    stored: StoredRun
     status: RunStatus
     requeue_after_seconds: float | None
     actions: tuple[Action, ...] = ()
@@ -66,19 +70,19 @@ async def reconcile(
     """Reconcile one run (metadata.uid must be set). Raises ClusterError.
 
     `write_progress`: also write a status in which nothing but progress changed.
-    `on_written`: called with the last status and the new one once that is written, before any action.
+    `on_written`: called with the run before and after once its status is written, before any action.
     """
     planned = await _plan(cluster, stored, now)
-    body, before = stored.body, stored.body.get("status") or {}
-    after = before if planned.status == stored.status else _document(stored, planned.status)
+    status, before = planned.status, stored.body.get("status") or {}
+    after = before if status == stored.status else _document(stored, status)
     if _must_write(before, after, write_progress=write_progress):
-        body = await cluster.write_status(body, after)
+        status = status.replace(writes=stored.status.writes + 1)
+        body = await cluster.write_status(stored.body, after | {"writes": status.writes})
+        earlier, stored = stored, stored.updated(body, status)
         if on_written is not None:
-            on_written(stored.status, planned.status)
-    await _act_all(cluster, body, planned.actions)
-    return Reconciled(
-        {**body, "status": after}, planned.status, planned.requeue_after_seconds, planned.actions
-    )
+            on_written(earlier, stored)
+    await _act_all(cluster, stored.body, planned.actions)
+    return Reconciled(stored, status, planned.requeue_after_seconds, planned.actions)
 
 
 async def _plan(cluster: Cluster, stored: StoredRun, now: datetime) -> Plan:

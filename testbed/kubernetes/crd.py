@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 
 from testbed import ROOT
 from testbed.kubernetes.client_tools import CommandError
@@ -13,9 +14,9 @@ CRD = ROOT / "crds" / "collectiveruns.yaml"
 NAME = "collectiveruns.collectiverl.io"
 
 
-def install_crd(kubectl: Callable[..., str]) -> None:
+def install_crd(kubectl: Callable[..., str], crd: Path = CRD) -> None:
     """Apply the CRD and wait until runs can be created."""
-    kubectl("apply", "--filename", str(CRD))
+    kubectl("apply", "--filename", str(crd))
     wait_until_established(kubectl)
 
 

@@ -59,6 +59,24 @@ def test_a_kubeconfig_is_found_by_its_variable(small_cluster, monkeypatch):
     assert asyncio.run(look()) >= 4
 
 
+async def proxy() -> str | None:
+    api = await connect()
+    try:
+        return api.configuration.proxy
+    finally:
+        await api.close()
+
+
+def test_the_environments_proxy_is_used_unless_the_server_is_excepted(small_cluster, monkeypatch):
+    use(monkeypatch, small_cluster.kubeconfig)
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")  # where nothing listens
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+    assert "127.0.0.1:9" in refusal()
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    assert asyncio.run(proxy()) is None
+
+
 def test_as_a_pod_the_service_accounts_token_is_used(small_cluster, monkeypatch, tmp_path):
     token = tmp_path / "token"
     token.write_text(small_cluster.control_plane.admin_token)

@@ -28,7 +28,7 @@ def test_a_status_is_replaced_as_a_whole(namespace, cluster):
 def test_a_status_leaves_spec_and_generation_alone(namespace, cluster):
     run = create_run(namespace)
     written = cluster.write_status({**run, "spec": {"seed": 77}}, STATUS)
-    assert written["spec"] == run["spec"]
+    assert cluster.run(namespace.name, "demo")["spec"] == run["spec"]
     assert written["metadata"]["generation"] == run["metadata"]["generation"]
 
 

@@ -165,6 +165,15 @@ def test_a_status_in_a_file_is_left_out_and_one_that_is_written_stays(namespace)
     assert (served["status"]["state"], served["metadata"]["generation"]) == ("Pending", 2)
 
 
+def test_nobody_changes_a_run_by_claiming_to_write_its_status(namespace):
+    namespace.apply(run_body(seed=1))
+    namespace.write_status("collectiveruns", "demo", Story().settle().status | {"writes": 5})
+    served = namespace.get("collectiveruns", "demo")
+    claim = served | {"spec": served["spec"] | {"seed": 2}, "status": served["status"] | {"writes": 6}}
+    with pytest.raises(CommandError, match=r"spec\.seed: Forbidden: can't be changed"):
+        namespace.kubectl("replace", "--filename", "-", stdin=json.dumps(claim))
+
+
 def running_with_figures():
     story = Story(tasks=tasks("reach", "push"), phases={"experts": {"parallelism": 1}}).settle().start()
     line = {

@@ -101,7 +101,7 @@ def body(**spec):
 
 
 def turn(cluster, document, platform=KUBERNETES):
-    return asyncio.run(reconcile(cluster, StoredRun.read(document, platform), NOON)).body
+    return asyncio.run(reconcile(cluster, StoredRun.read(document, platform), NOON)).stored.body
 
 
 def accepted(document):

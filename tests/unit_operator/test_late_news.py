@@ -41,7 +41,7 @@ class LateNews(RuleBasedStateMachine):
 
     @rule()
     def reconcile(self):
-        self.body = asyncio.run(reconcile(self.cluster, StoredRun.read(self.body), self.now)).body
+        self.body = asyncio.run(reconcile(self.cluster, StoredRun.read(self.body), self.now)).stored.body
 
     @rule(kind=st.sampled_from(["Job", "Pod"]), count=st.sampled_from([1, 3, 99]))
     def deliver(self, kind, count):
@@ -123,7 +123,7 @@ class LateNews(RuleBasedStateMachine):
         for _ in range(40):
             for kind in ("Job", "Pod"):
                 cluster.deliver(kind, 999)
-            body = asyncio.run(reconcile(cluster, StoredRun.read(body), now)).body
+            body = asyncio.run(reconcile(cluster, StoredRun.read(body), now)).stored.body
             if body["status"]["state"] == "Complete":
                 return
             now += SETTLING_TIME

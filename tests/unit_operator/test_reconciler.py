@@ -48,9 +48,9 @@ def test_a_reconcile_writes_the_status_and_creates_the_jobs(cluster):
 
 def test_a_reconcile_that_changes_nothing_writes_nothing(cluster, tmp_path):
     first = turn(cluster, body())
-    second = turn(cluster, first.body)
+    second = turn(cluster, first.stored.body)
     (tmp_path / "run.json").unlink()
-    assert turn(cluster, second.body).status == second.status
+    assert turn(cluster, second.stored.body).status == second.status
     assert cluster.read_run() is None
 
 
@@ -78,10 +78,10 @@ def test_a_run_that_can_not_be_read_is_rejected_and_nothing_is_made(cluster):
 
 
 def test_a_suspended_run_deletes_its_jobs_and_rests(cluster):
-    running = turn(cluster, body()).body
+    running = turn(cluster, body()).stored.body
     suspended = {**running, "spec": {**running["spec"], "suspend": True}}
     for _ in range(3):
-        suspended = turn(cluster, suspended).body
+        suspended = turn(cluster, suspended).stored.body
     assert asyncio.run(cluster.jobs("")) == []
     assert suspended["status"]["state"] == "Suspended"
 

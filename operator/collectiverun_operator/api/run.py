@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID, uuid5
 
@@ -75,6 +75,17 @@ class StoredRun:
     def generation(self) -> int:
         """metadata.generation, 0 where there is none."""
         return int((self.body.get("metadata") or {}).get("generation", 0))
+
+    @property
+    def version(self) -> str:
+        """metadata.resourceVersion, empty where there is none."""
+        return str((self.body.get("metadata") or {}).get("resourceVersion") or "")
+
+    def updated(self, body: JSONObject, status: RunStatus) -> StoredRun:
+        """The same run after its status was written: `body` is the answer, `status` what it says."""
+        metadata = {key: value for key, value in body["metadata"].items() if key != "managedFields"}
+        run = None if self.run is None else replace(self.run, status=status)
+        return StoredRun({**body, "metadata": metadata}, status, run, self.faults)
 
 
 def _readable_status(document: JSONObject) -> RunStatus:

@@ -162,6 +162,9 @@ class RunStatus(Record):
     """What has become of the run. Written by the operator alone."""
 
     observed_generation: Count = Field(0, description="The metadata.generation this status is about.")
+    writes: Count = Field(
+        0, description="How often this status was written; it tells such a write from others."
+    )
     state: RunState = Field("Pending", description="One word for people, derived from the conditions.")
     current_phase: Short = Field("", description="The first phase that is not done; empty when all are.")
     progress: Short = Field("", description="Members that succeeded, of all members, such as 13/17.")

@@ -87,5 +87,6 @@ class Record(BaseModel):
         return self.model_dump(mode="json", by_alias=True, exclude_none=True)
 
     def replace(self, **changes: Any) -> Self:
-        """A copy with some fields changed."""
-        return self.model_copy(update=changes)
+        """A copy with some fields changed; the record itself if that changes nothing."""
+        is_changed = any(getattr(self, name) != value for name, value in changes.items())
+        return self.model_copy(update=changes) if is_changed else self

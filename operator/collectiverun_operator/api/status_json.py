@@ -43,8 +43,10 @@ def read_status(document: JSONObject) -> RunStatus:
 def read_conditions(document: JSONObject) -> RunStatus:
     """Only the conditions, of a status that says nothing else. A malformed one is left out."""
     generation = document.get("observedGeneration")
+    writes = document.get("writes")
     return RunStatus(
         observed_generation=generation if isinstance(generation, int) else 0,
+        writes=writes if isinstance(writes, int) else 0,
         conditions=tuple(_readable(document.get("conditions") or [])),
     )
 
@@ -58,7 +60,7 @@ def status_document(status: RunStatus) -> JSONObject:
 
 def rejected_document(status: RunStatus, previous: JSONObject) -> JSONObject:
     """The status of a run that is not accepted: conditions, state and generation change, all else stays."""
-    fields = {"observed_generation", "state", "conditions"}
+    fields = {"observed_generation", "writes", "state", "conditions"}
     return previous | status.model_dump(mode="json", by_alias=True, include=fields)
 
 

@@ -93,7 +93,8 @@ class LocalRun:
             write_progress=is_due,
             on_written=self._cluster.journal_transition,
         )
-        self._body, self._status = reconciled.body, reconciled.status
+        self._body = reconciled.stored.body
+        self._status = reconciled.status
         after = reconciled.requeue_after_seconds
         return SHOW_SECONDS if after is None else min(after, SHOW_SECONDS)
 

@@ -7,7 +7,6 @@ reported where the run's owner sees it, and delays no other run.
 from __future__ import annotations
 
 import logging
-import math
 import random
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -20,6 +19,7 @@ from collectiverun_operator.api.status_json import UnreadableStatusError
 from collectiverun_operator.cluster.kubernetes.cluster import KubernetesCluster
 from collectiverun_operator.controller.logs import about
 from collectiverun_operator.controller.metrics import Metrics
+from collectiverun_operator.controller.tracked_run import TrackedRun
 from collectiverun_operator.errors import ClusterError, ConflictError, NameTakenError
 from collectiverun_operator.json_types import JSONObject
 from collectiverun_operator.plan.events import EventText, action_events, transitions
@@ -43,19 +43,6 @@ class Intervals:
     progress_seconds: float = 30.0
 
 
-@dataclass
-class _TrackedRun:
-    """What is kept of a run between reconciles. A restarted operator does not need it."""
-
-    uid: str
-    state: str = ""
-    # resourceVersion of the run after the last successful reconcile.
-    version: str = ""
-    refreshed_at: float = -math.inf
-    progress_at: float = -math.inf
-    last_error: str = ""
-
-
 class Controller:
     """Reconciles runs by key. The queue never runs two reconciles of one key at a time."""
 
@@ -72,16 +59,16 @@ class Controller:
         self._intervals = intervals
         self._metrics = metrics or Metrics()
         self._clock = clock
-        self._runs: dict[RunKey, _TrackedRun] = {}
+        self._runs: dict[RunKey, TrackedRun] = {}
 
     def states(self) -> Iterator[str]:
         """The state of each run that exists."""
         return (tracked.state for tracked in list(self._runs.values()) if tracked.state)
 
-    def has_changed(self, key: RunKey, version: str) -> bool:
-        """Whether this version of a run is new: the operator's own status writes cause events too."""
+    def see(self, key: RunKey, version: str) -> bool:
+        """A watch event told of this version of a run; whether it is news: own writes cause events too."""
         tracked = self._runs.get(key)
-        return tracked is None or tracked.version != version
+        return tracked is None or tracked.see(version)
 
     async def reconcile(self, key: RunKey) -> float | None:
         """Reconcile a run; in how many seconds to do so again if nothing happens, None if the run is gone.
@@ -114,31 +101,40 @@ class Controller:
         return await self._reconcile_once(key)
 
     async def _reconcile_once(self, key: RunKey) -> float | None:
-        body = await self._cluster.run(*key)
-        if body is None:
-            self._forget(key)
-            return None
-        tracked = self._track(key, body)
-        if body["metadata"].get("deletionTimestamp"):
-            return None  # its Jobs are deleted with it; nothing new is started
-        try:
-            stored = StoredRun.read(body, self._platform)
-        except UnreadableStatusError as error:
-            self._report_error(key, "UnreadableStatus", str(error))
-            return self._intervals.resync_seconds
+        stored = self._kept(key)
+        if stored is None:
+            body = await self._cluster.run(*key)
+            if body is None:
+                self._forget(key)
+                return None
+            self._track(key, body)
+            if body["metadata"].get("deletionTimestamp"):
+                return None  # its Jobs are deleted with it; nothing new is started
+            try:
+                stored = StoredRun.read(body, self._platform)
+            except UnreadableStatusError as error:
+                self._report_error(key, "UnreadableStatus", str(error))
+                return self._intervals.resync_seconds
+        tracked = self._runs[key]
         await self._refresh(tracked, stored)
         reconciled = await self._reconcile_stored(tracked, stored)
         tracked.last_error = ""
-        return self._requeue_after(tracked, stored, reconciled)
+        return self._requeue_after(tracked, reconciled)
 
-    async def _reconcile_stored(self, tracked: _TrackedRun, stored: StoredRun) -> Reconciled:
+    def _kept(self, key: RunKey) -> StoredRun | None:
+        """The run as the last reconcile left it, unless it is to be read again."""
+        tracked = self._runs.get(key)
+        return None if tracked is None or self._is_resync_due(tracked) else tracked.newest()
+
+    async def _reconcile_stored(self, tracked: TrackedRun, stored: StoredRun) -> Reconciled:
         now = self._clock()
         is_due = now - tracked.progress_at >= self._intervals.progress_seconds
 
-        def on_written(before: RunStatus, after: RunStatus) -> None:
-            # Not after the reconcile: what is written is reported even if an action fails.
-            tracked.state = after.state
-            self._emit_events(stored.body, before, after)
+        def on_written(before: StoredRun, after: StoredRun) -> None:
+            # Not after the reconcile: what is written is reported even if an action fails, and the watch
+            # event of the write comes while actions are taken.
+            tracked.keep(after)
+            self._emit_events(after.body, before.status, after.status)
 
         reconciled = await reconcile(
             self._cluster, stored, datetime.now(UTC), write_progress=is_due, on_written=on_written
@@ -147,8 +143,7 @@ class Controller:
             # With jitter: all runs start with the operator, but need not be written at the same time.
             tracked.progress_at = now + random.uniform(0, self._intervals.progress_seconds / 3)
         self._post_events(stored.body, action_events(reconciled.actions))
-        tracked.state = reconciled.status.state
-        tracked.version = str(reconciled.body["metadata"].get("resourceVersion") or "")
+        tracked.keep(reconciled.stored)
         return reconciled
 
     def _emit_events(self, body: JSONObject, before: RunStatus, after: RunStatus) -> None:
@@ -163,7 +158,7 @@ class Controller:
             _log.log(level, "%s: %s", event.reason, event.message, extra=extra)
             self._cluster.events.post(body, event.type, event.reason, event.message)
 
-    async def _refresh(self, tracked: _TrackedRun, stored: StoredRun) -> None:
+    async def _refresh(self, tracked: TrackedRun, stored: StoredRun) -> None:
         """List the run's Jobs and Pods now and then: the watch events that fill the cache may be missed.
 
         At once where the status records a Pod that the cache lacks: another operator saw it first.
@@ -171,17 +166,19 @@ class Controller:
         if _is_at_rest(stored, stored.status):
             return
         metadata, recorded = stored.body["metadata"], stored.status.live_pods()
-        is_due = self._clock() - tracked.refreshed_at >= self._intervals.resync_seconds
-        if not (is_due or self._cluster.lacks(tracked.uid, recorded)):
+        if not (self._is_resync_due(tracked) or self._cluster.lacks(tracked.uid, recorded)):
             return
         if stored.body.get("status"):  # before the first status there is no Job
             await self._cluster.refresh(metadata["namespace"], tracked.uid, recorded)
         tracked.refreshed_at = self._clock() - random.uniform(0, self._intervals.resync_seconds / 5)
 
-    def _requeue_after(self, tracked: _TrackedRun, stored: StoredRun, reconciled: Reconciled) -> float:
+    def _is_resync_due(self, tracked: TrackedRun) -> bool:
+        return self._clock() - tracked.refreshed_at >= self._intervals.resync_seconds
+
+    def _requeue_after(self, tracked: TrackedRun, reconciled: Reconciled) -> float:
         now = self._clock()
         moments = [tracked.refreshed_at + self._intervals.resync_seconds]
-        if _is_at_rest(stored, reconciled.status):
+        if _is_at_rest(reconciled.stored, reconciled.status):
             moments = [now + FINISHED_RESYNC_FACTOR * self._intervals.resync_seconds]
         elif tracked.state == "Running":
             moments.append(tracked.progress_at + self._intervals.progress_seconds)
@@ -202,11 +199,11 @@ class Controller:
             metadata = {"namespace": key[0], "name": key[1], "uid": tracked.uid}
             self._cluster.events.post({"metadata": metadata}, "Warning", reason, text)
 
-    def _track(self, key: RunKey, body: JSONObject) -> _TrackedRun:
+    def _track(self, key: RunKey, body: JSONObject) -> TrackedRun:
         uid = body["metadata"]["uid"]
         if key in self._runs and self._runs[key].uid != uid:
             self._forget(key)
-        return self._runs.setdefault(key, _TrackedRun(uid))
+        return self._runs.setdefault(key, TrackedRun(uid))
 
     def _forget(self, key: RunKey) -> None:
         tracked = self._runs.pop(key, None)

@@ -24,7 +24,7 @@ LEASES = ("coordination.k8s.io", "v1", "leases")
 
 WATCH_SECONDS = 300  # then the server ends a watch, and kopf continues with the next
 REQUEST_SECONDS = 30
-PAGE_SIZE = 500
+PAGE_SIZE = 100
 # Objects whose events are processed at once, and how long each of these workers waits for more.
 WORKER_LIMIT = 256
 WORKER_IDLE_SECONDS = 0.1

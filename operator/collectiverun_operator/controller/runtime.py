@@ -34,7 +34,7 @@ RECONCILE_BURST = 200
 LAG_SECONDS = 1.0
 # Events come in bursts: a Pod is created, scheduled, started. Only the end of a Pod is handled at once, and
 # before all other events.
-BURST_SECONDS = 0.5
+BURST_SECONDS = 1.0
 
 _log = logging.getLogger(__name__)
 
@@ -98,7 +98,7 @@ class OperatorRuntime:
         self.metrics.record_event("CollectiveRun")
         metadata = body["metadata"]
         key = (metadata["namespace"], metadata["name"])
-        if is_deleted or self._controller.has_changed(key, metadata["resourceVersion"]):
+        if self._controller.see(key, metadata["resourceVersion"]) or is_deleted:
             self.queue.add(key)
 
     def on_object_event(self, kind: Literal["Job", "Pod"], body: JSONObject, *, is_deleted: bool) -> None:

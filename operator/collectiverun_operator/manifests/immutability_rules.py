@@ -18,12 +18,17 @@ _MAY_CHANGE = (
     "!has(oldSelf.status) || !has(oldSelf.status.specHash) || has(oldSelf.status.conditions)"
     f" && oldSelf.status.conditions.exists(c, c.reason == '{SPEC_CHANGED.reason}')"
 )
+# A write of the status leaves the spec alone, and is far more frequent: it is told by one comparison, not by
+# one of each field. A write of the spec leaves the status alone.
+_IS_OF_STATUS = (
+    "has(oldSelf.status) && has(oldSelf.status.writes) && self.status.writes != oldSelf.status.writes"
+)
 
 
 def immutability_rules(spec: JSONObject) -> tuple[Rule, ...]:
     """The rules for a spec of that schema. They belong to the run, because only there is its status."""
     return tuple(
-        Rule(path, f"{same} || {_MAY_CHANGE}", _SENTENCE, reason=FORBIDDEN)
+        Rule(path, f"{_IS_OF_STATUS} || {same} || {_MAY_CHANGE}", _SENTENCE, reason=FORBIDDEN)
         for path, same in _frozen(spec, "spec")
     )
 

@@ -6,13 +6,13 @@ import copy
 
 from collectiverun_operator.json_types import JSONObject
 
-# The server refuses two entries with the same keys, and server-side apply merges by them.
+# The server refuses two entries with the same keys, and server-side apply merges by them. Phases and members
+# of a status have one writer, which writes all of them: as maps each field would be noted in managedFields,
+# which would double the size of a run.
 _KEYS = {
     "spec.tasks": ["env", "robot"],
     "spec.phases.students.params.tasks": ["env", "robot"],
     "status.conditions": ["type"],
-    "status.phases": ["name"],
-    "status.phases[].members": ["name"],
 }
 
 

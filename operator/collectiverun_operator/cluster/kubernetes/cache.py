@@ -46,7 +46,7 @@ class ObjectCache:
             return
         bodies = self._bodies.setdefault((kind, run_uid), {})
         cached = bodies.get(metadata["name"])
-        if cached is None or not _is_older(_version(body), _version(cached)):
+        if cached is None or not is_older(_version(body), _version(cached)):
             bodies[metadata["name"]] = slim(body)
 
     def discard(self, kind: Kind, body: Mapping[str, Any]) -> None:
@@ -74,7 +74,7 @@ class ObjectCache:
     ) -> None:
         """Replace a run's objects by a list from `resource_version`; versions received since then stay."""
         cached = self._bodies.pop((kind, run_uid), {})
-        since = {name: body for name, body in cached.items() if _is_older(resource_version, _version(body))}
+        since = {name: body for name, body in cached.items() if is_older(resource_version, _version(body))}
         if since:
             self._bodies[kind, run_uid] = since
         for body in bodies:
@@ -112,7 +112,7 @@ def _version(body: Mapping[str, Any]) -> str:
     return str(body["metadata"].get("resourceVersion") or "")
 
 
-def _is_older(version: str, than: str) -> bool:
+def is_older(version: str, than: str) -> bool:
     """Whether a resourceVersion is certainly earlier. Only numbers can be compared."""
     return version.isdecimal() and than.isdecimal() and int(version) < int(than)
 

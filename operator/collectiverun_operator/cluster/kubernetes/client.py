@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import time
 from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 from kubernetes.aio.client import ApiClient, Configuration
 from kubernetes.aio.config import ConfigException, load_incluster_config, load_kube_config
@@ -46,7 +48,15 @@ async def _configuration() -> Configuration:
             raise ClusterUnreachableError(f"{text}; mount them into the Pod") from error
     else:
         await _use_kubeconfig(configuration)
+    _settle_environment(configuration)
     return configuration
+
+
+def _settle_environment(configuration: Configuration) -> None:
+    """Read the environment's proxy once: aiohttp would do so, and read ~/.netrc, for every request."""
+    configuration.client_session_kwargs = {"trust_env": False}
+    if configuration.proxy is None and not proxy_bypass(urlsplit(configuration.host).netloc):
+        configuration.proxy = getproxies().get(urlsplit(configuration.host).scheme)
 
 
 async def _use_kubeconfig(configuration: Configuration) -> None:

@@ -17,6 +17,7 @@ from collectiverun_operator.cluster.kubernetes.progress import PodProgress
 from collectiverun_operator.cluster.kubernetes.requests import (
     JSON_PATCH,
     MERGE_PATCH,
+    METADATA,
     KubernetesRequests,
     OnRequest,
 )
@@ -69,11 +70,14 @@ class KubernetesCluster(KubernetesJobs):
         ]
         path = paths.run_status(metadata["namespace"], metadata["name"])
         try:
-            return await self._requests.send("patch", path, body=patch, content_type=JSON_PATCH)
+            written = await self._requests.send(
+                "patch", path, body=patch, content_type=JSON_PATCH, accept=METADATA
+            )
         except ClusterError as error:
             if error.code == 404:
                 raise ConflictError(str(error), code=404, sentence=error.sentence) from error
             raise
+        return {**run, "metadata": written["metadata"], "status": status}
 
     async def delete_run(self, run: JSONObject) -> None:
         """See `Cluster.delete_run`; a newer run of the same name stays."""

@@ -6,7 +6,6 @@ waits, with one request a kind for all its Jobs, and seldom.
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from collectiverun_operator.api.labels import QUEUE, WORKLOAD_OF
 from collectiverun_operator.api.outcome import JOB_REFUSED, MESSAGE_LIMIT, POD_REFUSED, Holdup
 from collectiverun_operator.api.pod_outcome import is_finished
 from collectiverun_operator.cluster.kubernetes import paths
+from collectiverun_operator.cluster.kubernetes.refusals import PodRefusals
 from collectiverun_operator.cluster.kubernetes.requests import KubernetesRequests
 from collectiverun_operator.cluster.kubernetes.workloads import workload_holdup
 from collectiverun_operator.errors import ClusterError
@@ -34,7 +34,6 @@ NO_WORKLOAD = (
     "Kueue has no Workload of Job {}; see that Kueue runs, and that the WorkloadPriorityClass in the run's"
     " label exists"
 )
-_POD_NAME = re.compile(r'^pods "[^"]*" is ')
 
 Answers = Mapping[str, Holdup]
 Ask = Callable[[list[JSONObject]], Awaitable[Answers]]
@@ -83,6 +82,7 @@ class KubernetesHoldups:
     def __init__(self, requests: KubernetesRequests, clock: Callable[[], float] = time.monotonic) -> None:
         self._requests = requests
         self._clock = clock
+        self._refusals = PodRefusals(requests, clock)
         self._runs: dict[str, _Run] = {}
 
     def created(self, run_uid: str, name: str) -> None:
@@ -145,16 +145,9 @@ class KubernetesHoldups:
         return {name: holdup for name, holdup in held.items() if holdup is not None}
 
     async def _ask_for_refusals(self, jobs: list[JSONObject]) -> Answers:
-        """Why the Job controller can't create Pods of these Jobs: it says so in Events only."""
-        names = {_uid(job): _name(job) for job in jobs}
-        query = {"fieldSelector": "reason=FailedCreate,involvedObject.kind=Job"}
-        path = paths.events(jobs[0]["metadata"]["namespace"])
-        try:
-            events = (await self._requests.send("list", path, query=query))["items"]
-        except ClusterError:
-            return {}  # nothing depends on it: the Job is Pending, without a reason
-        told = [event for event in sorted(events, key=_event_time) if _about(event) in names]
-        return {names[_about(event)]: Holdup(POD_REFUSED, _refusal(event)) for event in told}
+        """Why the Job controller can't create Pods of these Jobs of one namespace."""
+        told = await self._refusals.of(jobs[0]["metadata"]["namespace"])
+        return {_name(job): Holdup(POD_REFUSED, told[_uid(job)]) for job in jobs if _uid(job) in told}
 
 
 def _held_by(workload: JSONObject | None, job: JSONObject) -> Holdup | None:
@@ -182,19 +175,3 @@ def _name(job: JSONObject) -> str:
 
 def _uid(job: JSONObject) -> str:
     return str(job["metadata"]["uid"])
-
-
-def _about(event: JSONObject) -> str:
-    return str((event.get("involvedObject") or {}).get("uid") or "")
-
-
-def _event_time(event: JSONObject) -> str:
-    moments = (event.get("lastTimestamp"), event.get("eventTime"), event["metadata"].get("creationTimestamp"))
-    return next((str(moment) for moment in moments if moment), "")
-
-
-def _refusal(event: JSONObject) -> str:
-    """The sentence without the name of the Pod, which is another one at each try."""
-    text = str(event.get("message") or "")
-    text = text.removeprefix("(combined from similar events): ").removeprefix("Error creating: ")
-    return _POD_NAME.sub("its Pod is ", text)[:MESSAGE_LIMIT]

@@ -26,6 +26,8 @@ TIMEOUT_SECONDS = 30.0
 JSON = "application/json"
 JSON_PATCH = "application/json-patch+json"
 MERGE_PATCH = "application/merge-patch+json"
+# The answer is the object's metadata alone.
+METADATA = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 
 
 class RequestOptions(TypedDict, total=False):
@@ -34,6 +36,7 @@ class RequestOptions(TypedDict, total=False):
     query: Mapping[str, Any] | None
     body: object
     content_type: str
+    accept: str
     timeout_seconds: float
 
 
@@ -73,12 +76,14 @@ class KubernetesRequests:
         query: Mapping[str, Any] | None = None,
         body: object = None,
         content_type: str = JSON,
+        accept: str = JSON,
         timeout_seconds: float = TIMEOUT_SECONDS,
     ) -> bytes:
         """The answer's body as bytes. Raises as `send`."""
         code = 0
         try:
-            code, content = await self._exchange(verb, path, query, body, content_type, timeout_seconds)
+            headers = {"Accept": accept, "Content-Type": content_type}
+            code, content = await self._exchange(verb, path, query, body, headers, timeout_seconds)
         except (aiohttp.ClientError, ConfigException, OSError, TimeoutError) as error:
             why = str(error) or type(error).__name__
             text = f"the API server at {self._api.configuration.host} does not answer ({verb} {path}): {why}"
@@ -96,14 +101,14 @@ class KubernetesRequests:
         path: str,
         query: Mapping[str, Any] | None,
         body: object,
-        content_type: str,
+        headers: Mapping[str, str],
         timeout_seconds: float,
     ) -> tuple[int, bytes]:
         request = await self._api.param_serialize(
             METHODS[verb],
             path,
             query_params=list((query or {}).items()),
-            header_params={"Accept": JSON, "Content-Type": content_type},
+            header_params=dict(headers),
             body=body,
             auth_settings=["BearerToken"],
         )

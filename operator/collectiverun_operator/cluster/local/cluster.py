@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Self
 
 from collectiverun_operator.api.outcome import Holdup, Progress
+from collectiverun_operator.api.run import StoredRun
 from collectiverun_operator.api.status import RunStatus
 from collectiverun_operator.cluster.local.attempt import LocalAttempt
 from collectiverun_operator.cluster.local.journal import PhaseTime, phase_times
@@ -113,10 +114,10 @@ class LocalCluster:
         self._state_dir.write_run(after)
         return after
 
-    def journal_transition(self, before: RunStatus, after: RunStatus) -> None:
+    def journal_transition(self, before: StoredRun, after: StoredRun) -> None:
         """Add a status that was written to the journal if any state in it changed."""
-        if _states(before) != _states(after):
-            self._state_dir.journal.append("statusChanged", **_states(after))
+        if _states(before.status) != _states(after.status):
+            self._state_dir.journal.append("statusChanged", **_states(after.status))
 
     async def dry_run(self, manifest: JSONObject) -> str | None:
         """See `Cluster.dry_run`. Pod templates have no effect here, so none is refused."""
