@@ -5,12 +5,14 @@ BIN   := $(VENV)/bin
 STAMP := $(VENV)/installed
 RUN   ?= examples/01-quickstart.yaml
 CLUSTER ?= .cache/cluster
+ENGINE  ?= docker
+VERSION  = $(shell sed -n 's/^appVersion: *//p' charts/collectiverun-operator/Chart.yaml)
 # What of a cluster's programs is wanted; servers that a person names are not built.
 SERVERS  = $(if $(KUBEBUILDER_ASSETS),,kubernetes etcd)
 PROGRAMS = $(SERVERS) kueue
 
 .DEFAULT_GOAL := help
-.PHONY: help system install programs images set-up demo test lint format types imports manifests manifests-check \
+.PHONY: help system install programs images publish set-up demo test lint format types imports manifests manifests-check \
 	unit e2e cluster cluster-stop cluster-demo object-store object-store-stop constraints clean
 
 help: ## List the targets
@@ -31,6 +33,14 @@ programs: ## Build, once, what a local cluster is made of: Kubernetes, etcd, Kue
 
 images: $(STAMP) ## Build both images (root, Debian)
 	@bash tests/e2e/prepare
+
+publish: ## Build both images with Docker (or ENGINE=podman) and push them: make publish REGISTRY=registry.example.com/robots
+	@: $${REGISTRY:?name the registry: make publish REGISTRY=registry.example.com/robots}
+	@for half in operator trainer; do \
+	    image=$$REGISTRY/collectiverun-$$half:$(VERSION); \
+	    $(ENGINE) build --file images/$$half/Dockerfile --build-arg VERSION=$(VERSION) \
+	        --build-arg REVISION=$$(git rev-parse HEAD) --tag $$image . && $(ENGINE) push $$image || exit 1; \
+	done
 
 set-up: ## Fetch and build all of this side by side: .venv, programs, images
 	@$(MAKE) --no-print-directory --jobs=3 install programs images PROGRAMS="$(SERVERS) kueue containerd"
