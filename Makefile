@@ -13,7 +13,7 @@ PROGRAMS = $(SERVERS) kueue
 
 .DEFAULT_GOAL := help
 .PHONY: help system install programs images publish set-up demo test lint format types imports manifests manifests-check \
-	unit e2e cluster cluster-stop cluster-demo object-store object-store-stop constraints clean
+	unit e2e cluster cluster-stop cluster-demo object-store object-store-stop constraints audit sbom clean
 
 help: ## List the targets
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -93,8 +93,20 @@ object-store: $(STAMP) ## Leave a local S3 server running and print how to reach
 object-store-stop: $(STAMP) ## Stop it
 	@$(BIN)/python -m testbed.object_store stop .cache/object-store
 
-constraints: $(STAMP) ## Write constraints.txt anew from .venv
-	@{ head -2 constraints.txt; $(BIN)/pip freeze --exclude-editable | sed 's/+cpu//'; } > constraints.new && mv constraints.new constraints.txt
+constraints: $(STAMP) ## Write constraints.txt anew from .venv, which needs torch as PyPI has it
+	@$(BIN)/pip freeze | grep -q ^nvidia- || { echo "torch here lacks CUDA, which the image has: PIP_FIND_LINKS= PIP_EXTRA_INDEX_URL= $(BIN)/pip install --force-reinstall torch" >&2; exit 1; }
+	@{ head -2 constraints.txt; $(BIN)/pip freeze --all --exclude pip --exclude-editable; } > constraints.new && mv constraints.new constraints.txt
+
+audit: $(STAMP) ## Ask PyPI for known vulnerabilities of what constraints.txt pins
+	@$(BIN)/pip-audit --strict --no-deps --disable-pip --requirement constraints.txt
+
+sbom: ## Write the SBOMs of published images to build/: make sbom REGISTRY=registry.example.com/robots
+	@: $${REGISTRY:?name the registry: make sbom REGISTRY=registry.example.com/robots}
+	@mkdir -p build
+	@for half in operator trainer; do \
+	    $(ENGINE) run --rm --entrypoint cat $$REGISTRY/collectiverun-$$half:$(VERSION) /opt/collectiverun/sbom.cdx.json \
+	        > build/$$half.cdx.json || exit 1; \
+	done
 
 clean: ## Remove .venv and caches
 	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
