@@ -5,13 +5,15 @@ BIN   := $(VENV)/bin
 STAMP := $(VENV)/installed
 RUN   ?= examples/01-quickstart.yaml
 CLUSTER ?= .cache/cluster
+ENGINE  ?= docker
+VERSION  = $(shell sed -n 's/^appVersion: *//p' charts/collectiverun-operator/Chart.yaml)
 # What of a cluster's programs is wanted; servers that a person names are not built.
 SERVERS  = $(if $(KUBEBUILDER_ASSETS),,kubernetes etcd)
 PROGRAMS = $(SERVERS) kueue
 
 .DEFAULT_GOAL := help
-.PHONY: help system install programs images set-up demo test lint format types imports manifests manifests-check \
-	unit e2e cluster cluster-stop cluster-demo object-store object-store-stop constraints clean
+.PHONY: help system install programs images publish set-up demo test lint format types imports manifests manifests-check \
+	unit e2e cluster cluster-stop cluster-demo object-store object-store-stop constraints audit sbom clean
 
 help: ## List the targets
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,6 +33,14 @@ programs: ## Build, once, what a local cluster is made of: Kubernetes, etcd, Kue
 
 images: $(STAMP) ## Build both images (root, Debian)
 	@bash tests/e2e/prepare
+
+publish: ## Build both images with Docker (or ENGINE=podman) and push them: make publish REGISTRY=registry.example.com/robots
+	@: $${REGISTRY:?name the registry: make publish REGISTRY=registry.example.com/robots}
+	@for half in operator trainer; do \
+	    image=$$REGISTRY/collectiverun-$$half:$(VERSION); \
+	    $(ENGINE) build --file images/$$half/Dockerfile --build-arg VERSION=$(VERSION) \
+	        --build-arg REVISION=$$(git rev-parse HEAD) --tag $$image . && $(ENGINE) push $$image || exit 1; \
+	done
 
 set-up: ## Fetch and build all of this side by side: .venv, programs, images
 	@$(MAKE) --no-print-directory --jobs=3 install programs images PROGRAMS="$(SERVERS) kueue containerd"
@@ -83,8 +93,20 @@ object-store: $(STAMP) ## Leave a local S3 server running and print how to reach
 object-store-stop: $(STAMP) ## Stop it
 	@$(BIN)/python -m testbed.object_store stop .cache/object-store
 
-constraints: $(STAMP) ## Write constraints.txt anew from .venv
-	@{ head -2 constraints.txt; $(BIN)/pip freeze --exclude-editable | sed 's/+cpu//'; } > constraints.new && mv constraints.new constraints.txt
+constraints: $(STAMP) ## Write constraints.txt anew from .venv, which needs torch as PyPI has it
+	@$(BIN)/pip freeze | grep -q ^nvidia- || { echo "torch here lacks CUDA, which the image has: PIP_FIND_LINKS= PIP_EXTRA_INDEX_URL= $(BIN)/pip install --force-reinstall torch" >&2; exit 1; }
+	@{ head -2 constraints.txt; $(BIN)/pip freeze --all --exclude pip --exclude-editable; } > constraints.new && mv constraints.new constraints.txt
+
+audit: $(STAMP) ## Ask PyPI for known vulnerabilities of what constraints.txt pins
+	@$(BIN)/pip-audit --strict --no-deps --disable-pip --requirement constraints.txt
+
+sbom: ## Write the SBOMs of published images to build/: make sbom REGISTRY=registry.example.com/robots
+	@: $${REGISTRY:?name the registry: make sbom REGISTRY=registry.example.com/robots}
+	@mkdir -p build
+	@for half in operator trainer; do \
+	    $(ENGINE) run --rm --entrypoint cat $$REGISTRY/collectiverun-$$half:$(VERSION) /opt/collectiverun/sbom.cdx.json \
+	        > build/$$half.cdx.json || exit 1; \
+	done
 
 clean: ## Remove .venv and caches
 	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

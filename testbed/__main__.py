@@ -89,11 +89,11 @@ def _next_steps(folder: Path) -> str:
     tools = sorted({str(tool.parent) for tool in (kubectl(), helm())})
     return f"""
 The cluster runs until `make cluster-stop`; its logs are in {folder}.
-Its containers are processes of this machine, and it has no GPU.
+Its containers are processes of this machine, which is small and has no GPU.
 kubectl and helm are in {" and ".join(tools)}. Next:
 
   helm install collectiverun {chart} --namespace collectiverun-system --create-namespace \\
-    --set defaultResources.limits=null
+    --set defaultResources=null
   kubectl apply -f {folder / _RUN_FILE}
   kubectl get collectiveruns -w
 """

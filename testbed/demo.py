@@ -9,8 +9,6 @@ from pathlib import Path
 
 import yaml
 
-from collectiverun_operator.api.status_json import read_status
-from collectiverun_operator.cli.report import report_uri
 from collectiverun_operator.cli.smoke import with_smoke_budgets
 from testbed import JSONObject
 from testbed.cluster.example_run import QUICKSTART, example_run
@@ -50,11 +48,11 @@ class Demo:
         return bool(status["state"] == "Complete")
 
     def _install_chart(self) -> None:
-        _print("# The operator, by its chart. This node has no GPU, so phases ask for none by default.")
+        _print("# The operator, by its chart. This node is small and has no GPU: phases ask for nothing.")
         upgrade = (
             *("upgrade", "--install", RELEASE, str(CHART)),
             *("--namespace", NAMESPACE, "--create-namespace"),
-            *("--set", "defaultResources.limits=null", "--set", "pacing.figuresSeconds=5"),
+            *("--set", "defaultResources=null", "--set", "pacing.figuresSeconds=5"),
             *("--wait", "--timeout", "5m"),
         )
         _print_command("helm", upgrade, self._cluster.helm(*upgrade))
@@ -100,8 +98,8 @@ class Demo:
 
     def _print_report(self, status: JSONObject) -> None:
         """The S3 server may end with the demo; report, videos and figures stay."""
-        uri = report_uri(read_status(status))
-        if uri is None:
+        uri = status.get("report")
+        if not uri:
             _print("", "Report: none")
             return
         copy = self._cluster.object_store.download(uri.rpartition("/")[0], self._cluster.folder / "report")

@@ -125,16 +125,16 @@ def test_images_default_to_the_version_of_the_chart_and_can_be_pinned():
 @pytest.mark.parametrize(
     ("settings", "expected"),
     [
-        ((), {"limits": {"nvidia.com/gpu": 1}}),
-        (("defaultResources.limits=null",), {}),
+        ((), {"limits": {"nvidia.com/gpu": 1}, "requests": {"cpu": 4, "memory": "8Gi"}}),
+        (("defaultResources.limits=null",), {"requests": {"cpu": 4, "memory": "8Gi"}}),
         (("defaultResources=null",), {}),
         (
             ("defaultResources.limits=null", "defaultResources.requests.cpu=2"),
-            {"requests": {"cpu": 2}},
+            {"requests": {"cpu": 2, "memory": "8Gi"}},
         ),
         (
             ("defaultResources.requests.memory=4Gi",),
-            {"limits": {"nvidia.com/gpu": 1}, "requests": {"memory": "4Gi"}},
+            {"limits": {"nvidia.com/gpu": 1}, "requests": {"cpu": 4, "memory": "4Gi"}},
         ),
     ],
 )

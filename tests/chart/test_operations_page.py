@@ -9,29 +9,26 @@ import subprocess
 import pytest
 import yaml
 from chart.health_page import HealthPage
-from chart.rendering import CHART, REPOSITORY, render
+from chart.rendering import CHART, REPOSITORY, render, variables
 from chart.test_dashboard import families
 from chart.test_permissions import GRANTED
 from chart.test_values import paths_in, values
 from support.live_run import HELD
-from support.run_bodies import scripted_run_body
+from support.operations_page import PAGE, blocks, yaml_documents
+from support.run_bodies import run_body, scripted_run_body
 from testbed.cluster.example_run import s3_storage
 from testbed.cluster.small_cluster import SmallCluster
 from testbed.programs.binaries import kubectl
 from testbed.programs.building import release
 from testbed.programs.helm import helm
 
-PAGE = REPOSITORY / "docs" / "operations.md"
+from collectiverun_operator.api.run import Platform, parse_run
+
 LIMIT_SECONDS = 1800
 
 
 def text():
     return PAGE.read_text()
-
-
-def commands():
-    """The blocks marked as bash, in order."""
-    return re.findall(r"^```bash\n(.*?)^```$", text(), re.MULTILINE | re.DOTALL)
 
 
 def table_after(heading):
@@ -76,16 +73,16 @@ def test_every_command_works_in_the_order_given(cluster, desk):
         **cluster.environment,
         "PATH": f"{desk / 'bin'}{os.pathsep}{os.environ['PATH']}",
     }
-    assert len(commands()) > 10
+    assert len(blocks("bash")) > 10
     with HealthPage() as page:
         host, port = (value.split("=")[1] for value in page.values)
         settings = {
-            "defaultResources": {"limits": None},  # no GPU here
+            "defaultResources": None,  # a small machine without a GPU
             "tests": {"host": host},
             "healthPort": int(port),
         }
         (desk / "values.yaml").write_text(json.dumps(settings))
-        for block in commands():
+        for block in blocks("bash"):
             done = subprocess.run(
                 ["bash", "-euo", "pipefail", "-c", block],
                 cwd=desk,
@@ -96,6 +93,27 @@ def test_every_command_works_in_the_order_given(cluster, desk):
             )
             assert done.returncode == 0, f"{block}\n{done.stdout}{done.stderr}"
     assert cluster.kubectl("get", "crd", "--output", "name") == ""
+
+
+def parts_of_runs():
+    """What a run file may hold as well: YAML of a spec, and no object of its own."""
+    return [document["spec"] for document in yaml_documents() if set(document) == {"spec"}]
+
+
+@pytest.mark.parametrize("part", parts_of_runs(), ids=lambda part: ",".join(part))
+def test_every_part_of_a_run_is_valid_on_a_cluster(part):
+    body = run_body(metadata={"uid": "0123"}, **part)
+    assert parse_run(body, Platform(local=False, image="trainer:1")).name == "demo"
+
+
+def test_the_values_it_shows_are_accepted_and_its_resources_are_the_charts(tmp_path):
+    (shown,) = [document for document in yaml_documents() if "operator" in document]
+    file = tmp_path / "values.yaml"
+    file.write_text(json.dumps(shown))
+    given = variables(render(f"--values={file}"))
+    assert given["COLLECTIVERUN_IMAGE"] == shown["trainer"]["image"]
+    (resources,) = [document for document in yaml_documents() if set(document) == {"requests", "limits"}]
+    assert resources == shown["defaultResources"] == values()["defaultResources"]
 
 
 def test_the_rights_it_lists_are_those_granted():

@@ -13,10 +13,10 @@ from testbed.waiting import eventually
 
 # Helm waits, Pods start one after the other, and the first test starts the cluster.
 pytestmark = pytest.mark.timeout(1200)
-# No GPU here, and progress as soon as there is any.
+# A small machine without a GPU, and progress as soon as there is any.
 VALUES = (
     "crd.install=false",
-    "defaultResources.limits=null",
+    "defaultResources=null",
     "pacing.figuresSeconds=1",
     "pacing.canarySeconds=1",
     "networkPolicy.enabled=true",

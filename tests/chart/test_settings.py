@@ -32,7 +32,10 @@ def test_every_setting_is_set_and_nothing_else():
 def test_values_arrive_as_they_were_given():
     assert settings_of(*CHANGED) == OperatorSettings(
         image="registry/train:2",
-        default_resources={"limits": {"nvidia.com/gpu": 2}},
+        default_resources={
+            "requests": {"cpu": 4, "memory": "8Gi"},
+            "limits": {"nvidia.com/gpu": 2},
+        },
         namespaces=("one", "team-a"),
         lease_namespace=NAMESPACE,
         lease_name=NAME,
@@ -63,4 +66,4 @@ def test_values_from_a_file_arrive_as_whole_numbers(tmp_path):
     file.write_text("pacing: {resyncSeconds: 86400}\ndefaultResources: {requests: {memory: 4000000000}}\n")
     settings = settings_of(f"--values={file}")
     assert settings.resync_seconds == 86400
-    assert settings.default_resources["requests"] == {"memory": 4_000_000_000}
+    assert settings.default_resources["requests"] == {"cpu": 4, "memory": 4_000_000_000}

@@ -38,10 +38,10 @@ class ContainerCluster(SmallCluster):
     def install(self, *options: str, verb: str = "install") -> str:
         """Install the chart with the images under test, and wait until the operator is well."""
         images = ("--set", f"operator.image={OPERATOR},trainer.image={TRAINER}")
-        # The node has no GPU to ask for.
-        cpu = ("--set", "defaultResources.limits=null")
+        # The node is this machine: few cores, and no GPU to ask for.
+        little = ("--set", "defaultResources=null")
         release = (verb, RELEASE, str(CHART), "--namespace", SYSTEM, "--create-namespace")
-        return self.helm(*release, *images, *cpu, "--wait", "--timeout", "300s", *options)
+        return self.helm(*release, *images, *little, "--wait", "--timeout", "300s", *options)
 
     def pods(self, namespace: str, selector: str) -> list[JSONObject]:
         """Pods by label."""

@@ -1,8 +1,7 @@
 """The images under test, built by buildah in a store of their own; as a program, builds them.
 
-There may be no image registry within reach, so the base image is a stand-in made of Debian's own packages,
-under the name that the Dockerfiles ask for. All of it is kept in the user's cache folder: what has not
-changed is not built again.
+There may be no image registry within reach, so the base image is a stand-in made of Debian's own packages.
+All of it is kept in the user's cache folder: what has not changed is not built again.
 """
 
 from __future__ import annotations
@@ -46,7 +45,7 @@ ENTRYPOINT ["sleep", "infinity"]
 # The largest layer lies there four times while buildah makes it, and once afterwards.
 _DISK_BYTES = 25 << 30
 # Stages of both Dockerfiles. They get names of their own: what has none is dropped, and built every time.
-_STAGES = ("dependencies", "package")
+_STAGES = ("dependencies", "sbom", "package")
 _OUTLOOK = {"trainer dependencies": "torch: about 3 GB to fetch, some minutes"}
 
 
@@ -80,6 +79,17 @@ class ImageStore:
         done = self._run(*command)
         if done.returncode:
             raise BuildError(f"{name} can't be built:\n{done.stdout}{done.stderr}")
+
+    def run(self, name: str, *command: str) -> str:
+        """What a command prints in a container of an image. Raises BuildError with buildah's output."""
+        container = self._run("from", "--pull-never", name).stdout.strip()
+        try:
+            done = self._run("run", "--isolation", "chroot", container, "--", *command)
+        finally:
+            self._run("rm", container)
+        if done.returncode:
+            raise BuildError(f"{command[0]} fails in {name}:\n{done.stdout}{done.stderr}")
+        return done.stdout
 
     def drop_unfinished(self) -> None:
         """Remove what a build that was killed left."""
@@ -133,6 +143,7 @@ def _check_room(store: ImageStore) -> None:
 
 def _build_half(store: ImageStore, name: str, half: str, options: list[str]) -> None:
     dockerfile = REPOSITORY / "images" / half / "Dockerfile"
+    options = [*options, "--build-arg", f"PYTHON_IMAGE={BASE}"]
     for stage in _STAGES:
         with step(f"Building {half} image: {stage}", _OUTLOOK.get(f"{half} {stage}", "")):
             store.build(f"{name}-{stage}", dockerfile, REPOSITORY, *options, "--target", stage)

@@ -31,6 +31,21 @@ def test_an_example_is_valid(path, tmp_path):
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
+def test_an_example_is_valid_on_a_cluster_or_told_what_one_needs(path, tmp_path):
+    body = yaml.safe_load(path.read_text())
+    if path.name != ON_KUBERNETES:
+        done = _collectiverun("validate", "--kubernetes", "-f", str(path), cache=tmp_path)
+        assert done.returncode == 3
+        (told,) = done.stderr.splitlines()[1:]
+        assert told.startswith("spec.storage.uri: 'file://./runs' is a folder beside the run file")
+        assert "write s3://bucket/prefix and give credentials" in told
+        body["spec"]["storage"] = {"uri": "s3://bucket/prefix", "credentials": {"secretRef": {"name": "s3"}}}
+    arguments = ("validate", "--kubernetes", "-f", "-")
+    done = _collectiverun(*arguments, cache=tmp_path, body=yaml.safe_dump(body))
+    assert done.returncode == 0, done.stderr
+
+
 def test_a_clusters_example_is_told_what_this_machine_does_instead(tmp_path):
     path = next(path for path in EXAMPLES if path.name == ON_KUBERNETES)
     done = _collectiverun("validate", "-f", str(path), cache=tmp_path)

@@ -49,6 +49,11 @@ FAULTY_SPECS = {
     "no such scheme": (storage(uri="ftp://host/x"), "spec.storage.uri", "s3:// or file://"),
     "a plain path": (storage(uri="/data"), "spec.storage.uri", "s3:// or file://"),
     "a relative path": (storage(uri="file://runs"), "spec.storage.uri", "absolute path"),
+    "a folder beside the run file": (
+        storage(uri="file://./runs"),
+        "spec.storage.uri",
+        "write s3://bucket/prefix",
+    ),
     "the whole file system": (storage(uri="file:///"), "spec.storage.uri", "names no directory"),
     "a path upwards": (storage(uri="file:///data/../x"), "spec.storage.uri", "'..'"),
     "no bucket": (storage(uri="s3://"), "spec.storage.uri", "names no bucket"),

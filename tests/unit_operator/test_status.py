@@ -68,6 +68,23 @@ def test_all_six_conditions_are_always_there_and_complete(state):
         assert found["observedGeneration"] >= 1
 
 
+def test_the_reports_address_is_told_once_the_evaluation_has_succeeded():
+    story = Story().settle()
+    while story.status["currentPhase"] != "evaluation":
+        assert story.status["report"] == ""
+        story.succeed()
+    assert story.start().status["report"] == ""
+    story.succeed()
+    root, uri = story.status["resolved"]["storageRoot"], story.member(phase="evaluation")["uri"]
+    assert story.status["report"] == f"{root}/{uri}/report.html"
+
+
+def test_a_run_that_an_earlier_version_finished_is_told_its_reports_address():
+    story = Story().settle().finish()
+    told = story.body["status"].pop("report")
+    assert story.planned_status()["report"] == told
+
+
 def test_a_resumed_run_is_running_again():
     story = Story().settle().start().change(suspend=True)
     story.cluster.end(story.pods("Running")[0], ended(143))

@@ -11,7 +11,7 @@ from typing import Any, Final, TypeAlias
 
 import torch
 
-from collectiverun_trainer.artifacts.artifact import Artifact, ArtifactWriter
+from collectiverun_trainer.artifacts.artifact import Artifact, ArtifactWriter, opened
 from collectiverun_trainer.collective.network import CollectiveNetwork
 from collectiverun_trainer.collective.policy import Collective
 from collectiverun_trainer.collective.q_scale import QScale
@@ -41,7 +41,6 @@ _ENCODER: Final = "encoder"
 COLLECTIVE_FILES: Final = tuple(
     f"{n}.{end}" for n in (_COLLECTIVE, _ENCODER) for end in ("safetensors", "json")
 )
-"""The files that together are a collective."""
 _PREFIX: Final[dict[Role, str]] = {"expert": "", "student": "", "control": "control_"}
 """What the names of a learner's files begin with, in its task's folder."""
 
@@ -190,7 +189,7 @@ def load_collective(artifact: Artifact, device: torch.device) -> Collective:
     Raises:
         InputInvalid: a file is missing or corrupt, or the weights do not fit the sizes beside them.
     """
-    document = artifact.read_json(f"{_COLLECTIVE}.json")
+    document = opened(artifact).read_json(f"{_COLLECTIVE}.json")
     encoder = load_encoder(artifact, device)
     weights = artifact.read_tensors(f"{_COLLECTIVE}.safetensors")
     try:

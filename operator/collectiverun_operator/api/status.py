@@ -191,6 +191,7 @@ class RunStatus(Record):
     spec_hash: Short = Field("", description="Digest of the part of the spec that must not change any more.")
     retry_token: Short = Field("", description="The last spec.retryToken acted on.")
     resolved: Resolved | None = Field(None, description="What was settled when the run began.")
+    report: Uri = Field("", description="URI of report.html; empty until the evaluation has succeeded.")
     last_failure: LastFailure | None = Field(None, description="The newest failure of an attempt.")
 
     @property

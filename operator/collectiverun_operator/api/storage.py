@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
@@ -9,6 +10,12 @@ from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from collectiverun_trainer.config import ANY_BUCKET, AWS_BUCKET, Model, endpoint_fault
 
+# A run file may say so: `collectiverun run` makes it absolute before it reads on.
+BESIDE_THE_FILE = r"^file://[.]{1,2}(/.*)?$"
+NEEDS_A_PLACE = (
+    "is a folder beside the run file, which a cluster does not see; write s3://bucket/prefix and give"
+    " credentials, or file:///directory and mount a volume there in podTemplate"
+)
 OBJECT_NAME = r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"
 
 ObjectName = Annotated[str, Field(min_length=1, max_length=253, pattern=OBJECT_NAME)]
@@ -37,6 +44,8 @@ def _check_bucket(uri: str, bucket: str) -> str:
 
 
 def _check_directory(uri: str, host: str, path: str) -> str:
+    if re.match(BESIDE_THE_FILE, uri):
+        raise ValueError(f"{uri!r} {NEEDS_A_PLACE}")
     if host or not path.startswith("/"):
         raise ValueError(f"{uri!r} is not an absolute path; write file:///directory with three slashes")
     if ".." in path.split("/"):

@@ -30,7 +30,6 @@ from collectiverun_operator.formatting import percent
 from collectiverun_operator.jobs.uris import absolute_uri
 from collectiverun_operator.json_types import JSONObject
 
-REPORT_FILE = "report.html"
 _FILE_SCHEME = "file://"
 
 
@@ -41,17 +40,9 @@ def outcome_document(status: RunStatus, times: Mapping[str, PhaseTime]) -> JSONO
         "root": status.storage_root or None,
         "success": status.success.to_json(),
         "phases": [_phase_document(status, phase, times) for phase in status.phases],
-        "report": report_uri(status),
+        "report": status.report or None,
         "lastFailure": _as_json(status.last_failure),
     }
-
-
-def report_uri(status: RunStatus) -> str | None:
-    """URI of the report; None before the evaluation has published it."""
-    for phase, member in status.members():
-        if phase == "evaluation" and member.uri:
-            return f"{absolute_uri(status.storage_root, member.uri)}/{REPORT_FILE}"
-    return None
 
 
 def _phase_document(status: RunStatus, phase: PhaseStatus, times: Mapping[str, PhaseTime]) -> JSONObject:
@@ -131,7 +122,7 @@ def _notes(status: RunStatus) -> list[str]:
 
 
 def _closing_lines(snapshot: Snapshot, state_dir: Path) -> list[str]:
-    root, report = snapshot.status.storage_root, report_uri(snapshot.status)
+    root, report = snapshot.status.storage_root, snapshot.status.report
     lines = [
         f"report     {shown_uri(report)}" if report else "",
         f"artifacts  {shown_uri(root)}" if root else "",

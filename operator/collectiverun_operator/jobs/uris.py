@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collectiverun_operator.api.run import CollectiveRun
+from collectiverun_operator.api.status import RunStatus
+
+_REPORT_FILE = "report.html"
 
 
 def storage_root(run: CollectiveRun) -> str:
@@ -28,3 +31,9 @@ def absolute_uri(root: str, relative: str) -> str:
 def is_attempt_of(uri: str, member: str) -> bool:
     """Whether a URI is that of an attempt of the member whose URI is `member`."""
     return uri.startswith(f"{member}/attempt-") and ".." not in uri
+
+
+def report_uri(status: RunStatus) -> str:
+    """URI of the report; empty before the evaluation has published it."""
+    (member,) = status.phase("evaluation").members
+    return f"{absolute_uri(status.storage_root, member.uri)}/{_REPORT_FILE}" if member.uri else ""

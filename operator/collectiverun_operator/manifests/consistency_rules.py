@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from collectiverun_operator.api.storage import BESIDE_THE_FILE, NEEDS_A_PLACE
 from collectiverun_operator.api.validation import NEEDS_CREDENTIALS
 from collectiverun_operator.manifests.rules import REQUIRED, Rule
 from collectiverun_trainer.config import ANY_BUCKET, AWS_BUCKET, ENDPOINT, HIDDEN_USER
@@ -173,9 +174,11 @@ def _bucket_rules() -> Iterator[Rule]:
 
 
 def _directory_rules() -> Iterator[Rule]:
+    is_beside = f"self.uri.matches('{BESIDE_THE_FILE}')"
+    yield Rule("uri", f"!{is_beside}", f"'{{uri}}' {NEEDS_A_PLACE}", _URI)
     yield Rule(
         "uri",
-        "!self.uri.startsWith('file://') || self.uri.startsWith('file:///')",
+        f"!self.uri.startsWith('file://') || self.uri.startsWith('file:///') || {is_beside}",
         "'{uri}' is not an absolute path; write file:///directory with three slashes",
         _URI,
     )

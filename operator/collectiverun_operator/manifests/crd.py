@@ -105,6 +105,7 @@ def _columns() -> list[JSONObject]:
         _column("Retries", ".status.retries", "Retries so far.", type_="integer", priority=_WIDE),
         _column("Reason", ".status.lastFailure.reason", "Why an attempt failed last.", priority=_WIDE),
         _column("Storage", ".status.resolved.storageRoot", "Folder of its artifacts.", priority=_WIDE),
+        _column("Report", ".status.report", "Its report, once there is one.", priority=_WIDE),
     ]
 
 

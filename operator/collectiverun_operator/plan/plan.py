@@ -16,7 +16,7 @@ from collectiverun_operator.api.members import members_of
 from collectiverun_operator.api.phases import PHASES
 from collectiverun_operator.api.run import CollectiveRun
 from collectiverun_operator.api.status import LastFailure, MemberStatus, PhaseStatus, Resolved, RunStatus
-from collectiverun_operator.jobs.uris import storage_root
+from collectiverun_operator.jobs.uris import report_uri, storage_root
 from collectiverun_operator.json_types import JSONObject
 from collectiverun_operator.plan import deadlines
 from collectiverun_operator.plan.cleanup import expiry_time, finished_jobs, stray_jobs
@@ -179,7 +179,8 @@ def _with_deadline(run: CollectiveRun, status: RunStatus, now: datetime) -> RunS
 
 def _plan_finished(run: CollectiveRun, status: RunStatus, observed: Observed, now: datetime) -> Plan:
     """Terminal states are frozen: leftover Jobs are deleted, and the run itself when its time is up."""
-    status = status.replace(observed_generation=run.generation)
+    # A run that an earlier version finished has no address of its report yet.
+    status = status.replace(observed_generation=run.generation, report=report_uri(status))
     expiry = expiry_time(status, run.spec.run_policy)
     actions: tuple[Action, ...] = tuple(_deletions(run, status, observed, now))
     if expiry is not None and expiry <= now:

@@ -9,6 +9,7 @@ from collectiverun_operator.api.conditions import DesiredCondition, update_condi
 from collectiverun_operator.api.run import CollectiveRun
 from collectiverun_operator.api.status import ConditionStatus, PhaseStatus, RunStatus
 from collectiverun_operator.api.status_fields import ConditionType, PhaseState
+from collectiverun_operator.jobs.uris import report_uri
 from collectiverun_operator.plan import deadlines
 from collectiverun_operator.plan.observation import Observed
 from collectiverun_operator.plan.scheduling import is_anything_left
@@ -76,6 +77,7 @@ def summarise(
     status = deadlines.tick(status, now, is_counting=is_counting).replace(
         current_phase=phase.name if phase else "",
         completion_time=(status.completion_time or now) if is_ended else None,
+        report=report_uri(status),
     )
     return update_conditions(status, desired, run.generation, now)
 

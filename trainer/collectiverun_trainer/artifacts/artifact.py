@@ -154,6 +154,16 @@ class Artifact:
             self.read(name)
 
 
+def opened(artifact: Artifact) -> Artifact:
+    """The artifact. For an address TypeError, with what to write: nobody checks the types of a script."""
+    if not isinstance(artifact, Artifact):
+        raise TypeError(
+            f"{artifact!r} is no Artifact: Artifact.open makes one of a storage and a URI, and"
+            " collectiverun_trainer.learned.load_policy a policy of any address"
+        )
+    return artifact
+
+
 def tensors_to_bytes(tensors: Mapping[str, Array]) -> bytes:
     """Safetensors file of tensors and arrays."""
     # Through NumPy: torch's writer refuses tensors that share memory, as slices of a stack do.

@@ -1,7 +1,7 @@
 """Earlier commits of a member: an attempt reports one again instead of repeating the work.
 
 A Pod may vanish between its commit and the reading of its result. So an attempt first looks below its own
-member's `attempt-*/*/`; together with the checkpoints this is the only listing of storage (docs/adr/002).
+member's `attempt-*/*/`; with the checkpoints this is the only listing of storage by a phase (docs/adr/002).
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def earlier_result(storage: Storage, order: PhaseOrder, config: Mapping[str, Any
     Raises:
         InvalidConfiguration: if it was made with another configuration.
     """
-    for uri in _committed(storage, order.member_uri):
+    for uri in committed(storage, order.member_uri):
         try:
             artifact = Artifact.open(storage, uri)
             artifact.verify()
@@ -42,7 +42,7 @@ def earlier_result(storage: Storage, order: PhaseOrder, config: Mapping[str, Any
     return None
 
 
-def _committed(storage: Storage, member_uri: str) -> Iterator[str]:
+def committed(storage: Storage, member_uri: str) -> Iterator[str]:
     """URIs with a commit, the earliest attempt first."""
     matches = (_ATTEMPT.fullmatch(name) for name in storage.list(member_uri))
     for attempt in sorted(int(match[1]) for match in matches if match):

@@ -40,7 +40,7 @@ def join(uri: str, *parts: str) -> str:
     for part in parts:
         if any(step in ("", ".", "..") for step in part.split("/")):
             raise ValueError(f"{part!r} is not the name of anything below {uri}.")
-    return "/".join((uri.rstrip("/"), *parts))
+    return "/".join((f"{uri}".rstrip("/"), *parts))  # a Path, too, is refused by name in `_scheme`
 
 
 class _Objects(Protocol):
@@ -165,9 +165,9 @@ def _retry_seconds_of_environment() -> float:
 
 
 def _scheme(uri: str) -> str:
-    scheme, separator, rest = uri.partition("://")
+    scheme, separator, rest = f"{uri}".partition("://")
     if not separator or scheme not in SCHEMES:
-        raise InvalidConfiguration(f"{uri!r} is not a storage URI; use s3://bucket/path or file:///path.")
+        raise InvalidConfiguration(f"'{uri}' is not a storage URI; use s3://bucket/path or file:///path.")
     if not rest.strip("/") or (scheme == "file" and not rest.startswith("/")):
         raise InvalidConfiguration(f"{uri!r} has no path; use s3://bucket/path or file:///absolute/path.")
     return scheme

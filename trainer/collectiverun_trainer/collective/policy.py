@@ -80,7 +80,16 @@ class CollectivePolicy:
         return self.network.gaussian(z, torch.from_numpy(obs).to(self.device))
 
     def act(self, obs: Array) -> Array:
-        """Deterministic actions (n, 4) in [-1, 1] at raw obs (n, 39)."""
+        """Deterministic actions (n, 4) in [-1, 1] at raw obs (n, 39).
+
+        Raises:
+            ValueError: other than n episodes have begun.
+        """
+        if len(obs) != len(self._history):
+            raise ValueError(
+                f"{len(obs)} observations for {len(self._history)} episodes: where episodes begin, tell"
+                " begin(n) how many, or reset(n) of a LearnedPolicy"
+            )
         mu, _ = self.gaussian(obs, self.embed())
         action: Array = torch.tanh(mu).cpu().numpy().astype(np.float32)
         return action

@@ -104,6 +104,9 @@ class History:
         self._reward = np.zeros((count, length, 1), np.float32)
         self._mask = np.zeros((count, length), bool)
 
+    def __len__(self) -> int:
+        return len(self._mask)
+
     def begin(self) -> None:
         """Clear all histories: all n episodes start anew."""
         for stored in (self._state, self._action, self._reward, self._mask):
