@@ -229,6 +229,17 @@ def test_a_reader_that_goes_away_stops_the_run_without_a_traceback(tmp_path, sta
     process.stderr.close()
 
 
+def test_storage_that_is_tried_again_is_said_meanwhile_with_its_reason(tmp_path, start_endless, monkeypatch):
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    nobody = {"uri": "s3://bucket/runs", "endpoint": "http://127.0.0.1:1", "region": "us-east-1"}
+    process = start_endless(endless_run(tmp_path, storage=nobody))
+    line = next(line for line in process.stdout if "waits: " in line)
+    assert " experts/" in line
+    assert "Storage failed at s3://bucket/runs/default/tiny-" in line
+    assert line.strip().endswith("; it is tried again for up to 300 s.")
+
+
 def test_a_member_that_fails_tells_why_where_its_log_is_and_what_to_do(tmp_path):
     (tmp_path / "storage").write_text("a file where a folder should be")
     path = tiny_run(tmp_path, runPolicy={"retries": {"application": 0, "infrastructure": 0}})

@@ -225,6 +225,16 @@ def waiting(folder: Path, grace_seconds: str) -> subprocess.Popen[str]:
     return process
 
 
+def test_storage_that_is_tried_again_is_a_log_line_that_says_so(tmp_path):
+    process = waiting(tmp_path, grace_seconds="0")
+    assert process.stdout is not None
+    line = json.loads(process.stdout.readline())
+    process.kill()
+    assert (line["kind"], line["level"], line["retrying"]) == ("log", "warning", True)
+    assert line["message"].startswith("Storage failed at s3://bucket/member: ")
+    assert line["message"].endswith("; it is tried again for up to 3000 s.")
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_when_the_grace_runs_out_the_process_ends_and_says_so(tmp_path, number):
     process = waiting(tmp_path, grace_seconds="0.2")

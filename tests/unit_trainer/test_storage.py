@@ -98,6 +98,7 @@ def test_a_write_that_fails_leaves_what_was_there_and_no_litter(tmp_path: Path):
 
 
 def test_a_fault_that_passes_is_waited_for(tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    caplog.set_level("INFO")
     uri = place("file", tmp_path)
     storage = new_storage(retry_seconds=120)
     writer = threading.Thread(target=storage.write, args=(join(uri, "object"), bytes(100_000)))
@@ -107,7 +108,8 @@ def test_a_fault_that_passes_is_waited_for(tmp_path: Path, caplog: pytest.LogCap
             writer.join(0.01)
     writer.join()
     assert storage.read(join(uri, "object")) == bytes(100_000)
-    assert "retrying in" in caplog.messages[0]
+    assert "File too large; it is tried again for up to 120 s" in caplog.messages[0]
+    assert caplog.messages[-1] == f"Storage works again at {uri}/object."
 
 
 def refuse_to_flush_folders(monkeypatch: pytest.MonkeyPatch, number: int) -> None:

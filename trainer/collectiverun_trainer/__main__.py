@@ -106,7 +106,8 @@ class _LogLines(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         message = record.getMessage()
-        self._reporter.log(message, record.levelname.lower())
+        retrying = getattr(record, "retrying", False)
+        self._reporter.log(message, record.levelname.lower(), retrying=retrying)
         if record.levelno >= logging.WARNING:
             print(message, file=sys.stderr)
 

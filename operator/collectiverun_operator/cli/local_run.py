@@ -127,7 +127,7 @@ class LocalRun:
         by_member: dict[MemberKey, Progress] = {}
         for job in await self._cluster.jobs(self._uid):
             job_labels, name = job["metadata"]["labels"], job["metadata"]["name"]
-            if name in progress and not progress[name].is_silent:
+            if name in progress and (progress[name].retrying or not progress[name].is_silent):
                 by_member[job_labels[labels.PHASE], job_labels[labels.MEMBER]] = progress[name]
         return by_member
 

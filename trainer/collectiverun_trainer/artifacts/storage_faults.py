@@ -48,6 +48,8 @@ def is_transient(error: BaseException) -> bool:
 def words(error: BaseException | None) -> str:
     """What went wrong, for a person."""
     text = (str(error) or type(error).__name__).rstrip(".")
+    if isinstance(error, OSError) and type(error).__module__ == "builtins" and error.strerror:
+        text = error.strerror  # the URI is told anyway, and a file is written under a random name at first
     if lacks_credentials(error):
         return f"{text}: the metadata service gave none; if keys are meant, set {' and '.join(KEY_VARIABLES)}"
     code = error and server_code(error)

@@ -107,9 +107,9 @@ class Reporter:
         self.records.append(record)
         self._emit("metrics", record)
 
-    def log(self, message: str, level: str = "info") -> None:
-        """Emit one log line."""
-        self._emit("log", {"level": level, "message": message})
+    def log(self, message: str, level: str = "info", *, retrying: bool = False) -> None:
+        """Emit one log line; `retrying`: the phase waits, and tries what the message is about again."""
+        self._emit("log", {"level": level, "message": message} | ({"retrying": True} if retrying else {}))
 
     def metrics_lines(self) -> bytes:
         """All metrics so far as the content of `metrics.jsonl`. No times, so equal runs give equal bytes."""
