@@ -197,6 +197,7 @@ def test_a_failed_run_says_what_failed_where_its_log_is_and_what_to_do():
     [
         ({"kind": "deadline"}, "raise the deadline in spec.runPolicy"),
         ({"kind": "fatal", "exitCode": 3}, "give the run a new name"),
+        ({"kind": "fatal", "exitCode": 3, "reason": "StorageRefused"}, "storage be used as the message says"),
         ({"kind": "fatal", "exitCode": 4}, "restore the artifact"),
         ({"kind": "application", "reason": "OOMKilled"}, "spec.phases.experts.resources.limits.memory"),
         ({"kind": "infrastructure", "exitCode": 5}, "storage"),

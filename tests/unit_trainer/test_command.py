@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -182,6 +183,40 @@ def test_storage_that_stays_away_is_exit_code_5(tmp_path):
     assert result(tmp_path).reason == "StorageUnavailable"
     assert "Storage failed for 1 seconds at s3://bucket/member (endpoint http://127.0.0.1:1)" in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize("folder", ["/proc/runs", "/sys/runs", "/dev/null/runs"])
+def test_storage_that_can_not_be_written_is_found_before_anything_trains(tmp_path, folder):
+    order = new_order(f"file://{folder}/experts")
+    ended = run(tmp_path, "experts", "--order", "-", stdin=text(order))
+    assert (ended.returncode, ended.stdout) == (3, "")
+    assert result(tmp_path).reason == "StorageRefused"
+    assert f"file://{folder}/experts/trial-of-" in ended.stderr
+    assert len(ended.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("is_published", [True, False])
+def test_a_full_disk_is_found_before_anything_trains_and_does_not_matter_once_all_is_published(
+    tmp_path, is_published
+):
+    order = new_order(f"file://{tmp_path}/member")
+    if is_published:
+        publish(order)
+    variables = environment(tmp_path, COLLECTIVERUN_STORAGE_RETRY_SECONDS="0")
+    del variables["COLLECTIVERUN_RESULT_PATH"]
+    ended = subprocess.run(
+        [*COMMAND, "experts", "--order", "-"],
+        input=text(order),
+        env=variables,
+        capture_output=True,
+        text=True,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0)),
+    )
+    last = json.loads(ended.stdout.splitlines()[-1])
+    assert (ended.returncode, last["reason"]) == (
+        (0, "Succeeded") if is_published else (5, "StorageUnavailable")
+    )
+    assert '"kind": "progress"' not in ended.stdout
 
 
 def test_a_mistake_of_the_program_is_exit_code_1_with_its_trace(tmp_path):

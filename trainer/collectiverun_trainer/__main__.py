@@ -63,7 +63,7 @@ def _terminal_bar(phase: str) -> TerminalBar | None:
 def _work(order: PhaseOrder, reporter: Reporter, stop: StopFlag) -> PhaseResult:
     # The libraries read these when they are loaded, so they must not be imported earlier.
     os.environ |= dict.fromkeys(_THREAD_VARIABLES, str(order.threads))
-    from collectiverun_trainer.artifacts import commits, leftovers
+    from collectiverun_trainer.artifacts import commits, leftovers, trial
     from collectiverun_trainer.phases import context
     from collectiverun_trainer.process import device
 
@@ -72,6 +72,7 @@ def _work(order: PhaseOrder, reporter: Reporter, stop: StopFlag) -> PhaseResult:
     if earlier := commits.earlier_result(work.storage, order, work.config):
         reporter.log(f"This work is already published at {earlier.uri}; its result is reported again.")
         return earlier
+    trial.require_writable(work.storage, order, work.pod)
     _warn_of_films()
     leftovers.abort_cut_off_uploads(work.storage, order)
     return phases.load(order.phase)(work)

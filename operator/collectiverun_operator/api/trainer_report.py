@@ -15,6 +15,7 @@ from collectiverun_operator.json_types import JSONObject
 MAX_COUNT = 2**53 - 1
 MAX_NUMBER = 1e308
 RETRYING_LIMIT = 512
+STORAGE_REFUSED = "StorageRefused"  # a reason of exit code 3: the run file may be right
 
 
 def read_report(message: object) -> JSONObject:

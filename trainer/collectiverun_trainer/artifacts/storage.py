@@ -57,8 +57,8 @@ class _Objects(Protocol):
 class Storage:
     """Reads and writes whole objects by URI. Nothing is missing but what the store itself says is.
 
-    Every method raises InvalidConfiguration at once when access is refused, the bucket does not exist or the
-    URI cannot be served, and StorageUnavailable when storage failed for `retry_seconds`.
+    Every method raises StorageRefused at once when access is refused, the bucket does not exist or the URI
+    cannot be served, and StorageUnavailable when storage failed for `retry_seconds`.
     """
 
     def __init__(self, options: StorageOptions, retry_seconds: float | None = None) -> None:
