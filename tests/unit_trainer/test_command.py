@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from unit_trainer.storage_places import new_order
-from unit_trainer.test_phase_context import publish
+from unit_trainer.test_phase_context import encoder_order, publish, published_encoder
 
 from collectiverun_trainer.order import PhaseOrder, PhaseResult
 
@@ -153,6 +153,17 @@ def test_by_hand_the_result_is_the_last_line_of_stdout(tmp_path):
     assert last.pop("kind") == "result"
     assert PhaseResult.model_validate(last) == published
     assert ended.stderr == ""
+
+
+@pytest.mark.parametrize("inputs", ["none", "bogus"])
+def test_published_work_of_other_inputs_is_exit_code_3(tmp_path, inputs):
+    published_encoder(f"file://{tmp_path}", "one")
+    bogus = {"member": "one", "uri": f"file://{tmp_path}/none", "tasks": [{"env": "reach-v3"}]}
+    order = encoder_order(f"file://{tmp_path}", **({} if inputs == "none" else {"experts": (bogus,)}))
+    ended = run(tmp_path, "trajectoryTransformer", "--order", "-", stdin=text(order))
+    assert (ended.returncode, ended.stdout) == (3, "")
+    assert result(tmp_path).reason == "InvalidConfiguration"
+    assert "is already published and was made from other inputs (experts: " in ended.stderr
 
 
 def test_a_missing_input_is_exit_code_4(tmp_path):
