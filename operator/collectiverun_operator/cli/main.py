@@ -16,9 +16,14 @@ import typer
 
 from collectiverun_operator.api.run import CollectiveRun, Platform, parse_run
 from collectiverun_operator.cli.run_command import ChangedRunError, discard_output, run_here
-from collectiverun_operator.cli.run_file import folder_of, read_run_file, with_absolute_storage
+from collectiverun_operator.cli.run_file import (
+    folder_of,
+    read_run_file,
+    spelling_of_storage,
+    with_absolute_storage,
+)
 from collectiverun_operator.cli.smoke import with_smoke_budgets
-from collectiverun_operator.errors import CollectiveRunError, InvalidRun
+from collectiverun_operator.errors import CollectiveRunError, Fault, InvalidRun
 
 HERE = Platform()
 # On a cluster the installation provides the image, and the API server the uid.
@@ -111,10 +116,21 @@ def _load(source: str, smoke: bool, platform: Platform = HERE) -> tuple[dict[str
         document = with_smoke_budgets(document) if smoke else document
         return document, parse_run(document, platform)
     except InvalidRun as error:
+        if platform.local:
+            error = _with_spelling(error, spelling_of_storage(document))
         count = f"{len(error.faults)} faults" if len(error.faults) > 1 else "one fault"
         _stop(INVALID, f"{source} has {count}:\n{error}")
     except CollectiveRunError as error:
         _stop(UNREADABLE, str(error))
+
+
+def _with_spelling(error: InvalidRun, storage_uri: str) -> InvalidRun:
+    """The faults, that of the storage URI with how it may be written here, if that is known."""
+    if not storage_uri:
+        return error
+    hint = f"; on this machine write {storage_uri}"
+    told = [fault.message + hint * (fault.path == "spec.storage.uri") for fault in error.faults]
+    return InvalidRun([Fault(fault.path, text) for fault, text in zip(error.faults, told, strict=True)])
 
 
 def _as_applied(document: Any) -> Any:
