@@ -209,6 +209,25 @@ def test_validate_says_its_code_though_nobody_reads_it(tmp_path, content, code):
     assert (done.returncode, getattr(done, other)) == (code, b"")
 
 
+def test_a_smoke_run_says_that_its_success_means_nothing(finished):
+    assert finished[1][2].splitlines()[-1].endswith("; success, and what is said of it, means nothing.")
+
+
+def test_a_smoke_run_tells_the_budgets_of_the_file_that_it_lowers(tmp_path):
+    phases = {"experts": {"params": {"totalEnvSteps": 9000, "batchSize": 8}}, "evaluation": {"params": {}}}
+    environment = {"horizonEnvSteps": 20, "goals": 40}
+    path = tiny_run(tmp_path, phases=phases, environment=environment)
+    command = [COMMAND, "validate", "-f", path]
+    done = subprocess.run([*command, "--smoke"], check=False, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "default/tiny-smoke is valid: 2 tasks\n")
+    assert done.stderr.splitlines() == [
+        "--smoke lowers these budgets of the file:",
+        "  spec.environment: goals 40 → 4",
+        "  spec.phases.experts.params: totalEnvSteps 9000 → 400",
+    ]
+    assert subprocess.run(command, check=False, capture_output=True, text=True).stderr == ""
+
+
 def test_a_second_driver_is_refused_and_the_first_goes_on(tmp_path, start_endless):
     path = endless_run(tmp_path)
     first = start_endless(path)
