@@ -166,6 +166,28 @@ def test_published_work_of_other_inputs_is_exit_code_3(tmp_path, inputs):
     assert "is already published and was made from other inputs (experts: " in ended.stderr
 
 
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [(["--help"], 0), (["cooking"], 2), (["experts", "--order", "published.json"], 0)],
+)
+@pytest.mark.parametrize("closed", ["stdout", "stderr", "both"])
+def test_that_nobody_reads_changes_no_exit_code_and_is_not_complained_of(tmp_path, arguments, code, closed):
+    order = new_order(f"file://{tmp_path}/member")
+    publish(order)
+    (tmp_path / "published.json").write_text(text(order))
+    variables = environment(tmp_path)
+    del variables["COLLECTIVERUN_RESULT_PATH"]
+    reader, writer = os.pipe()
+    os.close(reader)
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    streams |= dict.fromkeys(streams if closed == "both" else [closed], writer)
+    ended = subprocess.run([*COMMAND, *arguments], env=variables, cwd=tmp_path, text=True, **streams)
+    os.close(writer)
+    assert ended.returncode == code
+    assert "BrokenPipe" not in (ended.stderr or "")
+    assert "Traceback" not in (ended.stderr or "")
+
+
 def test_a_missing_input_is_exit_code_4(tmp_path):
     reference = {
         "member": "reach-v3-sawyer",
