@@ -11,7 +11,7 @@ import pytest
 import torch
 from unit_trainer.storage_places import REACH, SCHEMES, new_order, new_storage, place
 
-from collectiverun_trainer.artifacts import commits
+from collectiverun_trainer.artifacts import agreement, commits
 from collectiverun_trainer.artifacts.artifact import MANIFEST_NAME, Artifact
 from collectiverun_trainer.artifacts.checkpoint import CheckpointStore
 from collectiverun_trainer.artifacts.storage import join
@@ -278,8 +278,10 @@ def test_work_from_other_inputs_is_not_reported_as_this_one(member_uri: str):
 
 def test_an_optional_input_that_was_not_read_then_is_another_one(member_uri: str):
     _, (one,) = published_encoder(member_uri, "one")
+    order = encoder_order(member_uri, experts=(one,), students=(one,))
+    assert earlier(order) is not None  # a later phase is no input
     with pytest.raises(InvalidConfiguration, match="students: now 1 artifact, was no artifacts"):
-        earlier(encoder_order(member_uri, experts=(one,), students=(one,)))
+        agreement.require_inputs(order.model_copy(update={"phase": "evaluation"}), {}, member_uri)
 
 
 def test_a_checkpoint_of_other_inputs_is_refused(member_uri: str, monkeypatch: pytest.MonkeyPatch):

@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from collectiverun_trainer.config import PHASES, Phase
+from collectiverun_trainer.config.phases import earlier_phases
 from collectiverun_trainer.errors import InvalidConfiguration
-from collectiverun_trainer.order import ArtifactReference
+from collectiverun_trainer.order import ArtifactReference, PhaseOrder
 
 
 def require(ours: Mapping[str, Any], theirs: Mapping[str, Any], uri: str) -> None:
@@ -22,14 +23,17 @@ def require(ours: Mapping[str, Any], theirs: Mapping[str, Any], uri: str) -> Non
         )
 
 
-def require_inputs(
-    ours: Mapping[Phase, Sequence[ArtifactReference]], parents: Mapping[Phase, Any], uri: str
-) -> None:
+def require_inputs(order: PhaseOrder, parents: Mapping[Phase, Any], uri: str) -> None:
     """Raise InvalidConfiguration if an order names other inputs than those that an artifact was made from.
 
-    Required inputs that the phase did not read do not matter.
+    Inputs that the phase does not read do not matter; an optional one it would read now.
     """
-    read = [phase for phase in PHASES if parents.get(phase) or (PHASES[phase].optional and ours.get(phase))]
+    ours = order.inputs
+    read = [
+        phase
+        for phase in earlier_phases(order.phase)
+        if parents.get(phase) or (PHASES[phase].optional and ours.get(phase))
+    ]
     told = [
         difference
         for phase in read

@@ -38,7 +38,7 @@ def earlier_result(storage: Storage, order: PhaseOrder, config: Mapping[str, Any
             _logger.warning("An earlier commit cannot be used, the work is repeated: %s", error)
             continue
         agreement.require(config, artifact.manifest.get("config", {}), uri)
-        agreement.require_inputs(order.inputs, artifact.manifest.get("parents", {}), uri)
+        agreement.require_inputs(order, artifact.manifest.get("parents", {}), uri)
         return result
     return None
 
