@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 from pathlib import Path
 
@@ -257,6 +258,21 @@ def test_storage_that_is_tried_again_is_said_meanwhile_with_its_reason(tmp_path,
     assert " experts/" in line
     assert "Storage failed at s3://bucket/runs/default/tiny-" in line
     assert line.strip().endswith("; it is tried again for up to 300 s.")
+
+
+def test_a_member_whose_process_never_ran_waits_and_has_spent_no_attempt(tmp_path, start_endless):
+    path = endless_run(tmp_path, experts={"resources": {"requests": {"cpu": 999}}})  # one at a time gets all
+    for number in (1, 2):
+        process = start_endless(path)
+        eventually(lambda: [event["event"] for event in history(path)].count("podStarted") == number)  # noqa: B023
+        process.send_signal(signal.SIGINT)
+        code, stdout, _ = finish(process)
+        assert code == 130
+        assert "experts/reach-v3-sawyer: Stopping" in stdout
+        assert "experts/door-close-v3-sawyer" not in stdout
+    (record,) = (tmp_path / "cache").glob("*/run.json")
+    first, second = json.loads(record.read_text())["status"]["phases"][0]["members"]
+    assert (first["attempt"], second["attempt"], second["state"]) == (2, 0, "Waiting")
 
 
 def test_a_member_that_fails_tells_why_where_its_log_is_and_what_to_do(tmp_path):
