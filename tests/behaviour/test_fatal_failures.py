@@ -19,7 +19,7 @@ def test_wrong_keys_fail_the_run_at_once_and_a_retry_token_goes_on_there(namespa
     run = namespace.apply_run(scripted_run_body("wrong-keys", s3_storage(namespace.store, "wrong-keys")))
     run.wait_for_state("Failed")
     failure = run.status["lastFailure"]
-    assert (failure["kind"], failure["exitCode"], failure["reason"]) == ("fatal", 3, "InvalidConfiguration")
+    assert (failure["kind"], failure["exitCode"], failure["reason"]) == ("fatal", 3, "StorageRefused")
     assert (failure["phase"], failure["attempt"]) == ("experts", 1)
     assert "was refused" in failure["message"]
     assert "AWS_SECRET_ACCESS_KEY" in failure["message"]

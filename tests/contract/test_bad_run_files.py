@@ -235,3 +235,44 @@ def test_a_relative_folder_is_below_the_current_one(uri, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("run.yaml").write_text(changed("spec.storage.uri", uri))
     assert check("run.yaml").exit_code == 0
+
+
+HOME = Path.home().as_posix()
+
+
+@pytest.mark.parametrize(
+    ("uri", "spelled"),
+    [
+        ("file:///data/my runs", "file:///data/my-runs"),
+        ("file:///data/what?#1", "file:///data/what-1"),
+        ("file://runs", "file://./runs"),
+        ("file://runs/a b", "file://./runs/a-b"),
+        ("file://~/runs", f"file://{HOME}/runs"),
+        ("~/my runs", f"file://{HOME}/my-runs"),
+        ("/data/runs", "file:///data/runs"),
+        ("file:/data/runs", "file:///data/runs"),
+        ("runs", "file://./runs"),
+        ("./runs", "file://./runs"),
+        ("../my runs", "file://./../my-runs"),
+        ("~nobody/runs", "file://./~nobody/runs"),
+        ("file:///data/../runs", "file:///runs"),
+        ("s3://bucket/my runs", "s3://bucket/my-runs"),
+    ],
+)
+def test_a_storage_uri_that_can_be_guessed_is_spelled_out_to_be_pasted(uri, spelled, tmp_path):
+    path = tmp_path / "run.yaml"
+    path.write_text(changed("spec.storage.uri", uri))
+    refused = check(path)
+    assert_clear(refused, 3)
+    assert refused.stderr.strip().endswith(f"; on this machine write {spelled}")
+    path.write_text(changed("spec.storage.uri", spelled))
+    assert check(path).exit_code == 0, check(path).stderr
+    on_a_cluster = CliRunner().invoke(app, ["validate", "--kubernetes", "-f", str(path)])
+    assert "on this machine" not in on_a_cluster.stderr
+
+
+@pytest.mark.parametrize("uri", ["s3://", "file://", "file:///", "ftp://a/b", "memory://a", "", 7, None])
+def test_what_can_not_be_guessed_is_not(uri, tmp_path):
+    path = tmp_path / "run.yaml"
+    path.write_text(changed("spec.storage.uri", uri))
+    assert "on this machine write" not in check(path).stderr

@@ -203,6 +203,7 @@ def test_the_operator_reads_the_trainers_result():
     ("code", "reason", "kind"),
     [
         (3, "InvalidConfiguration", "fatal"),
+        (3, "StorageRefused", "fatal"),
         (4, "InputInvalid", "fatal"),
         (5, "StorageUnavailable", "infrastructure"),
         (143, "Stopped", "infrastructure"),

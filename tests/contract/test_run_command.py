@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 from pathlib import Path
 
@@ -209,6 +210,25 @@ def test_validate_says_its_code_though_nobody_reads_it(tmp_path, content, code):
     assert (done.returncode, getattr(done, other)) == (code, b"")
 
 
+def test_a_smoke_run_says_that_its_success_means_nothing(finished):
+    assert finished[1][2].splitlines()[-1].endswith("; success, and what is said of it, means nothing.")
+
+
+def test_a_smoke_run_tells_the_budgets_of_the_file_that_it_lowers(tmp_path):
+    phases = {"experts": {"params": {"totalEnvSteps": 9000, "batchSize": 8}}, "evaluation": {"params": {}}}
+    environment = {"horizonEnvSteps": 20, "goals": 40}
+    path = tiny_run(tmp_path, phases=phases, environment=environment)
+    command = [COMMAND, "validate", "-f", path]
+    done = subprocess.run([*command, "--smoke"], check=False, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "default/tiny-smoke is valid: 2 tasks\n")
+    assert done.stderr.splitlines() == [
+        "--smoke lowers these budgets of the file:",
+        "  spec.environment: goals 40 → 4",
+        "  spec.phases.experts.params: totalEnvSteps 9000 → 400",
+    ]
+    assert subprocess.run(command, check=False, capture_output=True, text=True).stderr == ""
+
+
 def test_a_second_driver_is_refused_and_the_first_goes_on(tmp_path, start_endless):
     path = endless_run(tmp_path)
     first = start_endless(path)
@@ -227,6 +247,32 @@ def test_a_reader_that_goes_away_stops_the_run_without_a_traceback(tmp_path, sta
     assert process.wait(timeout=WAIT_SECONDS) == 130
     assert process.stderr.read() == ""
     process.stderr.close()
+
+
+def test_storage_that_is_tried_again_is_said_meanwhile_with_its_reason(tmp_path, start_endless, monkeypatch):
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    nobody = {"uri": "s3://bucket/runs", "endpoint": "http://127.0.0.1:1", "region": "us-east-1"}
+    process = start_endless(endless_run(tmp_path, storage=nobody))
+    line = next(line for line in process.stdout if "waits: " in line)
+    assert " experts/" in line
+    assert "Storage failed at s3://bucket/runs/default/tiny-" in line
+    assert line.strip().endswith("; it is tried again for up to 300 s.")
+
+
+def test_a_member_whose_process_never_ran_waits_and_has_spent_no_attempt(tmp_path, start_endless):
+    path = endless_run(tmp_path, experts={"resources": {"requests": {"cpu": 999}}})  # one at a time gets all
+    for number in (1, 2):
+        process = start_endless(path)
+        eventually(lambda: [event["event"] for event in history(path)].count("podStarted") == number)  # noqa: B023
+        process.send_signal(signal.SIGINT)
+        code, stdout, _ = finish(process)
+        assert code == 130
+        assert "experts/reach-v3-sawyer: Stopping" in stdout
+        assert "experts/door-close-v3-sawyer" not in stdout
+    (record,) = (tmp_path / "cache").glob("*/run.json")
+    first, second = json.loads(record.read_text())["status"]["phases"][0]["members"]
+    assert (first["attempt"], second["attempt"], second["state"]) == (2, 0, "Waiting")
 
 
 def test_a_member_that_fails_tells_why_where_its_log_is_and_what_to_do(tmp_path):

@@ -56,14 +56,14 @@ def test_published_work_is_reported_again(server: ObjectStore, credentials, uri,
 
 def test_a_wrong_key_is_exit_code_3(server: ObjectStore, credentials, uri, tmp_path):
     ended, result = run(new_order(server, uri), tmp_path, AWS_SECRET_ACCESS_KEY="wrong")
-    assert (ended.returncode, result.reason) == (3, "InvalidConfiguration")
+    assert (ended.returncode, result.reason) == (3, "StorageRefused")
     assert f"Access to {uri} was refused" in ended.stderr
     assert "Traceback" not in ended.stderr
 
 
 def test_a_missing_bucket_is_exit_code_3(server: ObjectStore, credentials, tmp_path):
     ended, result = run(new_order(server, "s3://no-such-bucket/run/experts"), tmp_path)
-    assert (ended.returncode, result.reason) == (3, "InvalidConfiguration")
+    assert (ended.returncode, result.reason) == (3, "StorageRefused")
     assert "The bucket of s3://no-such-bucket/run/experts does not exist" in ended.stderr
 
 

@@ -5,7 +5,7 @@ from support.run_bodies import tasks
 from unit_operator.builders import disrupted, ended, order_of
 from unit_operator.story import Story, created, deleted
 
-from collectiverun_operator.api.run import parse_run
+from collectiverun_operator.api.run import Platform, parse_run
 from collectiverun_operator.plan.scheduling import expected_jobs
 
 
@@ -45,6 +45,27 @@ def test_parallelism_caps_the_live_jobs_of_a_phase(parallelism):
     story.succeed()
     experts = [name for name in story.cluster.created if "-experts-" in name]
     assert len(experts) == min(3, 2 * parallelism)
+
+
+@pytest.mark.parametrize(
+    ("resources", "fitting"),
+    [
+        ({}, 2),
+        ({"requests": {"cpu": "500m"}}, 3),
+        ({"limits": {"cpu": 2}}, 1),
+        ({"requests": {"cpu": 99}}, 1),
+        ({"requests": {"cpu": 0}}, 3),
+        ({"requests": {"cpu": "100m"}, "limits": {"nvidia.com/gpu": 1}}, 1),
+    ],
+)
+def test_no_more_attempts_begin_than_a_known_capacity_has_room_for(resources, fitting):
+    here = Platform(capacity={"cpu": 2, "nvidia.com/gpu": 1})
+    story = three(platform=here, phases={"experts": {"resources": resources}}).settle()
+    assert len(story.cluster.created) == fitting
+    assert [member["attempt"] for member in story.phase("experts")["members"]] == [1] * fitting + [0] * (
+        3 - fitting
+    )
+    assert story.finish().status["state"] == "Complete"
 
 
 def test_a_phase_waits_for_every_member_of_the_one_before():

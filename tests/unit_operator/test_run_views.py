@@ -97,6 +97,13 @@ def plain(*documents, **options):
     return [line.split(" ", 1)[1] for line in stream.getvalue().splitlines()]
 
 
+def plain_progress(progress):
+    stream = io.StringIO()
+    with PlainLines(stream) as lines:
+        lines.show(snapshot(status(), progress))
+    return [line.split(" ", 1)[1] for line in stream.getvalue().splitlines()]
+
+
 def test_a_plain_line_is_written_for_each_change_and_once():
     assert plain(status(), status(), status(close="Succeeded"), progress_every_seconds=1e9) == [
         f"experts/{REACH}: Succeeded, success 98 % any step, 90 % at end",
@@ -107,6 +114,24 @@ def test_a_plain_line_is_written_for_each_change_and_once():
         "success 50 % any step, 25 % at end, 1:01 left",
         f"experts/{CLOSE}: Succeeded (attempt 2)",
     ]
+
+
+FULL = "Storage failed at file:///runs: No space left on device; it is tried again for up to 300 s."
+WAITS = {("experts", CLOSE): Progress(fraction=0.25, env_steps=3000, total_env_steps=12_000, retrying=FULL)}
+
+
+def test_what_a_member_waits_for_is_said_at_once_and_with_its_progress():
+    stream = io.StringIO()
+    with PlainLines(stream) as lines:
+        for progress in (PROGRESS, WAITS, WAITS):
+            lines.show(snapshot(status(), progress))
+    told = [line.split(" ", 1)[1] for line in stream.getvalue().splitlines()]
+    assert told[-1] == f"experts/{CLOSE}: waits: {FULL}"
+    assert stream.getvalue().count(FULL) == 1
+    assert plain_progress(WAITS)[-1] == f"experts/{CLOSE}: 25 %, 3,000 of 12,000, waits: {FULL}"
+    assert plain_progress({("experts", CLOSE): Progress(retrying=FULL)})[-1].endswith(f": waits: {FULL}")
+    text = drawn(run_table(snapshot(status(), WAITS), "default/a"), width=200)
+    assert f"experts/{CLOSE} waits: {FULL}" in text
 
 
 def test_a_failure_is_told_with_its_log_and_when_it_is_tried_again():
@@ -172,6 +197,7 @@ def test_a_failed_run_says_what_failed_where_its_log_is_and_what_to_do():
     [
         ({"kind": "deadline"}, "raise the deadline in spec.runPolicy"),
         ({"kind": "fatal", "exitCode": 3}, "give the run a new name"),
+        ({"kind": "fatal", "exitCode": 3, "reason": "StorageRefused"}, "storage be used as the message says"),
         ({"kind": "fatal", "exitCode": 4}, "restore the artifact"),
         ({"kind": "application", "reason": "OOMKilled"}, "spec.phases.experts.resources.limits.memory"),
         ({"kind": "infrastructure", "exitCode": 5}, "storage"),

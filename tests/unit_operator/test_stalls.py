@@ -1,5 +1,7 @@
 """Members that run and do not get on: said once, and tried again if that is asked for."""
 
+import json
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -9,6 +11,7 @@ from unit_operator.story import Story
 
 from collectiverun_operator.api.outcome import Progress
 from collectiverun_operator.api.run import parse_run
+from collectiverun_operator.api.trainer_report import newest_progress
 from collectiverun_operator.plan.events import transitions
 
 SAID = Progress(env_steps=500, fraction=0.1, activity="training")
@@ -89,3 +92,59 @@ def test_a_member_whose_log_cannot_be_read_is_not_accused():
     story.wait(10**6)
     assert story.condition("Running") == ("True", "PhaseActive")
     assert story.status["retries"] == 0
+
+
+FULL = "Storage failed at file:///data: No space left on device; it is tried again for up to 300 s."
+
+
+def logged(kind, **fields):
+    return json.dumps({"kind": kind, **fields}).encode()
+
+
+RETRIED = logged("log", level="warning", message=FULL, retrying=True)
+WORKS = logged("log", level="info", message="Storage works again.")
+ON = logged("progress", envSteps=600, fraction=0.12)
+
+
+@pytest.mark.parametrize(
+    ("lines", "told"),
+    [
+        ([RETRIED], FULL),
+        ([ON, RETRIED, logged("metrics"), b"a library's word"], FULL),
+        ([RETRIED, WORKS], ""),
+        ([RETRIED, ON], ""),
+        ([logged("log", level="warning", message="no films")], ""),
+        ([logged("log", message={"a": 1}, retrying="yes")], ""),
+    ],
+)
+def test_what_is_tried_again_is_the_newest_word_of_the_trainer(lines, told):
+    assert newest_progress(lines, SAID).retrying == told
+
+
+def test_what_is_tried_again_stays_until_the_trainer_says_more():
+    waits = newest_progress([RETRIED], SAID)
+    assert newest_progress([logged("metrics")], waits) == waits
+    assert (waits.env_steps, newest_progress([RETRIED], None).is_silent) == (500, True)
+
+
+def test_a_member_whose_storage_is_tried_again_is_told_with_the_reason_until_it_goes_on():
+    story = running()
+    slow, _ = story.cluster.jobs
+    before = parse_run(story.settle().body, story.platform).status
+    story.cluster.progress[slow] = replace(story.cluster.progress[slow], retrying=FULL)
+    (event,) = transitions(before, story.plan().status)
+    assert (event.type, event.reason) == ("Warning", "Retrying")
+    told = story.settle().message("Running")
+    assert told == f"phase experts: 2 of 2 members run: member reach-v3-sawyer waits: {FULL}"
+    assert story.condition("Running") == ("True", "Retrying")
+    move(story, slow, 700)
+    assert story.settle().condition("Running") == ("True", "PhaseActive")
+
+
+def test_of_many_members_that_wait_the_first_are_told():
+    names = ("reach", "push", "drawer-open", "drawer-close", "door-open")
+    story = Story(tasks=tasks(*names)).settle().start()
+    story.cluster.progress = {name: Progress(retrying=FULL).after(None, NOON) for name in story.cluster.jobs}
+    told = story.settle().message("Running")
+    assert (told.count(FULL), told.endswith("; and 2 more members wait")) == (3, True)
+    assert [member["state"] for member in story.phase("experts")["members"]] == ["Running"] * 5

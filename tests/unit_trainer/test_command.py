@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from unit_trainer.storage_places import new_order
-from unit_trainer.test_phase_context import publish
+from unit_trainer.test_phase_context import encoder_order, publish, published_encoder
 
 from collectiverun_trainer.order import PhaseOrder, PhaseResult
 
@@ -154,6 +155,39 @@ def test_by_hand_the_result_is_the_last_line_of_stdout(tmp_path):
     assert ended.stderr == ""
 
 
+@pytest.mark.parametrize("inputs", ["none", "bogus"])
+def test_published_work_of_other_inputs_is_exit_code_3(tmp_path, inputs):
+    published_encoder(f"file://{tmp_path}", "one")
+    bogus = {"member": "one", "uri": f"file://{tmp_path}/none", "tasks": [{"env": "reach-v3"}]}
+    order = encoder_order(f"file://{tmp_path}", **({} if inputs == "none" else {"experts": (bogus,)}))
+    ended = run(tmp_path, "trajectoryTransformer", "--order", "-", stdin=text(order))
+    assert (ended.returncode, ended.stdout) == (3, "")
+    assert result(tmp_path).reason == "InvalidConfiguration"
+    assert "is already published and was made from other inputs (experts: " in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [(["--help"], 0), (["cooking"], 2), (["experts", "--order", "published.json"], 0)],
+)
+@pytest.mark.parametrize("closed", ["stdout", "stderr", "both"])
+def test_that_nobody_reads_changes_no_exit_code_and_is_not_complained_of(tmp_path, arguments, code, closed):
+    order = new_order(f"file://{tmp_path}/member")
+    publish(order)
+    (tmp_path / "published.json").write_text(text(order))
+    variables = environment(tmp_path)
+    del variables["COLLECTIVERUN_RESULT_PATH"]
+    reader, writer = os.pipe()
+    os.close(reader)
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    streams |= dict.fromkeys(streams if closed == "both" else [closed], writer)
+    ended = subprocess.run([*COMMAND, *arguments], env=variables, cwd=tmp_path, text=True, **streams)
+    os.close(writer)
+    assert ended.returncode == code
+    assert "BrokenPipe" not in (ended.stderr or "")
+    assert "Traceback" not in (ended.stderr or "")
+
+
 def test_a_missing_input_is_exit_code_4(tmp_path):
     reference = {
         "member": "reach-v3-sawyer",
@@ -182,6 +216,40 @@ def test_storage_that_stays_away_is_exit_code_5(tmp_path):
     assert result(tmp_path).reason == "StorageUnavailable"
     assert "Storage failed for 1 seconds at s3://bucket/member (endpoint http://127.0.0.1:1)" in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize("folder", ["/proc/runs", "/sys/runs", "/dev/null/runs"])
+def test_storage_that_can_not_be_written_is_found_before_anything_trains(tmp_path, folder):
+    order = new_order(f"file://{folder}/experts")
+    ended = run(tmp_path, "experts", "--order", "-", stdin=text(order))
+    assert (ended.returncode, ended.stdout) == (3, "")
+    assert result(tmp_path).reason == "StorageRefused"
+    assert f"file://{folder}/experts/trial-of-" in ended.stderr
+    assert len(ended.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("is_published", [True, False])
+def test_a_full_disk_is_found_before_anything_trains_and_does_not_matter_once_all_is_published(
+    tmp_path, is_published
+):
+    order = new_order(f"file://{tmp_path}/member")
+    if is_published:
+        publish(order)
+    variables = environment(tmp_path, COLLECTIVERUN_STORAGE_RETRY_SECONDS="0")
+    del variables["COLLECTIVERUN_RESULT_PATH"]
+    ended = subprocess.run(
+        [*COMMAND, "experts", "--order", "-"],
+        input=text(order),
+        env=variables,
+        capture_output=True,
+        text=True,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0)),
+    )
+    last = json.loads(ended.stdout.splitlines()[-1])
+    assert (ended.returncode, last["reason"]) == (
+        (0, "Succeeded") if is_published else (5, "StorageUnavailable")
+    )
+    assert '"kind": "progress"' not in ended.stdout
 
 
 def test_a_mistake_of_the_program_is_exit_code_1_with_its_trace(tmp_path):
@@ -223,6 +291,16 @@ def waiting(folder: Path, grace_seconds: str) -> subprocess.Popen[str]:
     while "retrying" not in process.stdout.readline():
         assert process.poll() is None
     return process
+
+
+def test_storage_that_is_tried_again_is_a_log_line_that_says_so(tmp_path):
+    process = waiting(tmp_path, grace_seconds="0")
+    assert process.stdout is not None
+    line = json.loads(process.stdout.readline())
+    process.kill()
+    assert (line["kind"], line["level"], line["retrying"]) == ("log", "warning", True)
+    assert line["message"].startswith("Storage failed at s3://bucket/member: ")
+    assert line["message"].endswith("; it is tried again for up to 3000 s.")
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

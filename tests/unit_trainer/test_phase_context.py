@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,14 +11,15 @@ import pytest
 import torch
 from unit_trainer.storage_places import REACH, SCHEMES, new_order, new_storage, place
 
-from collectiverun_trainer.artifacts import commits
+from collectiverun_trainer.artifacts import agreement, commits
 from collectiverun_trainer.artifacts.artifact import MANIFEST_NAME, Artifact
 from collectiverun_trainer.artifacts.checkpoint import CheckpointStore
 from collectiverun_trainer.artifacts.storage import join
 from collectiverun_trainer.config import ExpertsParams
 from collectiverun_trainer.errors import InputInvalid, InvalidConfiguration, Stopped
 from collectiverun_trainer.order import POD_UID_VARIABLE, ArtifactReference, PhaseOrder, Success
-from collectiverun_trainer.phases.context import PhaseContext, configuration
+from collectiverun_trainer.phases import context as phase_context
+from collectiverun_trainer.phases.context import PhaseContext, configuration, prepare
 from collectiverun_trainer.process.reporter import Reporter
 
 STORAGE = new_storage()
@@ -226,3 +228,72 @@ def test_the_commit_of_another_configuration_is_refused(member_uri: str, change:
 def test_threads_and_attempt_are_no_part_of_the_configuration(member_uri: str):
     result = publish(new_order(member_uri, threads=1))
     assert earlier(new_order(member_uri, threads=4, attempt=5)) == result
+
+
+def published_encoder(member_uri: str, *members: str):
+    """An encoder made from the experts of these members, and what its order named."""
+    references = []
+    for member in members:
+        expert = publish(new_order(join(member_uri, "experts", member), member=member))
+        references.append(
+            ArtifactReference(
+                member=member,
+                uri=str(expert.uri),
+                manifest_sha256=expert.manifest_sha256,
+                tasks=(REACH,),
+            )
+        )
+    work = context(encoder_order(member_uri, experts=tuple(references)))
+    work.inputs("experts")
+    return work.publish(work.writer(), None, 0), tuple(references)
+
+
+def encoder_order(member_uri: str, **inputs: tuple[ArtifactReference, ...]) -> PhaseOrder:
+    return new_order(join(member_uri, "own"), phase="trajectoryTransformer", member="all", inputs=inputs)
+
+
+def test_work_from_the_same_inputs_is_reported_again(member_uri: str):
+    result, (one, two) = published_encoder(member_uri, "one", "two")
+    without_digest = one.model_copy(update={"manifest_sha256": None})
+    assert earlier(encoder_order(member_uri, experts=(one, two))) == result
+    assert earlier(encoder_order(member_uri, experts=(without_digest, two))) == result
+    # As a person may name all there is: what the phase did not read is no input of it.
+    assert earlier(encoder_order(member_uri, experts=(one, two), trajectoryTransformer=(one,))) == result
+
+
+def test_work_from_other_inputs_is_not_reported_as_this_one(member_uri: str):
+    _, (one, two) = published_encoder(member_uri, "one", "two")
+    elsewhere = one.model_copy(update={"uri": "file:///no/such/expert"})
+    damaged = one.model_copy(update={"manifest_sha256": "0" * 64})
+    for experts, named in (
+        ((), "experts: now no artifacts, was 2 artifacts"),
+        ((one,), "experts: now 1 artifact, was 2 artifacts"),
+        ((elsewhere, two), f"experts: one is now file:///no/such/expert, was one {one.uri}"),
+        ((damaged, two), f"experts: one has now manifestSha256 {'0' * 64}, had {one.manifest_sha256}"),
+        ((two, one), f"experts: two is now {two.uri}, was one {one.uri}"),
+    ):
+        with pytest.raises(InvalidConfiguration, match=re.escape(named)):
+            earlier(encoder_order(member_uri, experts=experts))
+
+
+def test_an_optional_input_that_was_not_read_then_is_another_one(member_uri: str):
+    _, (one,) = published_encoder(member_uri, "one")
+    order = encoder_order(member_uri, experts=(one,), students=(one,))
+    assert earlier(order) is not None  # a later phase is no input
+    with pytest.raises(InvalidConfiguration, match="students: now 1 artifact, was no artifacts"):
+        agreement.require_inputs(order.model_copy(update={"phase": "evaluation"}), {}, member_uri)
+
+
+def test_a_checkpoint_of_other_inputs_is_refused(member_uri: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(phase_context, "Storage", lambda _: STORAGE)
+    _, (one, two) = published_encoder(member_uri, "one", "two")
+
+    def attempt(expert: ArtifactReference) -> PhaseContext:
+        return prepare(encoder_order(member_uri, experts=(expert,)), Reporter(io.StringIO()), Flag())
+
+    saving, steps = attempt(one), Steps()
+    saving.resume(steps)
+    go_to(saving, steps, 10, every=10)
+    assert attempt(one).resume(Steps())
+    with pytest.raises(InvalidConfiguration, match=re.escape(f"inputs.experts is now ['{two.uri}']")):
+        attempt(two).resume(Steps())

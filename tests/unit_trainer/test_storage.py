@@ -14,7 +14,7 @@ from unit_trainer.storage_places import SCHEMES, new_storage, place
 
 from collectiverun_trainer.artifacts import files
 from collectiverun_trainer.artifacts.storage import RETRY_SECONDS_VARIABLE, Storage, join
-from collectiverun_trainer.errors import InvalidConfiguration, StorageUnavailable
+from collectiverun_trainer.errors import InvalidConfiguration, StorageRefused, StorageUnavailable
 from collectiverun_trainer.order import StorageOptions
 
 
@@ -98,6 +98,7 @@ def test_a_write_that_fails_leaves_what_was_there_and_no_litter(tmp_path: Path):
 
 
 def test_a_fault_that_passes_is_waited_for(tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    caplog.set_level("INFO")
     uri = place("file", tmp_path)
     storage = new_storage(retry_seconds=120)
     writer = threading.Thread(target=storage.write, args=(join(uri, "object"), bytes(100_000)))
@@ -107,7 +108,8 @@ def test_a_fault_that_passes_is_waited_for(tmp_path: Path, caplog: pytest.LogCap
             writer.join(0.01)
     writer.join()
     assert storage.read(join(uri, "object")) == bytes(100_000)
-    assert "retrying in" in caplog.messages[0]
+    assert "File too large; it is tried again for up to 120 s" in caplog.messages[0]
+    assert caplog.messages[-1] == f"Storage works again at {uri}/object."
 
 
 def refuse_to_flush_folders(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
@@ -155,6 +157,21 @@ def test_a_file_in_the_way_of_a_folder_is_the_users_to_move(tmp_path: Path):
     (tmp_path / "run").write_text("not a folder")
     with pytest.raises(InvalidConfiguration, match="in the way"):
         new_storage(retry_seconds=60).write(f"file://{tmp_path}/run/object", b"")
+
+
+def test_what_only_a_person_can_mend_is_refused_at_once_and_says_so(tmp_path: Path, monkeypatch):
+    def refuse(path: Path, **_: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system", str(path))
+
+    monkeypatch.setattr(Path, "mkdir", refuse)
+    with pytest.raises(StorageRefused, match="make it writable or correct"):
+        new_storage(retry_seconds=60).write(f"file://{tmp_path}/run/object", b"")
+
+
+def test_links_in_a_circle_are_refused_at_once(tmp_path: Path):
+    (tmp_path / "a").symlink_to(tmp_path / "a")
+    with pytest.raises(StorageRefused):
+        new_storage(retry_seconds=60).read(f"file://{tmp_path}/a/object")
 
 
 @pytest.mark.parametrize("text", ["soon", "-1", "nan", "inf", ""])

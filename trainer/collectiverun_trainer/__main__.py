@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from collectiverun_trainer import phases
 from collectiverun_trainer.errors import PhaseError, Stopped
 from collectiverun_trainer.order import PhaseOrder, PhaseResult
-from collectiverun_trainer.process import command, result, stopping
+from collectiverun_trainer.process import command, output, result, stopping
 from collectiverun_trainer.process.reporter import Reporter
 from collectiverun_trainer.process.stopping import SignalStopFlag, StopFlag
 
@@ -28,11 +28,13 @@ def main(arguments: Sequence[str]) -> int:
     try:
         outcome = _run(arguments, line)
     except PhaseError as error:
-        print(error, file=sys.stderr)
+        output.say(error, sys.stderr)
         outcome = result.failure(error)
     except Exception as error:
-        traceback.print_exc()
+        output.say(traceback.format_exc(), sys.stderr)
         outcome = result.unexpected(error)
+    finally:
+        output.flush()
     line.write(outcome)
     return outcome.exit_code
 
@@ -63,7 +65,7 @@ def _terminal_bar(phase: str) -> TerminalBar | None:
 def _work(order: PhaseOrder, reporter: Reporter, stop: StopFlag) -> PhaseResult:
     # The libraries read these when they are loaded, so they must not be imported earlier.
     os.environ |= dict.fromkeys(_THREAD_VARIABLES, str(order.threads))
-    from collectiverun_trainer.artifacts import commits, leftovers
+    from collectiverun_trainer.artifacts import commits, leftovers, trial
     from collectiverun_trainer.phases import context
     from collectiverun_trainer.process import device
 
@@ -72,6 +74,7 @@ def _work(order: PhaseOrder, reporter: Reporter, stop: StopFlag) -> PhaseResult:
     if earlier := commits.earlier_result(work.storage, order, work.config):
         reporter.log(f"This work is already published at {earlier.uri}; its result is reported again.")
         return earlier
+    trial.require_writable(work.storage, order, work.pod)
     _warn_of_films()
     leftovers.abort_cut_off_uploads(work.storage, order)
     return phases.load(order.phase)(work)
@@ -90,7 +93,7 @@ def _ender(line: result.ResultLine) -> Callable[[str], None]:
 
     def end(why: str) -> None:
         error = Stopped(f"Ended at once because {why}; the next attempt resumes from the last checkpoint.")
-        print(error, file=sys.stderr, flush=True)
+        output.say(error, sys.stderr)
         line.write(result.failure(error))
         os._exit(line.exit_code or 0)
 
@@ -106,9 +109,10 @@ class _LogLines(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         message = record.getMessage()
-        self._reporter.log(message, record.levelname.lower())
+        retrying = getattr(record, "retrying", False)
+        self._reporter.log(message, record.levelname.lower(), retrying=retrying)
         if record.levelno >= logging.WARNING:
-            print(message, file=sys.stderr)
+            output.say(message, sys.stderr)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,8 @@
 
 PhaseError
 ├── Usage                  2    the command line is wrong
-├── InvalidConfiguration   3    the order, a parameter or the access to storage is wrong; never retried
+├── InvalidConfiguration   3    the order or a parameter is wrong; never retried
+│   └── StorageRefused     3    storage can't be used as it is: access, a missing bucket, read-only; the same
 ├── InputInvalid           4    an input is missing or corrupt; never retried
 ├── StorageUnavailable     5    storage did not answer for minutes; counts as an infrastructure failure
 └── Stopped              143    asked to stop; the next attempt resumes from the last checkpoint
@@ -28,10 +29,16 @@ class Usage(PhaseError):  # noqa: N818
 
 
 class InvalidConfiguration(PhaseError):  # noqa: N818
-    """The order or the access to storage is wrong, and a retry cannot help."""
+    """The order is wrong, and a retry cannot help."""
 
     exit_code = 3
     reason = "InvalidConfiguration"
+
+
+class StorageRefused(InvalidConfiguration):
+    """Storage cannot be used until a person changes it, or the access to it."""
+
+    reason = "StorageRefused"
 
 
 class InputInvalid(PhaseError):  # noqa: N818

@@ -26,11 +26,6 @@ def params_of(spec: Spec, phase: Phase) -> dict[str, Any]:
     return document
 
 
-def parallelism_of(spec: Spec, phase: Phase) -> int:
-    """How many Jobs of the phase may live at once."""
-    return int(getattr(settings_of(spec, phase), "parallelism", 1))
-
-
 def inputs_of(spec: Spec, phase: Phase) -> tuple[str, ...]:
     """Names of the phases whose artifacts this one reads."""
     enabled = {other.name for other in PHASES if is_enabled(spec, other)}

@@ -41,7 +41,8 @@ class Result:
 class Progress:
     """How far a running member is. None: its progress line does not say.
 
-    `since`: when it got there, as far as anybody has looked.
+    `since`: when it got there, as far as anybody has looked. `retrying`: what failed and is tried again now,
+    such as a write to storage, in the trainer's words; empty while it works.
     """
 
     env_steps: int = 0
@@ -52,11 +53,12 @@ class Progress:
     success: Success | None = None
     activity: str = ""
     since: datetime | None = None
+    retrying: str = ""
 
     @property
     def is_silent(self) -> bool:
-        """Whether nothing was said yet."""
-        return replace(self, since=None) == Progress()
+        """Whether it was not said yet how far it is."""
+        return replace(self, since=None, retrying="") == Progress()
 
     def after(self, previous: Progress | None, now: datetime) -> Progress:
         """This progress as heard at `now`, `since` an earlier time if it is where `previous` was."""

@@ -34,6 +34,8 @@ class Platform:
     image: str = ""
     # For phases that name no resources, as in a Pod: {"requests": …, "limits": …}.
     resources: Mapping[str, Any] = field(default_factory=dict)
+    # What all containers of a run share, such as {"cpu": 2}; empty where others place Pods and know better.
+    capacity: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from dataclasses import replace
 
 from collectiverun_operator.api.outcome import Progress, Result, Success
 from collectiverun_operator.json_types import JSONObject
 
 MAX_COUNT = 2**53 - 1
 MAX_NUMBER = 1e308
+RETRYING_LIMIT = 512
+STORAGE_REFUSED = "StorageRefused"  # a reason of exit code 3: the run file may be right
 
 
 def read_report(message: object) -> JSONObject:
@@ -37,14 +40,17 @@ def read_result(report: JSONObject) -> Result | None:
     )
 
 
-def newest_progress(lines: Iterable[bytes]) -> Progress | None:
-    """The last progress line, None if there is none. Lines that are no JSON are a library's."""
-    newest = None
+def newest_progress(lines: Iterable[bytes], before: Progress | None) -> Progress:
+    """The progress after these lines, where `before` was the last. Lines that are no JSON are a library's."""
+    progress = before or Progress()
+    newest, retrying = None, progress.retrying
     for line in lines:
         record = _parse_object(line)
         if record.get("kind") == "progress":
-            newest = record
-    return None if newest is None else read_progress(newest)
+            newest, retrying = record, ""
+        elif record.get("kind") == "log":
+            retrying = _one_line(record.get("message")) if record.get("retrying") is True else ""
+    return replace(progress if newest is None else read_progress(newest), retrying=retrying)
 
 
 def read_progress(line: JSONObject) -> Progress:
@@ -59,6 +65,10 @@ def read_progress(line: JSONObject) -> Progress:
         success=read_success(line.get("success")),
         activity=str(line.get("activity") or ""),
     )
+
+
+def _one_line(text: object) -> str:
+    return " ".join(str(text or "").split())[:RETRYING_LIMIT]
 
 
 def read_success(value: object) -> Success | None:

@@ -14,11 +14,14 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 from collectiverun_operator.api import labels
+from collectiverun_operator.api.members import is_enabled
 from collectiverun_operator.api.outcome import Progress
-from collectiverun_operator.api.run import StoredRun
+from collectiverun_operator.api.phases import PHASES
+from collectiverun_operator.api.run import CollectiveRun, Platform, StoredRun
 from collectiverun_operator.api.status import RunStatus
 from collectiverun_operator.cli.snapshot import MemberKey, Snapshot
 from collectiverun_operator.cluster.local.cluster import LocalCluster
+from collectiverun_operator.jobs.phase_order import resources_of
 from collectiverun_operator.json_types import JSONObject
 from collectiverun_operator.reconciler import reconcile
 
@@ -41,11 +44,13 @@ class View(Protocol):
 class LocalRun:
     """Drives one run on a local cluster until it ends or is stopped."""
 
-    def __init__(self, cluster: LocalCluster, body: JSONObject, uid: str, view: View) -> None:
+    def __init__(self, cluster: LocalCluster, body: JSONObject, run: CollectiveRun, view: View) -> None:
         self._cluster = cluster
+        enabled = [phase for phase in PHASES if is_enabled(run.spec, phase)]
+        self._platform = Platform(capacity=cluster.capacity(resources_of(run, phase) for phase in enabled))
         self._body = body
         self._status = RunStatus()
-        self._uid = uid
+        self._uid = run.uid
         self._view = view
         self._stops = 0
         self._next_progress = 0.0
@@ -88,7 +93,7 @@ class LocalRun:
             self._next_progress = time.monotonic() + PROGRESS_SECONDS
         reconciled = await reconcile(
             self._cluster,
-            StoredRun.read(self._desired()),
+            StoredRun.read(self._desired(), self._platform),
             datetime.now(UTC),
             write_progress=is_due,
             on_written=self._cluster.journal_transition,
@@ -128,7 +133,7 @@ class LocalRun:
         by_member: dict[MemberKey, Progress] = {}
         for job in await self._cluster.jobs(self._uid):
             job_labels, name = job["metadata"]["labels"], job["metadata"]["name"]
-            if name in progress and not progress[name].is_silent:
+            if name in progress and (progress[name].retrying or not progress[name].is_silent):
                 by_member[job_labels[labels.PHASE], job_labels[labels.MEMBER]] = progress[name]
         return by_member
 

@@ -15,14 +15,22 @@ from uuid import uuid4
 import typer
 
 from collectiverun_operator.api.run import CollectiveRun, Platform, parse_run
-from collectiverun_operator.cli.run_command import ChangedRunError, discard_output, run_here
-from collectiverun_operator.cli.run_file import folder_of, read_run_file, with_absolute_storage
-from collectiverun_operator.cli.smoke import with_smoke_budgets
-from collectiverun_operator.errors import CollectiveRunError, InvalidRun
+from collectiverun_operator.cli.run_command import COMPLETE_CODE, ChangedRunError, discard_output, run_here
+from collectiverun_operator.cli.run_file import (
+    folder_of,
+    read_run_file,
+    spelling_of_storage,
+    with_absolute_storage,
+)
+from collectiverun_operator.cli.smoke import lowered_budgets, with_smoke_budgets
+from collectiverun_operator.errors import CollectiveRunError, Fault, InvalidRun
 
 HERE = Platform()
 # On a cluster the installation provides the image, and the API server the uid.
 ON_A_CLUSTER = Platform(local=False, image="default")
+SMOKE_VERDICT = (
+    "A smoke run shows that everything fits together; success, and what is said of it, means nothing."
+)
 FAILED, UNREADABLE, INVALID, STOPPED = 1, 2, 3, 130
 
 app = typer.Typer(
@@ -78,7 +86,10 @@ def run(
     """Run a run file here, or continue it where it stopped. Ctrl-C stops it at a checkpoint."""
     document, parsed = _load(file, smoke)
     try:
-        raise typer.Exit(run_here(document, parsed, cache=cache, as_json=as_json))
+        code = run_here(document, parsed, cache=cache, as_json=as_json)
+        if smoke and code == COMPLETE_CODE:
+            _say(SMOKE_VERDICT, err=True)
+        raise typer.Exit(code)
     except (ChangedRunError, InvalidRun) as error:
         _stop(INVALID, str(error))
     except CollectiveRunError as error:
@@ -108,13 +119,27 @@ def _load(source: str, smoke: bool, platform: Platform = HERE) -> tuple[dict[str
         document = (
             with_absolute_storage(document, folder_of(source)) if platform.local else _as_applied(document)
         )
-        document = with_smoke_budgets(document) if smoke else document
-        return document, parse_run(document, platform)
+        shrunk = with_smoke_budgets(document) if smoke else document
+        parsed = parse_run(shrunk, platform)
     except InvalidRun as error:
+        if platform.local:
+            error = _with_spelling(error, spelling_of_storage(document))
         count = f"{len(error.faults)} faults" if len(error.faults) > 1 else "one fault"
         _stop(INVALID, f"{source} has {count}:\n{error}")
     except CollectiveRunError as error:
         _stop(UNREADABLE, str(error))
+    if lowered := list(lowered_budgets(document, shrunk)):
+        _say("\n  ".join(["--smoke lowers these budgets of the file:", *lowered]), err=True)
+    return shrunk, parsed
+
+
+def _with_spelling(error: InvalidRun, storage_uri: str) -> InvalidRun:
+    """The faults, that of the storage URI with how it may be written here, if that is known."""
+    if not storage_uri:
+        return error
+    hint = f"; on this machine write {storage_uri}"
+    told = [fault.message + hint * (fault.path == "spec.storage.uri") for fault in error.faults]
+    return InvalidRun([Fault(fault.path, text) for fault, text in zip(error.faults, told, strict=True)])
 
 
 def _as_applied(document: Any) -> Any:

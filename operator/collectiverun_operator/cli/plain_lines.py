@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Mapping
 from typing import IO, Any
 
 from collectiverun_operator.api.outcome import Progress
 from collectiverun_operator.api.status import LastFailure, MemberStatus, PhaseStatus
 from collectiverun_operator.cli.snapshot import (
+    MemberKey,
     Snapshot,
     count_text,
     duration_text,
@@ -33,6 +35,7 @@ class PlainLines:
     ) -> None:
         self._stream = stream or sys.stdout
         self._shown: dict[Any, Any] = {}
+        self._retrying: set[MemberKey] = set()
         self._every = progress_every_seconds
         self._next_progress = 0.0
 
@@ -53,6 +56,7 @@ class PlainLines:
             self._show_failure(status.last_failure, snapshot)
         for phase in status.phases:
             self._show_phase(phase)
+        self._show_retrying(snapshot.retrying())
         if self._is_new("state", status.state) and status.state in _SHOWN_STATES:
             self.say(f"run: {status.state}")
         if time.monotonic() >= self._next_progress:
@@ -72,11 +76,17 @@ class PlainLines:
         if self._is_new(phase.name, phase.state) and phase.state not in _QUIET:
             self.say(f"{phase.name}: {phase.state}{_reached(phase)}")
 
+    def _show_retrying(self, retrying: Mapping[MemberKey, str]) -> None:
+        """What members begin to wait for; that they still do so, their progress says."""
+        for key in retrying.keys() - self._retrying:
+            self.say(f"{member_name(*key)}: waits: {retrying[key]}")
+        self._retrying = set(retrying)
+
     def _show_progress(self, snapshot: Snapshot) -> None:
         for phase in snapshot.status.phases:
             for member in phase.members:
                 progress = snapshot.member_progress(phase, member)
-                text = "" if progress is None else _progress_text(progress)
+                text = "" if progress is None or progress.is_silent else _progress_text(progress)
                 if text and self._is_new((phase.name, member.name, "progress"), text):
                     self.say(f"{member_name(phase.name, member.name)}: {text}")
 
@@ -109,5 +119,6 @@ def _progress_text(progress: Progress) -> str:
         f"{count_text(speed)}/s" if speed else "",
         success_words(progress.success) if progress.success is not None else "",
         f"{duration_text(left)} left" if left is not None else "",
+        f"waits: {progress.retrying}" if progress.retrying else "",
     ]
     return ", ".join(part for part in parts if part)

@@ -17,6 +17,7 @@ from collectiverun_operator.api.status import (
     RunStatus,
 )
 from collectiverun_operator.api.status_fields import Record
+from collectiverun_operator.api.trainer_report import STORAGE_REFUSED
 from collectiverun_operator.cli.snapshot import (
     Snapshot,
     count_text,
@@ -151,6 +152,8 @@ def what_next(failure: LastFailure) -> str:
     again = "set spec.retryToken to a new value in the run file and run it again: what succeeded is kept"
     if failure.kind == "deadline":
         return f"raise the deadline in spec.runPolicy, {again}"
+    if failure.reason == STORAGE_REFUSED:
+        return f"let the storage be used as the message says, then {again}; another storage is another run"
     if failure.exit_code == 3:
         return "change what the message names; if that field can't change any more, give the run a new name"
     if failure.exit_code == 4:

@@ -140,7 +140,7 @@ def _drive(cluster: LocalCluster, body: JSONObject, run: CollectiveRun, console:
     live = console.file.isatty() and not console.is_dumb_terminal
     view = LiveTable(console, f"{run.namespace}/{run.name}") if live else PlainLines(console.file)
     with view:
-        local_run = LocalRun(cluster, body, run.uid, view)
+        local_run = LocalRun(cluster, body, run, view)
         if not live:
             view.say(f"run {run.namespace}/{run.name}, state directory {cluster.folder}")
         return asyncio.run(local_run.drive())

@@ -6,6 +6,7 @@ not: `1e-3` is a number, and a repeated key is an error.
 
 from __future__ import annotations
 
+import posixpath
 import re
 import sys
 from collections.abc import Hashable
@@ -20,6 +21,8 @@ SIZE_LIMIT_BYTES = 1 << 20
 NODE_LIMIT = 100_000
 _FILE_SCHEME = "file://"
 _RELATIVE = re.compile(r"\.{1,2}(/|$)")
+_URI_PARTS = re.compile(r"(?:([a-z0-9]+):(?://)?)?(.*)", re.DOTALL)
+_REFUSED = re.compile(r"[\s?#]+")
 
 
 class UnreadableRunFileError(CollectiveRunError):
@@ -134,13 +137,35 @@ def with_absolute_storage(document: Any, folder: Path) -> Any:
 
     Anything else, malformed documents too, is returned as it is.
     """
-    spec = document.get("spec") if isinstance(document, dict) else None
-    storage = spec.get("storage") if isinstance(spec, dict) else None
-    uri = storage.get("uri") if isinstance(storage, dict) else None
-    if not isinstance(spec, dict) or not isinstance(storage, dict) or not isinstance(uri, str):
-        return document
+    uri = _storage_uri(document)
     path = uri.removeprefix(_FILE_SCHEME)
     if not uri.startswith(_FILE_SCHEME) or not _RELATIVE.match(path):
         return document
     absolute = Path(folder, path).resolve().as_posix()
-    return {**document, "spec": {**spec, "storage": {**storage, "uri": f"{_FILE_SCHEME}{absolute}"}}}
+    spec = document["spec"]
+    return {**document, "spec": {**spec, "storage": {**spec["storage"], "uri": f"{_FILE_SCHEME}{absolute}"}}}
+
+
+def spelling_of_storage(document: Any) -> str:
+    """What a refused storage URI probably means, as it may be written on this machine; empty if unknown."""
+    uri = _storage_uri(document)
+    scheme, path = _URI_PARTS.findall(uri.strip())[0]
+    path = _REFUSED.sub("-", path)
+    if path.startswith("~/"):
+        path = f"{Path.home().as_posix()}{path[1:]}"
+    if not path.strip("/") or scheme not in ("", "file", "s3"):
+        return ""
+    if scheme == "s3":
+        spelled = f"s3://{path}"
+    elif path.startswith("/"):
+        spelled = f"{_FILE_SCHEME}/{posixpath.normpath(path).lstrip('/')}"
+    else:
+        spelled = f"{_FILE_SCHEME}./{posixpath.normpath(path)}"
+    return "" if spelled == uri else spelled
+
+
+def _storage_uri(document: Any) -> str:
+    """The storage URI; empty where the document has none."""
+    for key in ("spec", "storage", "uri"):
+        document = document.get(key) if isinstance(document, dict) else None
+    return document if isinstance(document, str) else ""

@@ -6,7 +6,7 @@ value; one that is smaller already stays. `examples/` are tested this way.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from typing import Any
 
@@ -35,6 +35,27 @@ def with_smoke_budgets(body: dict[str, Any]) -> dict[str, Any]:
         if isinstance(phases, dict) and isinstance(phases.setdefault(phase.name, {}), dict):
             _shrink(phases[phase.name], "params", phase.settings.SMOKE_BUDGETS)
     return smoke
+
+
+def lowered_budgets(body: Mapping[str, Any], smoke: Mapping[str, Any]) -> Iterator[str]:
+    """The budgets of the file that are larger than the smoke run's: a line for each section."""
+    yield from _lowered(body.get("spec"), smoke.get("spec"), "spec")
+
+
+def _lowered(before: object, after: object, path: str) -> Iterator[str]:
+    if not isinstance(before, dict) or not isinstance(after, dict):
+        return
+    changed = [
+        f"{key} {value} → {after[key]}" for key, value in before.items() if _is_less(after[key], value)
+    ]
+    if changed:
+        yield f"{path}: {', '.join(changed)}"
+    for key, value in before.items():
+        yield from _lowered(value, after[key], f"{path}.{key}")
+
+
+def _is_less(after: object, before: object) -> bool:
+    return isinstance(after, int) and isinstance(before, int) and after < before
 
 
 def _shrink(parent: dict[str, Any], key: str, budgets: Mapping[str, int]) -> None:

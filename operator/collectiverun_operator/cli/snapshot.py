@@ -29,6 +29,15 @@ class Snapshot:
         """The member's newest progress; None if it does not run."""
         return self.progress.get((phase.name, member.name)) if member.state == "Running" else None
 
+    def retrying(self) -> Mapping[MemberKey, str]:
+        """What running members wait for and try again, such as storage."""
+        found = {
+            (phase.name, member.name): self.member_progress(phase, member)
+            for phase in self.status.phases
+            for member in phase.members
+        }
+        return {key: progress.retrying for key, progress in found.items() if progress and progress.retrying}
+
     def member_fraction(self, phase: PhaseStatus, member: MemberStatus) -> float:
         """How much of the member is done, 0 to 1."""
         if member.state == "Succeeded":

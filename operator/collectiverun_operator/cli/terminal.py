@@ -15,6 +15,7 @@ from collectiverun_operator.cli.snapshot import (
     duration_text,
     failure_log,
     failure_sentence,
+    member_name,
     retry_text,
     success_text,
 )
@@ -23,6 +24,7 @@ _BAR_WIDTH = 8
 _NUMBER_COLUMNS = {"env steps": 9, "per s": 5, "any/end": 8, "left": 5}
 _STATE_WIDTH = 10
 _MEMBER_ROWS = 16
+_WAIT_ROWS = 3
 _STYLES = {
     "Succeeded": "green",
     "Complete": "bold green",
@@ -89,7 +91,8 @@ def run_table(snapshot: Snapshot, title: str) -> RenderableType:
         table.add_column(column, justify="right", no_wrap=True, min_width=width)
     for phase in snapshot.status.phases:
         _add_phase(table, snapshot, phase)
-    return Group(head, table)
+    waits = [f"{member_name(*key)} waits: {why}" for key, why in snapshot.retrying().items()]
+    return Group(head, *(Text(line, style="yellow") for line in waits[:_WAIT_ROWS]), table)
 
 
 def _add_phase(table: Table, snapshot: Snapshot, phase: PhaseStatus) -> None:

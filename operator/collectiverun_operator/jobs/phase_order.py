@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 
 from collectiverun_operator.api.members import params_of, settings_of
 from collectiverun_operator.api.phases import Phase
@@ -65,10 +66,22 @@ def resources_of(run: CollectiveRun, phase: Phase) -> JSONObject:
 
 def threads_of(run: CollectiveRun, phase: Phase) -> int:
     """CPU threads of the phase: whole cores it requests, at least 1, whatever machine it runs on."""
+    return min(max(1, int(_requested(run, phase, "cpu", default=1))), MAX_THREADS)
+
+
+def parallelism_of(run: CollectiveRun, phase: Phase) -> int:
+    """How many Jobs of the phase may live at once: no more than can start, where that is known."""
+    wanted = int(getattr(settings_of(run.spec, phase), "parallelism", 1))
+    asked = {kind: _requested(run, phase, kind, default=int(kind == "cpu")) for kind in run.platform.capacity}
+    fitting = (int(run.platform.capacity[kind] / amount) for kind, amount in asked.items() if amount)
+    return max(1, min([wanted, *fitting]))
+
+
+def _requested(run: CollectiveRun, phase: Phase, kind: str, default: int) -> Decimal:
+    """What one container of the phase requests; a limit stands in for a missing request."""
     resources = resources_of(run, phase)
-    amounts = (resources.get(kind, {}).get("cpu") for kind in ("requests", "limits"))
-    cores = next((parse_quantity(amount) for amount in amounts if amount is not None), 1)
-    return min(max(1, int(cores)), MAX_THREADS)
+    amounts = (resources.get(part, {}).get(kind) for part in ("requests", "limits"))
+    return parse_quantity(next((amount for amount in amounts if amount is not None), default))
 
 
 def _storage_options(run: CollectiveRun) -> JSONObject:

@@ -10,10 +10,11 @@ from collectiverun_operator.api import conditions
 from collectiverun_operator.api.outcome import REFUSALS, RETRY_BUDGETS
 from collectiverun_operator.api.status import ConditionStatus, MemberStatus, PhaseStatus, RunStatus
 from collectiverun_operator.plan.plan import Action, RelabelJob
-from collectiverun_operator.plan.stalls import STALLED
+from collectiverun_operator.plan.stalls import RETRYING, STALLED
 
 EventType = Literal["Normal", "Warning"]
 
+_STANDSTILLS = (*REFUSALS, STALLED, RETRYING)
 _SUSPENDED = (conditions.SUSPENDING.reason, conditions.IS_SUSPENDED.reason)
 _GOES_ON = conditions.IN_PROGRESS.reason
 
@@ -126,7 +127,7 @@ def _queueing(before: RunStatus, after: RunStatus) -> Iterator[EventText]:
 def _standstill(before: RunStatus, after: RunStatus) -> Iterator[EventText]:
     """Nothing moves, though the run is not held: told once, and again when it is about another thing."""
     old, new = before.condition("Running"), after.condition("Running")
-    if new is not None and new.reason in (*REFUSALS, STALLED) and (old is None or old.reason != new.reason):
+    if new is not None and new.reason in _STANDSTILLS and (old is None or old.reason != new.reason):
         yield EventText("Warning", new.reason, new.message)
 
 

@@ -126,7 +126,7 @@ def _advance(
         status = _resolve_image(run, start_members(run, status, observed, now))
     status = with_costs(run, before, status, observed, now)
     status = update_phases(status, now, is_suspended=run.spec.suspend)
-    status = with_progress_summary(status, run.spec, observed)
+    status = with_progress_summary(run, status, observed)
     return summarise(run, status, observed, now, obstacle, is_failing=is_failing)
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-from collectiverun_operator.api.members import members_of, parallelism_of
+from collectiverun_operator.api.members import members_of
 from collectiverun_operator.api.outcome import Progress
 from collectiverun_operator.api.phases import PHASE_BY_NAME
-from collectiverun_operator.api.spec import Spec
+from collectiverun_operator.api.run import CollectiveRun
 from collectiverun_operator.api.status import MemberStatus, NetworkSuccess, PhaseStatus, Rates, RunStatus
 from collectiverun_operator.formatting import percent, time_left
+from collectiverun_operator.jobs.phase_order import parallelism_of
 from collectiverun_operator.plan.observation import Observed
 
 MAX_ETA_SECONDS = 10 * 365 * 86_400
@@ -24,9 +25,9 @@ def with_progress(member: MemberStatus, progress: Progress | None) -> MemberStat
     return member.replace(env_steps=progress.env_steps, success=success)
 
 
-def with_progress_summary(status: RunStatus, spec: Spec, observed: Observed) -> RunStatus:
+def with_progress_summary(run: CollectiveRun, status: RunStatus, observed: Observed) -> RunStatus:
     """The status with the progress of every phase and of the run."""
-    phases = tuple(_with_phase_progress(phase, spec, observed) for phase in status.phases)
+    phases = tuple(_with_phase_progress(run, phase, observed) for phase in status.phases)
     members = [member for phase in phases for member in phase.members]
     success = _network_success({phase.name: phase for phase in phases})
     best = _best(success)
@@ -44,13 +45,13 @@ def with_progress_summary(status: RunStatus, spec: Spec, observed: Observed) -> 
     )
 
 
-def _with_phase_progress(phase: PhaseStatus, spec: Spec, observed: Observed) -> PhaseStatus:
+def _with_phase_progress(run: CollectiveRun, phase: PhaseStatus, observed: Observed) -> PhaseStatus:
     described = PHASE_BY_NAME[phase.name]
-    weights = {member.name: len(member.tasks) for member in members_of(spec, described)}
+    weights = {member.name: len(member.tasks) for member in members_of(run.spec, described)}
     return phase.replace(
         env_steps=sum(member.env_steps for member in phase.members),
         success=_mean(phase.members, weights),
-        eta_seconds=_eta_seconds(phase, observed, parallelism_of(spec, described)),
+        eta_seconds=_eta_seconds(phase, observed, parallelism_of(run, described)),
     )
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
-from collectiverun_operator.api.members import inputs_of, members_of, parallelism_of
+from collectiverun_operator.api.members import inputs_of, members_of
 from collectiverun_operator.api.phases import PHASE_BY_NAME
 from collectiverun_operator.api.run import CollectiveRun
 from collectiverun_operator.api.status import MemberStatus, PhaseStatus, RunStatus
 from collectiverun_operator.jobs.manifest import Lessons, job_manifest, job_name
-from collectiverun_operator.jobs.phase_order import phase_order, task_documents
+from collectiverun_operator.jobs.phase_order import parallelism_of, phase_order, task_documents
 from collectiverun_operator.jobs.uris import absolute_uri
 from collectiverun_operator.json_types import JSONObject
 from collectiverun_operator.plan.observation import Observed, ObservedJob
@@ -24,7 +24,7 @@ def start_members(run: CollectiveRun, status: RunStatus, observed: Observed, now
     phase = status.unfinished_phase
     if phase is None:
         return status
-    free = parallelism_of(run.spec, PHASE_BY_NAME[phase.name])
+    free = parallelism_of(run, PHASE_BY_NAME[phase.name])
     free -= sum(_is_occupied(phase.name, member, observed, now) for member in phase.members)
     members = []
     for member in phase.members:

@@ -1,4 +1,4 @@
-"""Members that run and do not get on: since when, and what is done about it."""
+"""Members that run and do not get on: since when or why, and what is done about it."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from collectiverun_operator.api.spec import RunPolicy
 from collectiverun_operator.api.status import RunStatus
 from collectiverun_operator.formatting import format_time
 from collectiverun_operator.plan.observation import Observed, ObservedAttempt
+from collectiverun_operator.plan.waiting import TOLD
 
 STALLED = "Stalled"
+RETRYING = "Retrying"
 
 
 def stall_time(policy: RunPolicy, attempt: ObservedAttempt) -> datetime | None:
@@ -33,6 +35,18 @@ def stalled(policy: RunPolicy, status: RunStatus, observed: Observed, now: datet
         if member.state == "Running" and is_stalled(policy, attempt, now) and attempt.progress is not None:
             since = format_time(attempt.progress.since) if attempt.progress.since else ""
             yield f"member {member.name} has made no progress since {since}"
+
+
+def retrying(status: RunStatus, observed: Observed) -> Iterator[str]:
+    """What running members wait for and try again, such as storage: the first few, a sentence each."""
+    found = []
+    for phase, member in status.members():
+        progress = observed.attempt(phase, member.name, member.attempt).progress
+        if member.state == "Running" and progress is not None and progress.retrying:
+            found.append(f"member {member.name} waits: {progress.retrying}")
+    yield from found[:TOLD]
+    if len(found) > TOLD:
+        yield f"and {len(found) - TOLD} more members wait"
 
 
 def is_stalled(policy: RunPolicy, attempt: ObservedAttempt, now: datetime) -> bool:

@@ -13,7 +13,7 @@ from collectiverun_operator.jobs.uris import report_uri
 from collectiverun_operator.plan import deadlines
 from collectiverun_operator.plan.observation import Observed
 from collectiverun_operator.plan.scheduling import is_anything_left
-from collectiverun_operator.plan.stalls import STALLED, stalled
+from collectiverun_operator.plan.stalls import RETRYING, STALLED, retrying, stalled
 from collectiverun_operator.plan.waiting import Wait, holdup_reason, holdup_sentence, waits
 
 _LIVE_STATES: tuple[PhaseState, ...] = ("Stopping", "Running", "Pending", "Queued")
@@ -68,7 +68,7 @@ def summarise(
     desired: dict[ConditionType, DesiredCondition] = {
         conditions.ACCEPTED: obstacle or conditions.VALIDATED,
         conditions.QUEUED: _queued(status, found),
-        conditions.RUNNING: _running(status, found, stalls, is_ended),
+        conditions.RUNNING: _running(status, found, stalls, tuple(retrying(status, observed)), is_ended),
         conditions.SUSPENDED: _suspended(run.spec.suspend and not is_ended and not is_failing, is_busy),
         conditions.COMPLETE: conditions.ALL_SUCCEEDED if is_complete else conditions.IN_PROGRESS,
         conditions.FAILED: _failed(status, is_failing, is_busy),
@@ -120,16 +120,21 @@ def _queued(status: RunStatus, found: tuple[Wait, ...]) -> DesiredCondition:
 
 
 def _running(
-    status: RunStatus, found: tuple[Wait, ...], stalls: tuple[str, ...], is_ended: bool
+    status: RunStatus,
+    found: tuple[Wait, ...],
+    stalls: tuple[str, ...],
+    retried: tuple[str, ...],
+    is_ended: bool,
 ) -> DesiredCondition:
     states = _states(status)
     phase = status.unfinished_phase
     pending = tuple(wait for wait in found if wait.state == "Pending")
     if "Running" in states and phase is not None:
         count = f"{states.count('Running')} of {len(phase.members)} members run"
-        reason = STALLED if stalls else "PhaseActive"
+        reason = STALLED if stalls else RETRYING if retried else "PhaseActive"
+        why = "; ".join((*retried, *stalls))
         return DesiredCondition(
-            True, reason, _joined(f"phase {phase.name}: {count}", "; ".join(stalls), holdup_sentence(pending))
+            True, reason, _joined(f"phase {phase.name}: {count}", why, holdup_sentence(pending))
         )
     if "Stopping" in states:
         return DesiredCondition(True, "Stopping", "running Jobs are being stopped at a checkpoint")

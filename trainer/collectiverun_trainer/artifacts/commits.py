@@ -27,7 +27,7 @@ def earlier_result(storage: Storage, order: PhaseOrder, config: Mapping[str, Any
     """Result of the member's first commit whose every file verifies; None if there is none.
 
     Raises:
-        InvalidConfiguration: if it was made with another configuration.
+        InvalidConfiguration: if it was made with another configuration, or from other inputs.
     """
     for uri in committed(storage, order.member_uri):
         try:
@@ -38,6 +38,7 @@ def earlier_result(storage: Storage, order: PhaseOrder, config: Mapping[str, Any
             _logger.warning("An earlier commit cannot be used, the work is repeated: %s", error)
             continue
         agreement.require(config, artifact.manifest.get("config", {}), uri)
+        agreement.require_inputs(order, artifact.manifest.get("parents", {}), uri)
         return result
     return None
 

@@ -47,7 +47,7 @@ class Files:
     def write(self, uri: str, data: bytes) -> None:
         """Write beside the target, flush to the disk, rename; fsspec's own local files do not."""
         path = _path(uri)
-        path.parent.mkdir(parents=True, exist_ok=True)
+        _make_folder(path.parent)
         partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}{PARTIAL_SUFFIX}")
         try:
             with partial.open("xb") as file:
@@ -87,6 +87,17 @@ class Files:
 
 def _path(uri: str) -> Path:
     return Path(uri.removeprefix("file://"))
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except FileNotFoundError as error:
+        if not Path(error.filename).parent.is_dir():
+            raise  # somebody removes it at this moment
+        # So answer /proc and its like, whose folders are made by the system alone.
+        why = "no folder can be made there"
+        raise PermissionError(errno.EPERM, why, error.filename) from error
 
 
 @contextlib.contextmanager

@@ -57,8 +57,8 @@ class _Objects(Protocol):
 class Storage:
     """Reads and writes whole objects by URI. Nothing is missing but what the store itself says is.
 
-    Every method raises InvalidConfiguration at once when access is refused, the bucket does not exist or the
-    URI cannot be served, and StorageUnavailable when storage failed for `retry_seconds`.
+    Every method raises StorageRefused at once when access is refused, the bucket does not exist or the URI
+    cannot be served, and StorageUnavailable when storage failed for `retry_seconds`.
     """
 
     def __init__(self, options: StorageOptions, retry_seconds: float | None = None) -> None:
@@ -129,7 +129,7 @@ class Storage:
             reraise=True,
         )
         try:
-            return retrying(operation)
+            result = retrying(operation)
         except Exception as error:
             if isinstance(error, MissingObject) or not storage_faults.is_fault(error):
                 raise
@@ -137,12 +137,16 @@ class Storage:
                 f"Storage failed for {self._retry_seconds:g} seconds at {uri}{_server(self._options)}: "
                 f"{storage_faults.words(error)}."
             ) from error
+        if retrying.statistics["attempt_number"] > 1:
+            _logger.info("Storage works again at %s.", uri)
+        return result
 
     def _before_retry(self, uri: str, state: tenacity.RetryCallState) -> None:
         error = state.outcome.exception() if state.outcome else None
-        wait_seconds = state.next_action.sleep if state.next_action else 0.0
         words = storage_faults.words(error)
-        _logger.warning("Storage failed at %s: %s; retrying in %.1f s.", uri, words, wait_seconds)
+        # The same text each time: it gets into the run's status, which is written when it changes.
+        text = "Storage failed at %s: %s; it is tried again for up to %g s."
+        _logger.warning(text, uri, words, self._retry_seconds, extra={"retrying": True})
         if storage_faults.lacks_credentials(error):
             self._objects.pop("s3", None)  # a client that found none never looks again
 

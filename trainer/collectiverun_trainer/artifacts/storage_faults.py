@@ -6,7 +6,7 @@ import errno
 
 from collectiverun_trainer.artifacts import s3_environment
 from collectiverun_trainer.artifacts.s3_environment import KEY_VARIABLES
-from collectiverun_trainer.errors import InvalidConfiguration, PhaseError, StorageUnavailable
+from collectiverun_trainer.errors import PhaseError, StorageRefused, StorageUnavailable
 
 # Codes that s3fs turns into EINVAL like a wrong request, though a retry may well succeed.
 _TRANSIENT_CODES = frozenset({"BadDigest", "IncompleteBody", "InvalidPart", "XAmzContentSHA256Mismatch"})
@@ -22,7 +22,7 @@ _EXPIRED_CODES = frozenset(
 )
 # The store's own words. A bare status 404 is not: a proxy in front of the store may have answered.
 _MISSING_CODES = frozenset({"NoSuchKey", "NoSuchVersion"})
-_PERMANENT_ERRNOS = frozenset({errno.EINVAL, errno.ENAMETOOLONG, errno.EPERM, errno.EROFS, errno.ENOSYS})
+_PERMANENT_ERRNOS = frozenset({errno.EINVAL, errno.ELOOP, errno.ENAMETOOLONG, errno.ENOSYS, errno.EPERM})
 _CLIENT_PACKAGES = frozenset({"botocore", "aiobotocore", "aiohttp", "s3fs", "urllib3"})
 
 
@@ -48,6 +48,8 @@ def is_transient(error: BaseException) -> bool:
 def words(error: BaseException | None) -> str:
     """What went wrong, for a person."""
     text = (str(error) or type(error).__name__).rstrip(".")
+    if isinstance(error, OSError) and type(error).__module__ == "builtins" and error.strerror:
+        text = error.strerror  # the URI is told anyway, and a file is written under a random name at first
     if lacks_credentials(error):
         return f"{text}: the metadata service gave none; if keys are meant, set {' and '.join(KEY_VARIABLES)}"
     code = error and server_code(error)
@@ -67,18 +69,18 @@ def permanent_fault(error: BaseException, uri: str) -> PhaseError | None:
     if code in _EXPIRED_CODES:
         return StorageUnavailable(f"The credentials for {uri} are not valid now ({error}); renew them.")
     if code == "NoSuchBucket":
-        return InvalidConfiguration(f"The bucket of {uri} does not exist; create it or correct storage.uri.")
+        return StorageRefused(f"The bucket of {uri} does not exist; create it or correct storage.uri.")
     if isinstance(error, PermissionError):
-        return InvalidConfiguration(
+        return StorageRefused(
             f"Access to {uri} was refused ({error}); check its permissions and, for s3://, "
             f"{' and '.join(KEY_VARIABLES)}."
         )
+    if isinstance(error, OSError) and error.errno == errno.EROFS:
+        return StorageRefused(f"{uri} cannot be written ({error}); make it writable or correct storage.uri.")
     if isinstance(error, NotADirectoryError | IsADirectoryError | FileExistsError):
-        return InvalidConfiguration(
-            f"{uri} cannot be used: a file or folder of that name is in the way ({error})."
-        )
+        return StorageRefused(f"{uri} cannot be used: a file or folder of that name is in the way ({error}).")
     if isinstance(error, OSError) and error.errno in _PERMANENT_ERRNOS and code not in _TRANSIENT_CODES:
-        return InvalidConfiguration(
+        return StorageRefused(
             f"Storage cannot serve {uri} ({error}); check storage.uri, endpoint and region."
         )
     return _client_fault(error, uri)
@@ -99,13 +101,13 @@ def _client_fault(error: BaseException, uri: str) -> PhaseError | None:
     if isinstance(error, exceptions.NoCredentialsError) and s3_environment.may_bring_credentials():
         return None
     if isinstance(error, exceptions.NoCredentialsError | exceptions.PartialCredentialsError):
-        return InvalidConfiguration(f"There are no credentials for {uri}; set {' and '.join(KEY_VARIABLES)}.")
+        return StorageRefused(f"There are no credentials for {uri}; set {' and '.join(KEY_VARIABLES)}.")
     if isinstance(error, _settings_faults()):
-        return InvalidConfiguration(
+        return StorageRefused(
             f"The S3 client refuses {uri} ({error}); check storage.uri, region and the AWS_* variables."
         )
     if isinstance(error, exceptions.SSLError) and "certificate" in str(error).lower():
-        return InvalidConfiguration(
+        return StorageRefused(
             f"The certificate of the server of {uri} is not trusted ({error}); give its CA bundle: "
             f"storage.caBundle on Kubernetes, else {s3_environment.CA_BUNDLE_VARIABLE}."
         )

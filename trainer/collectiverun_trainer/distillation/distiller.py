@@ -17,7 +17,7 @@ from collectiverun_trainer.distillation.losses import (
     weighted_squared_error,
 )
 from collectiverun_trainer.distillation.rows import Labelled
-from collectiverun_trainer.sac.optimiser import load_optimiser_state, optimiser_state
+from collectiverun_trainer.sac.optimiser import Adam, load_optimiser_state, optimiser_state
 
 ACTOR = "losses/actor"
 CRITIC = "losses/critic"
@@ -44,7 +44,7 @@ class Distiller:
         self.gradient_steps = 0
         self.q_scale: QScale | None = None
         self._parameters = list((network if self.critics else network.actor).parameters())
-        self._optimiser = torch.optim.Adam(self._parameters, params.learning_rate, fused=True)
+        self._optimiser = Adam(self._parameters, params.learning_rate, fused=True)
         self._sums: Losses = {}
         self._summed = 0
 

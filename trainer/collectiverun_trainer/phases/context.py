@@ -228,7 +228,9 @@ def prepare(order: PhaseOrder, reporter: Reporter, stop: StopFlag) -> PhaseConte
     storage = Storage(order.storage)
     pod = _pod()
     uri = join(order.member_uri, "checkpoints")
-    checkpoints = CheckpointStore(storage, uri, order.attempt, config=configuration(order), pod=pod)
+    inputs = {phase: [reference.uri for reference in named] for phase, named in order.inputs.items()}
+    config = configuration(order) | {"inputs": inputs}
+    checkpoints = CheckpointStore(storage, uri, order.attempt, config=config, pod=pod)
     return PhaseContext(order, storage, reporter, checkpoints, default_device(), stop, pod)
 
 

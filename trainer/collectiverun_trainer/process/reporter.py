@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import json
 import math
-import os
-import sys
 import time
 from collections.abc import Callable, Mapping
 from typing import Any, Final, Protocol, SupportsFloat, TextIO
 
 from collectiverun_trainer.config import Task
 from collectiverun_trainer.order import Success
+from collectiverun_trainer.process import output
 
 METRICS_NAME: Final = "metrics.jsonl"
 """File of an artifact that holds all metrics."""
@@ -107,9 +106,9 @@ class Reporter:
         self.records.append(record)
         self._emit("metrics", record)
 
-    def log(self, message: str, level: str = "info") -> None:
-        """Emit one log line."""
-        self._emit("log", {"level": level, "message": message})
+    def log(self, message: str, level: str = "info", *, retrying: bool = False) -> None:
+        """Emit one log line; `retrying`: the phase waits, and tries what the message is about again."""
+        self._emit("log", {"level": level, "message": message} | ({"retrying": True} if retrying else {}))
 
     def metrics_lines(self) -> bytes:
         """All metrics so far as the content of `metrics.jsonl`. No times, so equal runs give equal bytes."""
@@ -128,12 +127,7 @@ class Reporter:
 
     def _emit(self, kind: str, document: Mapping[str, Any]) -> None:
         line = json.dumps({"kind": kind, "time": round(self._clock(), 3), **document})
-        try:
-            print(line, file=self._stream or sys.stdout, flush=True)
-        except BrokenPipeError:
-            # The reader is gone, as after `| head`. The work goes on; stdout is pointed at /dev/null so that
-            # the interpreter does not fail on the broken pipe when it exits.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        output.say(line, self._stream)
 
 
 def _finite_or_none(value: float) -> float | None:

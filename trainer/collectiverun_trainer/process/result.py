@@ -10,6 +10,7 @@ from pathlib import Path
 
 from collectiverun_trainer.errors import PhaseError
 from collectiverun_trainer.order import DEFAULT_RESULT_PATH, RESULT_PATH_VARIABLE, PhaseResult
+from collectiverun_trainer.process import output
 
 
 class ResultLine:
@@ -60,5 +61,5 @@ def _write(result: PhaseResult) -> None:
             Path(path or DEFAULT_RESULT_PATH).write_text(result.to_line() + "\n")
             return
         except OSError as error:
-            print(f"The result cannot be written to {path}: {error}.", file=sys.stderr)
-    print(json.dumps({"kind": "result", **json.loads(result.to_line())}), flush=True)
+            output.say(f"The result cannot be written to {path}: {error}.", sys.stderr)
+    output.say(json.dumps({"kind": "result", **json.loads(result.to_line())}))

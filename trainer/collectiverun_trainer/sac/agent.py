@@ -15,7 +15,12 @@ from collectiverun_trainer.config import SACParams
 from collectiverun_trainer.environments.observation import ACTION_SIZE, OBS_SIZE, scale_obs
 from collectiverun_trainer.sac import losses
 from collectiverun_trainer.sac.networks import StackedMLP, State, TwinCritics, gaussian_head, take
-from collectiverun_trainer.sac.optimiser import load_optimiser_state, optimiser_state, take_optimiser_state
+from collectiverun_trainer.sac.optimiser import (
+    Adam,
+    load_optimiser_state,
+    optimiser_state,
+    take_optimiser_state,
+)
 
 # With few rows, BLAS takes a path whose rounding depends on where a slice lies in memory, hence on the other
 # experts. A few more rows cost nothing measurable and make every expert's bits independent of the others.
@@ -86,8 +91,8 @@ class StackedSAC:
             "temperature": self._adam([self.log_temperature]),
         }
 
-    def _adam(self, parameters: Sequence[Tensor]) -> torch.optim.Adam:
-        return torch.optim.Adam(parameters, self.params.learning_rate, fused=True)
+    def _adam(self, parameters: Sequence[Tensor]) -> Adam:
+        return Adam(parameters, self.params.learning_rate, fused=True)
 
     @torch.no_grad()
     def gaussian(self, obs: Tensor) -> tuple[Tensor, Tensor]:

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from collectiverun_trainer.config import TrajectoryTransformerParams
 from collectiverun_trainer.replay.episodes import Episodes
+from collectiverun_trainer.sac.optimiser import AdamW
 from collectiverun_trainer.seeding import generator_state, restore_generator, torch_generator
 from collectiverun_trainer.transformer.encoder import TrajectoryEncoder
 from collectiverun_trainer.transformer.normaliser import Normaliser
@@ -43,7 +44,7 @@ class EncoderTraining:
         training, validation = episodes.training_part(), episodes.validation_part()
         encoder, objectives = initial_networks(params, Normaliser.fit(training), seed)
         self.encoder, self.objectives = encoder.to(device), objectives.to(device)
-        self._optimiser = torch.optim.AdamW(self._parameters(), lr=params.learning_rate, fused=True)
+        self._optimiser = AdamW(self._parameters(), lr=params.learning_rate, fused=True)
         self._generators = {name: self._generator(name) for name in ("sampling", "hiding")}
         self._sampler = TripleSampler(_on(device, training), params, self._generators["sampling"])
         self._dropout_seed = self._generator("dropout").initial_seed()

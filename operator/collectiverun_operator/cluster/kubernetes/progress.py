@@ -102,7 +102,7 @@ class PodProgress:
         try:
             async with self._slots:
                 log = await self.requests.read("get", path, query=TAIL, timeout_seconds=READ_SECONDS)
-            newest = newest_progress(log.splitlines()) or pod.newest or Progress()
+            newest = newest_progress(log.splitlines(), pod.newest)
             pod.newest = newest.after(pod.newest, datetime.now(UTC))
             pod.failures = 0
         except ClusterError:

@@ -6,7 +6,7 @@ server would have kept. Everything happens in `advance`: there is no thread and 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from copy import deepcopy
 from pathlib import Path
 from types import TracebackType
@@ -146,6 +146,10 @@ class LocalCluster:
     def impossible(self, resources: JSONObject) -> str:
         """Why a container with these resources can never start on this machine; empty: it can."""
         return self._machine.impossible(Request.of({"resources": resources}))
+
+    def capacity(self, resources: Iterable[JSONObject]) -> dict[str, int]:
+        """What containers with these resources share."""
+        return self._machine.capacity(Request.of({"resources": wanted}) for wanted in resources)
 
     def kill(self) -> None:
         """End every process at once."""

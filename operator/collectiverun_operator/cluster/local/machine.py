@@ -6,7 +6,7 @@ Only cores and GPUs are allocated. Memory is limited per process tree (`process.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -60,6 +60,11 @@ class Machine:
     def gpus(self) -> tuple[str, ...]:
         """The names of the GPUs in CUDA_VISIBLE_DEVICES."""
         return self.count_gpus()
+
+    def capacity(self, requests: Iterable[Request]) -> dict[str, int]:
+        """What those who request this share, by the names of Kubernetes; GPUs only if anybody wants one."""
+        gpus = {GPU_RESOURCE: len(self.gpus)} if any(request.gpus for request in requests) else {}
+        return {"cpu": self.cores, **gpus}
 
     def impossible(self, request: Request) -> str:
         """Why the request can never be met here, as a sentence; empty: it can."""

@@ -23,7 +23,7 @@ class ProgressTail:
     def newest(self) -> Progress | None:
         """Read on to the file's end and return the newest progress, None where there is no file yet."""
         if self._path.exists():
-            newest = newest_progress(self._new_lines()) or self._newest or Progress()
+            newest = newest_progress(self._new_lines(), self._newest)
             self._newest = newest.after(self._newest, datetime.now(UTC))
         return self._newest
 
