@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from statistics import NormalDist, fmean
+from statistics import fmean
 from typing import Any, Final, Self
 
 import numpy as np
@@ -77,8 +76,7 @@ def mean_of(rates: Sequence[Success]) -> Success:
 
 def wilson_interval(successes: int, n: int, confidence: float = 0.95) -> tuple[float, float]:
     """Wilson score interval of a success rate (doi:10.1080/01621459.1927.10502953); n at least 1."""
-    z, rate = NormalDist().inv_cdf((1 + confidence) / 2), successes / n
-    centre = rate + z**2 / (2 * n)
-    half_width = z * math.sqrt(rate * (1 - rate) / n + z**2 / (4 * n**2))
-    low, high = ((centre + sign * half_width) / (1 + z**2 / n) for sign in (-1, 1))
-    return (low if successes else 0.0, high if successes < n else 1.0)
+    from scipy.stats import binomtest  # imported late: only the report needs it, and it takes a second
+
+    interval = binomtest(successes, n).proportion_ci(confidence, method="wilson")
+    return float(interval.low), float(interval.high)
