@@ -15,6 +15,7 @@ import base64
 import json
 from pathlib import Path
 
+from testbed import JSONObject
 from testbed.kubernetes.client_tools import ClusterCommands, CommandError
 from testbed.kubernetes.control_plane import CONTROLLER_MANAGER, ControlPlane
 from testbed.kueue import objects
@@ -52,9 +53,18 @@ class Kueue(Daemon):
         self.wait_until(lambda: http_get(f"http://127.0.0.1:{self._health_port}/readyz")[0] == 200)
         # Only now: while nobody answers there, every new Job in the cluster is refused.
         authority = self._secret_data()["ca.crt"]
-        self._commands.apply(*objects.webhooks(self._programs, self._webhook_port, authority))
+        self._commands.apply(*self._webhooks(authority))
         self.wait_until(self._holds_jobs)
         return self
+
+    def uninstall(self) -> None:
+        """End it, and let Jobs be made without it."""
+        for webhook in self._webhooks(authority=""):
+            self._commands.kubectl("delete", webhook["kind"], webhook["metadata"]["name"])
+        self.kill()
+
+    def _webhooks(self, authority: str) -> list[JSONObject]:
+        return objects.webhooks(self._programs, self._webhook_port, authority)
 
     def _settings(self) -> dict[str, object]:
         webhook = {"host": "127.0.0.1", "port": self._webhook_port, "certDir": str(self._certificates)}

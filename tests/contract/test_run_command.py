@@ -214,6 +214,15 @@ def test_a_smoke_run_says_that_its_success_means_nothing(finished):
     assert finished[1][2].splitlines()[-1].endswith("; success, and what is said of it, means nothing.")
 
 
+def test_more_tasks_a_job_than_there_are_is_noted(tmp_path):
+    path = tiny_run(tmp_path, phases={"experts": {"tasksPerJob": 9}})
+    done = subprocess.run([COMMAND, "validate", "-f", path], capture_output=True, text=True)
+    note = (
+        "note: spec.phases.experts.tasksPerJob: 9 is more than the 2 to be trained: one Job trains them all"
+    )
+    assert (done.returncode, done.stderr.strip()) == (0, note)
+
+
 def test_a_smoke_run_tells_the_budgets_of_the_file_that_it_lowers(tmp_path):
     phases = {"experts": {"params": {"totalEnvSteps": 9000, "batchSize": 8}}, "evaluation": {"params": {}}}
     environment = {"horizonEnvSteps": 20, "goals": 40}

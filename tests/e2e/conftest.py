@@ -12,7 +12,12 @@ from testbed.kubernetes.client_tools import CommandError
 from testbed.programs import binaries
 from testbed.programs.helm import helm
 
-_PROGRAMS = (binaries.control_plane_binaries, binaries.kubelet_binary, binaries.containerd_folder)
+_PROGRAMS = (
+    binaries.control_plane_binaries,
+    binaries.kubelet_binary,
+    binaries.containerd_folder,
+    binaries.kueue_folder,
+)
 KILLED_SESSION = "test_killed_session.py"
 ACCOUNT = pytest.StashKey[str]()
 # Of one test, with the start of the cluster in it where it is the first.

@@ -1,7 +1,5 @@
 """A trainer at work in a container: confined as asked for, left alone by an upgrade, stopped by a signal."""
 
-import json
-
 import pytest
 from e2e.container_cluster import RELEASE, SYSTEM
 from support.namespace import Namespace
@@ -133,12 +131,6 @@ def test_sigterm_ends_training_at_a_checkpoint_and_the_next_attempt_goes_on_ther
 
     training.change(suspend=False)
     pod = training.wait_for_pod(2)["metadata"]["name"]
-    training.wait_until(lambda: progress_steps(training, pod), "a line of progress")
-    assert min(progress_steps(training, pod)) > stopped_at
+    training.wait_until(lambda: training.progress_steps(pod), "a line of progress")
+    assert min(training.progress_steps(pod)) > stopped_at
     assert training.status["retries"] == 0
-
-
-def progress_steps(run, pod):
-    """Env steps of the progress lines in a Pod's log."""
-    lines = map(json.loads, run.namespace.kubectl("logs", pod).splitlines())
-    return [line["envSteps"] for line in lines if line["kind"] == "progress"]

@@ -101,6 +101,11 @@ class LiveRun:
         live = (pod for pod in self.pods() if pod["status"].get("phase") not in ("Succeeded", "Failed"))
         return [pod["metadata"]["name"] for pod in live]
 
+    def progress_steps(self, pod: str) -> list[int]:
+        """Env steps of the progress lines in the log of a Pod that runs the trainer."""
+        lines = map(json.loads, self.namespace.kubectl("logs", pod).splitlines())
+        return [line["envSteps"] for line in lines if line["kind"] == "progress"]
+
     def fault(self, pod: JSONObject, fault: str | None) -> None:
         """Let a Pod that runs meet a fault of the testbed, such as `oom`, `evict` or `exit-1`."""
         self.namespace.patch("pods", pod["metadata"]["name"], {"metadata": {"annotations": {FAULT: fault}}})

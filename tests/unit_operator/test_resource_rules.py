@@ -21,12 +21,21 @@ REFUSED = {
         {"requests": {"memory": "8Gi"}, "limits": {"memory": "4Gi"}},
         f"{PATH}.requests.memory: 8Gi is more than limits.memory 4Gi; lower it, or raise the limit",
     ),
+    "a name that no resource has": (
+        {"limits": {"gpu": 1}},
+        f"{PATH}.limits.gpu: Kubernetes has no resource 'gpu'; a device's has its vendor's domain: nvidia",
+    ),
     "more cores than the limit": (
         {"requests": {"cpu": 3}, "limits": {"cpu": "2500m"}},
         f"{PATH}.requests.cpu: 3 is more than limits.cpu 2500m",
     ),
 }
-TAKEN = [{}, {"limits": {"memory": "64Mi"}}, {"requests": {"cpu": "2"}, "limits": {"cpu": 2, "memory": "4G"}}]
+TAKEN = [
+    {},
+    {"limits": {"memory": "64Mi", "hugepages-2Mi": "4Mi", "nvidia.com/gpu": 1}},
+    {"requests": {"ephemeral-storage": "1Gi"}},
+    {"requests": {"cpu": "2"}, "limits": {"cpu": 2, "memory": "4G"}},
+]
 
 
 @pytest.mark.parametrize("name", REFUSED)

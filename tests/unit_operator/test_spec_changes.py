@@ -128,3 +128,11 @@ def test_while_a_template_is_refused_what_runs_ends_as_it_would_and_nothing_new_
     assert story.status["state"] == "Rejected"
     story.refusal = None
     assert story.finish().status["state"] == "Complete"
+
+
+def test_what_is_probably_not_meant_is_told_in_the_condition_and_carried_out():
+    story = Story(tasks=tasks("reach", "push"), phases={"experts": {"tasksPerJob": 9}}).settle()
+    (accepted,) = [c for c in story.status["conditions"] if c["type"] == "Accepted"]
+    assert (accepted["status"], accepted["reason"]) == ("True", "Validated")
+    assert accepted["message"].startswith("spec.phases.experts.tasksPerJob: 9 is more than the 2")
+    assert story.finish().status["state"] == "Complete"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -36,7 +36,6 @@ class DesiredCondition:
     message: str = ""
 
 
-VALIDATED = DesiredCondition(True, "Validated")
 SPEC_CHANGED = DesiredCondition(
     False,
     "SpecChanged",
@@ -50,6 +49,11 @@ SUSPENDING = DesiredCondition(False, "Suspending", "the running Jobs are stopped
 IS_SUSPENDED = DesiredCondition(True, "Requested", "nothing runs; set spec.suspend to false to resume")
 IN_PROGRESS = DesiredCondition(False, "InProgress")
 ALL_SUCCEEDED = DesiredCondition(True, "AllPhasesSucceeded")
+
+
+def validated(advice: Iterable[object]) -> DesiredCondition:
+    """Condition Accepted of a spec that is carried out, with what is probably not meant in it."""
+    return DesiredCondition(True, "Validated", "\n".join(map(str, advice)))
 
 
 def not_accepted(reason: str, sentences: Sequence[str]) -> DesiredCondition:

@@ -14,6 +14,7 @@ from uuid import uuid4
 
 import typer
 
+from collectiverun_operator.api.advice import advice
 from collectiverun_operator.api.run import CollectiveRun, Platform, parse_run
 from collectiverun_operator.cli.run_command import COMPLETE_CODE, ChangedRunError, discard_output, run_here
 from collectiverun_operator.cli.run_file import (
@@ -130,6 +131,8 @@ def _load(source: str, smoke: bool, platform: Platform = HERE) -> tuple[dict[str
         _stop(UNREADABLE, str(error))
     if lowered := list(lowered_budgets(document, shrunk)):
         _say("\n  ".join(["--smoke lowers these budgets of the file:", *lowered]), err=True)
+    for advised in advice(parsed.spec):
+        _say(f"note: {advised}", err=True)
     return shrunk, parsed
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from collectiverun_operator.api import conditions
+from collectiverun_operator.api.advice import advice
 from collectiverun_operator.api.conditions import DesiredCondition, update_conditions
 from collectiverun_operator.api.run import CollectiveRun
 from collectiverun_operator.api.status import ConditionStatus, PhaseStatus, RunStatus
@@ -66,7 +67,7 @@ def summarise(
     is_complete, is_failed = phase is None, is_failing and not is_busy
     is_ended = is_complete or is_failed
     desired: dict[ConditionType, DesiredCondition] = {
-        conditions.ACCEPTED: obstacle or conditions.VALIDATED,
+        conditions.ACCEPTED: obstacle or conditions.validated(advice(run.spec)),
         conditions.QUEUED: _queued(status, found),
         conditions.RUNNING: _running(status, found, stalls, tuple(retrying(status, observed)), is_ended),
         conditions.SUSPENDED: _suspended(run.spec.suspend and not is_ended and not is_failing, is_busy),
