@@ -85,9 +85,8 @@ class StoredRun:
 
     def updated(self, body: JSONObject, status: RunStatus) -> StoredRun:
         """The same run after its status was written: `body` is the answer, `status` what it says."""
-        metadata = {key: value for key, value in body["metadata"].items() if key != "managedFields"}
         run = None if self.run is None else replace(self.run, status=status)
-        return StoredRun({**body, "metadata": metadata}, status, run, self.faults)
+        return StoredRun(body, status, run, self.faults)
 
 
 def _readable_status(document: JSONObject) -> RunStatus:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from collectiverun_operator.api.run import StoredRun
 from collectiverun_operator.cluster.kubernetes.cache import is_older
+
+# What a status is written with and an Event is about. Annotations may hold the whole run again.
+_METADATA = ("namespace", "name", "uid", "generation", "resourceVersion")
 
 
 @dataclass
@@ -32,7 +35,7 @@ class TrackedRun:
     def keep(self, stored: StoredRun) -> None:
         """A reconcile left the run like this. Its body is not kept once it is finished: little follows."""
         self.state, self._left = stored.status.state, stored.version
-        self._stored = None if stored.status.is_finished else stored
+        self._stored = None if stored.status.is_finished else _slim(stored)
 
     def newest(self) -> StoredRun | None:
         """The run as it was left, if nobody is known to have changed it since."""
@@ -41,3 +44,9 @@ class TrackedRun:
     def _is_unchanged(self) -> bool:
         """An event older than the last write is late news: a write succeeds on the newest version only."""
         return bool(self._left) and (self._seen in ("", self._left) or is_older(self._seen, self._left))
+
+
+def _slim(stored: StoredRun) -> StoredRun:
+    """Without what stands in its typed spec too, for hundreds of runs are kept."""
+    metadata = {key: stored.body["metadata"][key] for key in _METADATA if key in stored.body["metadata"]}
+    return replace(stored, body={"metadata": metadata, "status": stored.body.get("status") or {}})
