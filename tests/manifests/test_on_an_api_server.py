@@ -214,11 +214,13 @@ def test_columns_say_how_it_stands(namespace, make, printed):
 
 def test_wide_columns_say_more(namespace):
     namespace.apply(run_body())
-    namespace.write_status("collectiveruns", "demo", failed())
+    namespace.write_status("collectiveruns", "demo", failed() | {"report": "file:///data/report.html"})
     header, row = namespace.kubectl("get", "collective", "--output", "wide").splitlines()
-    assert header.split()[-5:] == ["ACCEPTED", "SUSPEND", "RETRIES", "REASON", "STORAGE"]
-    assert row.split()[-5:-1] == ["Validated", "false", "1", "OOMKilled"]
-    assert row.split()[-1].startswith("file:///data/runs/default/demo-")
+    assert header.split()[-6:] == ["ACCEPTED", "SUSPEND", "RETRIES", "REASON", "STORAGE", "REPORT"]
+    *told, storage, report = row.split()
+    assert told[-4:] == ["Validated", "false", "1", "OOMKilled"]
+    assert storage.startswith("file:///data/runs/default/demo-")
+    assert report == "file:///data/report.html"
 
 
 @pytest.mark.parametrize(
