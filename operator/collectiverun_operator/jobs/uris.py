@@ -35,5 +35,5 @@ def is_attempt_of(uri: str, member: str) -> bool:
 
 def report_uri(status: RunStatus) -> str:
     """URI of the report; empty before the evaluation has published it."""
-    (member,) = status.phase("evaluation").members
-    return f"{absolute_uri(status.storage_root, member.uri)}/{_REPORT_FILE}" if member.uri else ""
+    uris = (member.uri for member in status.phase("evaluation").members if member.uri)
+    return next((f"{absolute_uri(status.storage_root, uri)}/{_REPORT_FILE}" for uri in uris), "")
