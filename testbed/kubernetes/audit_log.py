@@ -69,6 +69,11 @@ def created_jobs(requests: Iterable[Request]) -> list[str]:
     return [request.name for request in _creations(requests, "jobs")]
 
 
+def deleted_jobs(requests: Iterable[Request]) -> list[str]:
+    """Names of the Jobs that were deleted, once for each time."""
+    return [r.name for r in requests if (r.verb, r.resource) == ("delete", "jobs") and r.is_write]
+
+
 def written_statuses(requests: Iterable[Request]) -> list[Request]:
     """Every time a run's status was written."""
     return [

@@ -19,7 +19,7 @@ from testbed import JSONObject
 from testbed.cluster.example_run import s3_storage
 from testbed.cluster.small_cluster import SmallCluster
 from testbed.kubelet.simulated_pod import SECONDS_ANNOTATION
-from testbed.kubernetes.audit_log import created_jobs
+from testbed.kubernetes.audit_log import created_jobs, deleted_jobs
 
 NAME = "short"
 PHASES = ("experts", "trajectoryTransformer", "onlineDistillation", "evaluation")
@@ -79,9 +79,11 @@ class ShortRun(LiveRun):
 
     def faults(self) -> list[str]:
         """Sentences about what is not as if the run had been driven once and undisturbed; empty: nothing."""
-        created, jobs = created_jobs(self.namespace.requests()), self.job_names()
-        # A server that is killed may have made a Job and not have written that down.
-        made = sorted({*created, *jobs})
+        requests = self.namespace.requests()
+        created = created_jobs(requests)
+        # A server that is killed may have made a Job and not have written that down; one whose client is gone
+        # writes that it failed (504). What was deleted was made.
+        made = sorted({*created, *deleted_jobs(requests), *self.job_names()})
         found = [f"{MEMBERS} members got {len(made)} Jobs: {made}"] if len(made) != MEMBERS else []
         found += [f"Job {name} was made {count} times" for name, count in _repeated(created)]
         owners = (pod["metadata"]["labels"].get("job-name", "") for pod in self.pods())
