@@ -1,4 +1,4 @@
-"""The command `collectiverun` on streams that are closed, full or know few letters; no run is started."""
+"""The command `collectiverun` where streams are closed, full or know few letters; nothing is trained."""
 
 import subprocess
 from pathlib import Path
@@ -13,6 +13,19 @@ def test_a_closed_standard_input_is_no_run_file():
     ended = subprocess.run(["sh", "-c", line], capture_output=True, text=True, check=False)
     assert (ended.returncode, ended.stdout) == (2, "")
     assert ended.stderr == "standard input is closed; give the path of a run file\n"
+
+
+def test_a_closed_output_changes_no_exit_code(tmp_path):
+    line = f"exec {COMMAND} validate -f {tiny_run(tmp_path)} >&-"
+    ended = subprocess.run(["sh", "-c", line], stderr=subprocess.PIPE, text=True, check=False)
+    assert (ended.returncode, ended.stderr) == (0, "")
+
+
+def test_neither_a_home_nor_a_folder_for_temporary_files_is_needed(tmp_path, monkeypatch):
+    monkeypatch.delenv("HOME", raising=False)
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "missing"))
+    code, _, stderr = finish(start(tiny_run(tmp_path, suspend=True)))
+    assert (code, "Traceback" in stderr) == (130, False)
 
 
 def test_an_output_that_is_full_changes_no_exit_code(tmp_path):
