@@ -3,10 +3,12 @@
 from datetime import timedelta
 
 import pytest
+from support.run_bodies import tasks
 from unit_operator.builders import ended
 from unit_operator.story import Story
 
 from collectiverun_operator.api import labels
+from collectiverun_operator.api.outcome import JOB_REFUSED, Holdup
 
 
 def orphaned(story):
@@ -59,3 +61,14 @@ def test_the_active_time_stands_still_while_the_clock_is_behind_its_beginning():
     story.settle().wait(3600)
     assert story.status["state"] == "Running"
     assert story.wait(1800).status["lastFailure"]["reason"] == "DeadlineExceeded"
+
+
+@pytest.mark.parametrize(("kept", "left"), [("AfterPhase", 1), ("Retain", 2)])
+def test_finished_jobs_make_room_for_those_that_a_quota_refuses(kept, left):
+    story = Story(tasks=tasks("reach", "push"), runPolicy={"cleanup": {"succeededJobs": kept}}).settle()
+    first, second = story.cluster.created
+    story.cluster.holdups[second] = Holdup(JOB_REFUSED, "exceeded quota: count/jobs.batch=1")
+    story.start().cluster.succeed(story.cluster.pods_of(first)[0]["metadata"]["uid"])
+    story.cluster.control(story.now)
+    assert len(story.settle().cluster.jobs) == left
+    assert story.member()["state"] == "Succeeded"
