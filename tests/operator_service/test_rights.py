@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from kopf._cogs.clients.errors import APIForbiddenError, APIServerError
+from kopf._cogs.clients.errors import APIForbiddenError, APINotFoundError, APIServerError
 from operator_service.operator_processes import end_of, new_operator
 from support.namespace import Namespace
 from testbed.kubernetes.control_plane import NOBODY
 from testbed.waiting import eventually
 
-from collectiverun_operator.controller.access import withdrawn_right
+from collectiverun_operator.controller.access import refused_watch
 
 WATCHED = {
     "CollectiveRun": ("collectiverl.io", "collectiveruns"),
@@ -54,12 +54,18 @@ def test_each_right_that_is_missing_is_told_at_once(namespace: Namespace, missin
 def test_what_a_watch_was_refused_is_a_sentence() -> None:
     """Kopf asks for a minute and a half before it gives a watch up, so its last error is made here."""
     said = {"message": 'pods is forbidden: User "operator" cannot watch resource "pods"', "code": 403}
-    told = withdrawn_right(APIForbiddenError(said, status=403, headers={}))
+    told = refused_watch(APIForbiddenError(said, status=403, headers={}))
     assert told is not None
     assert "may no longer watch: pods is forbidden" in told
     assert "install or upgrade the chart" in told
 
 
+def test_a_definition_that_was_deleted_under_the_operator_is_a_sentence() -> None:
+    told = refused_watch(APINotFoundError("404 page not found", status=404, headers={}))
+    assert told is not None
+    assert "no longer knows what is watched; run `kubectl apply -f crds/collectiveruns.yaml`" in told
+
+
 def test_another_error_of_a_watch_is_no_matter_of_rights() -> None:
-    assert withdrawn_right(APIServerError("gone", status=500, headers={})) is None
-    assert withdrawn_right(RuntimeError("gone")) is None
+    assert refused_watch(APIServerError("gone", status=500, headers={})) is None
+    assert refused_watch(RuntimeError("gone")) is None

@@ -7,10 +7,10 @@ from storage_s3.conftest import options
 from support.altering_proxy import Alteration, AlteringProxy, Answer
 from testbed.object_store import ObjectStore
 
-from collectiverun_trainer.artifacts.artifact import COMMIT_NAME
+from collectiverun_trainer.artifacts.artifact import COMMIT_NAME, Artifact, ArtifactWriter
 from collectiverun_trainer.artifacts.checkpoint import CheckpointStore
 from collectiverun_trainer.artifacts.storage import Storage, join
-from collectiverun_trainer.errors import InvalidConfiguration, StorageUnavailable
+from collectiverun_trainer.errors import InputInvalid, InvalidConfiguration, StorageUnavailable
 
 NOT_FOUND = Answer(404, b"404 page not found\n", {"Content-Type": "text/plain; charset=utf-8"})
 FOREIGN = {
@@ -36,6 +36,19 @@ def first(count: int, instead: Answer) -> Alteration:
     return lambda method, path, answer: left.pop() if left else answer
 
 
+def cut_short(count: int) -> Alteration:
+    """Only so many answers are half as long, and whole by their headers."""
+    left = [None] * count
+
+    def alter(_method: str, _path: str, answer: Answer) -> Answer:
+        if not left:
+            return answer
+        left.pop()
+        return Answer(answer.status, answer.body[: len(answer.body) // 2], {})
+
+    return alter
+
+
 def is_listing(path: str) -> bool:
     return "list-type=2" in path
 
@@ -54,6 +67,19 @@ def test_an_object_that_a_proxy_does_not_find_is_asked_again(server: ObjectStore
         assert Storage(options(proxy.url), retry_seconds=60).read(join(uri, "here")) == b"1"
         proxy.alter = first(2, foreign)
         assert Storage(options(proxy.url), retry_seconds=60).exists(join(uri, "here"))
+
+
+def test_an_object_that_a_gateway_cut_short_is_read_again(server, storage, uri):
+    writer = ArtifactWriter(storage, uri)
+    writer.add("policy.json", b"{}" * 1000)
+    writer.commit({})
+    with AlteringProxy(server.endpoint) as proxy:
+        artifact = Artifact.open(Storage(options(proxy.url)), uri)
+        proxy.alter = cut_short(1)
+        assert artifact.read("policy.json") == b"{}" * 1000
+        proxy.alter = cut_short(2)
+        with pytest.raises(InputInvalid, match=r"policy\.json is damaged: it has 1000 bytes of 2000"):
+            artifact.read("policy.json")
 
 
 @pytest.mark.parametrize("operation", ["read", "exists", "list"])

@@ -90,3 +90,9 @@ def test_a_pod_that_vanished_took_its_time_until_it_was_missed():
     story.cluster.lose(story.pods("Running")[0])
     story.settle()
     assert costs(story) == (150, 50, 150, 50)
+
+
+def test_a_node_whose_clock_is_wrong_costs_nothing_below_nothing():
+    story = at_work()
+    assert end(story, ended(1), -3600).member()["attempt"] == 2  # it ended an hour before it was started
+    assert costs(story) == (0, 0, 0, 0)

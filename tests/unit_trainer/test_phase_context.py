@@ -297,3 +297,26 @@ def test_a_checkpoint_of_other_inputs_is_refused(member_uri: str, monkeypatch: p
     assert attempt(one).resume(Steps())
     with pytest.raises(InvalidConfiguration, match=re.escape(f"inputs.experts is now ['{two.uri}']")):
         attempt(two).resume(Steps())
+
+
+def test_files_that_others_leave_between_ours_hide_no_commit_and_stay(tmp_path: Path):
+    member_uri = f"file://{tmp_path}/member"
+    result = publish(new_order(member_uri))
+    (tmp_path / "member" / "attempt-2").write_text("a file where an attempt has a folder")
+    strange = [folder / ".DS_Store" for folder in (tmp_path / "member").rglob("*") if folder.is_dir()]
+    for path in [*strange, tmp_path / "member" / ".DS_Store"]:
+        path.write_text("of a file manager")
+    assert earlier(new_order(member_uri, attempt=3)) == result
+    assert all(path.exists() for path in strange)
+
+
+def test_files_that_others_leave_between_checkpoints_hide_none(tmp_path: Path):
+    uri = f"file://{tmp_path}/checkpoints"
+    store = CheckpointStore(STORAGE, uri, attempt=1, keep=1)
+    store.save(1, {"step": 1})
+    for folder in ("checkpoints", "checkpoints/attempt-1-step-1"):
+        (tmp_path / folder / ".DS_Store").write_text("of a file manager")
+    later = CheckpointStore(STORAGE, uri, attempt=2, keep=1)
+    assert later.latest() == (1, {"step": 1})
+    later.save(2, {"step": 2})
+    assert CheckpointStore(STORAGE, uri, attempt=3).latest() == (2, {"step": 2})

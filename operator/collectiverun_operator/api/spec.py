@@ -52,8 +52,9 @@ class Cleanup(Model):
 
     succeeded_jobs: Literal["AfterPhase", "Retain"] = Field(
         "AfterPhase",
-        description="AfterPhase: succeeded Jobs are deleted when their phase is done. Retain: they are kept"
-        " until the run is deleted. Failed Jobs are kept for a look at them.",
+        description="AfterPhase: succeeded Jobs are deleted when their phase is done, or before that while"
+        " others are refused, as by a quota. Retain: they are kept until the run is deleted. Failed Jobs are"
+        " kept for a look at them.",
     )
 
 

@@ -10,7 +10,7 @@ import asyncio
 import signal
 import time
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from collectiverun_operator.api import labels
@@ -19,6 +19,7 @@ from collectiverun_operator.api.outcome import Progress
 from collectiverun_operator.api.phases import PHASES
 from collectiverun_operator.api.run import CollectiveRun, Platform, StoredRun
 from collectiverun_operator.api.status import RunStatus
+from collectiverun_operator.api.status_json import status_document
 from collectiverun_operator.cli.snapshot import MemberKey, Snapshot
 from collectiverun_operator.cluster.local.cluster import LocalCluster
 from collectiverun_operator.jobs.phase_order import resources_of
@@ -28,6 +29,8 @@ from collectiverun_operator.reconciler import reconcile
 LOOP_SECONDS = 0.1
 SHOW_SECONDS = 0.5
 PROGRESS_SECONDS = 30.0
+# Less is a clock that is being corrected, or a round that took its time.
+JUMP_SECONDS = 5.0
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -54,6 +57,7 @@ class LocalRun:
         self._view = view
         self._stops = 0
         self._next_progress = 0.0
+        self._jumps = Jumps()
         self._began = time.monotonic()
 
     async def drive(self) -> RunStatus:
@@ -91,6 +95,8 @@ class LocalRun:
         is_due = time.monotonic() >= self._next_progress
         if is_due:
             self._next_progress = time.monotonic() + PROGRESS_SECONDS
+        if jump := self._jumps.since_last():
+            self._body |= {"status": status_document(without_jump(self._status, jump))}
         reconciled = await reconcile(
             self._cluster,
             StoredRun.read(self._desired(), self._platform),
@@ -136,6 +142,26 @@ class LocalRun:
             if name in progress and (progress[name].retrying or not progress[name].is_silent):
                 by_member[job_labels[labels.PHASE], job_labels[labels.MEMBER]] = progress[name]
         return by_member
+
+
+class Jumps:
+    """Notices that the clock ran ahead or back since the last look: the machine slept, or somebody set it."""
+
+    def __init__(self) -> None:
+        self._ahead = time.time() - time.monotonic()
+
+    def since_last(self) -> float:
+        """Seconds by which the clock jumped; 0 as a rule. The steady clock stands still in sleep."""
+        before, self._ahead = self._ahead, time.time() - time.monotonic()
+        jump = self._ahead - before
+        return jump if abs(jump) >= JUMP_SECONDS else 0.0
+
+
+def without_jump(status: RunStatus, jump_seconds: float) -> RunStatus:
+    """A status whose active clock does not count what the machine's clock jumped."""
+    if status.active_since is None:
+        return status
+    return status.replace(active_since=status.active_since + timedelta(seconds=round(jump_seconds)))
 
 
 def without_lost_time(status: RunStatus, last_heartbeat: float | None, now: datetime) -> RunStatus:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import signal
 import sys
 from importlib.metadata import version
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 from uuid import uuid4
@@ -16,6 +17,7 @@ import typer
 
 from collectiverun_operator.api.advice import advice
 from collectiverun_operator.api.run import CollectiveRun, Platform, parse_run
+from collectiverun_operator.cli.cache_folder import state_folder
 from collectiverun_operator.cli.run_command import COMPLETE_CODE, ChangedRunError, discard_output, run_here
 from collectiverun_operator.cli.run_file import (
     folder_of,
@@ -54,6 +56,8 @@ def main() -> None:
     """Entry point."""
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
         signal.signal(signal.SIGINT, lambda *_: sys.exit(STOPPED))
+    if isinstance(sys.stdout, TextIOWrapper):  # a letter that it has not must not end a run
+        sys.stdout.reconfigure(errors="replace")
     app()
 
 
@@ -96,8 +100,9 @@ def run(
     except CollectiveRunError as error:
         _stop(UNREADABLE, str(error))
     except OSError as error:
-        where = f" {error.filename!r}" if error.filename else ""
-        _stop(UNREADABLE, f"cannot write the state directory:{where} {error.strerror}; fix this and rerun")
+        # A write that fails does not know its file: it may have been the output's disk that is full.
+        where = error.filename or f"{state_folder(parsed.uid, cache)} or to the output"
+        _stop(UNREADABLE, f"cannot write to {where}: {error.strerror}; fix this and rerun")
 
 
 @app.command()
@@ -158,8 +163,8 @@ def _stop(code: int, message: str) -> NoReturn:
 
 
 def _say(text: str, *, err: bool = False) -> None:
-    """Print a text; that nobody reads it changes no exit code."""
+    """Print a text; that nobody reads it, or its disk is full, changes no exit code."""
     try:
         typer.echo(text, err=err)
-    except BrokenPipeError:
+    except OSError:
         discard_output()

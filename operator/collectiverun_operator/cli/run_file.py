@@ -66,6 +66,8 @@ def read_run_file(source: str) -> Any:
 
 
 def _read(source: str, name: str) -> bytes:
+    if source == "-" and sys.stdin is None:
+        raise UnreadableRunFileError(f"{name} is closed; give the path of a run file")
     try:
         with sys.stdin.buffer if source == "-" else Path(source).open("rb") as file:
             content = file.read(SIZE_LIMIT_BYTES + 1)

@@ -7,6 +7,7 @@ from collectiverun_operator.controller.settings import variable
 from collectiverun_operator.errors import ClusterError, ClusterUnreachableError, CollectiveRunError
 
 REFUSALS = (401, 403)
+_HINT = "run `kubectl apply -f crds/collectiveruns.yaml`, or install the chart with crd.install=true"
 
 
 class StartError(CollectiveRunError):
@@ -28,9 +29,12 @@ async def check_access(cluster: KubernetesCluster, namespaces: tuple[str, ...]) 
                 raise StartError(_sentence(error, kind, namespace)) from error
 
 
-def withdrawn_right(error: Exception) -> str | None:
-    """A sentence if an error of kopf or the client means that a permission was withdrawn, else None."""
-    if getattr(error, "status", None) not in REFUSALS:
+def refused_watch(error: Exception) -> str | None:
+    """A sentence if an error of kopf or the client says that a right or the definition is gone, else None."""
+    status = getattr(error, "status", None)
+    if status == 404:
+        return f"the API server no longer knows what is watched; {_HINT}"
+    if status not in REFUSALS:
         return None
     sentence = getattr(error, "message", None) or str(error)
     return f"the operator may no longer watch: {sentence}; install or upgrade the chart, which has the roles"
@@ -39,8 +43,7 @@ def withdrawn_right(error: Exception) -> str | None:
 def _sentence(error: ClusterError, kind: Watched, namespace: str) -> str:
     if error.code == 404:
         text = f"the API server does not know {kind}s: the resource definition is not installed"
-        hint = "run `kubectl apply -f crds/collectiveruns.yaml`, or install the chart with crd.install=true"
-        return f"{text}; {hint}"
+        return f"{text}; {_HINT}"
     if error.code in REFUSALS:
         where = f"namespace {namespace}" if namespace else "all namespaces"
         text = f"the operator may not list {kind}s in {where}: {error}"

@@ -15,7 +15,7 @@ import kopf
 import typer
 
 from collectiverun_operator.controller import handlers
-from collectiverun_operator.controller.access import withdrawn_right
+from collectiverun_operator.controller.access import refused_watch
 from collectiverun_operator.controller.logs import configure_logging
 from collectiverun_operator.controller.runtime import OperatorRuntime
 from collectiverun_operator.controller.settings import BadSettingError, OperatorSettings, read_settings
@@ -77,7 +77,7 @@ def run(settings: OperatorSettings) -> int:
         _log.error("the operator can't start: %s", error)
         return FAILED
     except Exception as error:
-        refusal = withdrawn_right(error)
+        refusal = refused_watch(error)
         _log.error("the operator ends because its watches failed: %s", refusal or error, exc_info=not refusal)
         return FAILED
     _log.info("stopped")

@@ -5,14 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
+from collectiverun_operator.api.outcome import JOB_REFUSED
 from collectiverun_operator.api.spec import RunPolicy
 from collectiverun_operator.api.status import MemberStatus, RunStatus
 from collectiverun_operator.plan.observation import Observed, ObservedAttempt, ObservedJob
 
 
 def finished_jobs(status: RunStatus, observed: Observed, policy: RunPolicy) -> Iterator[ObservedJob]:
-    """Succeeded Jobs of phases that are done. Failed Jobs stay for inspection until the run is deleted."""
-    done = {phase.name for phase in status.phases if phase.is_done}
+    """Succeeded Jobs of phases that are done. Failed Jobs stay for inspection until the run is deleted.
+
+    A quota on Jobs counts the finished ones too. While it refuses one, those of the phase that goes on are
+    removed as well, or its last members would wait for ever for room that only its end makes.
+    """
+    is_refused = any(holdup.reason == JOB_REFUSED for holdup in observed.holdups.values())
+    done = {phase.name for phase in status.phases if phase.is_done or is_refused}
     if policy.cleanup.succeeded_jobs == "Retain":
         return
     for member, attempt, job in _undeleted_jobs(status, observed):

@@ -33,6 +33,17 @@ def _memory_factor(member: MemberStatus, failure: Failed, retries: Retries) -> f
     return min(round(member.memory_factor * retries.memory_factor, 4), MEMORY_FACTOR_LIMIT)
 
 
+def is_backoff_over(member: MemberStatus, retries: Retries, now: datetime) -> bool:
+    """Whether a member's next attempt may begin: also if its time is farther away than any wait.
+
+    Then it was set by a clock that has been put back since, or under a longer limit.
+    """
+    if member.next_attempt_time is None:
+        return True
+    left = (member.next_attempt_time - now).total_seconds()
+    return left <= 0 or left > retries.max_backoff_seconds
+
+
 def backoff_seconds(retries: Retries, count: int) -> int:
     """Seconds to wait before a member's `count`-th retry."""
     return int(exponential_backoff(retries.backoff_seconds, count, retries.max_backoff_seconds))

@@ -14,6 +14,7 @@ from collectiverun_operator.jobs.phase_order import parallelism_of, phase_order,
 from collectiverun_operator.jobs.uris import absolute_uri
 from collectiverun_operator.json_types import JSONObject
 from collectiverun_operator.plan.observation import Observed, ObservedJob
+from collectiverun_operator.plan.retries import is_backoff_over
 
 
 def start_members(run: CollectiveRun, status: RunStatus, observed: Observed, now: datetime) -> RunStatus:
@@ -28,7 +29,7 @@ def start_members(run: CollectiveRun, status: RunStatus, observed: Observed, now
     free -= sum(_is_occupied(phase.name, member, observed, now) for member in phase.members)
     members = []
     for member in phase.members:
-        if free > 0 and _may_start(phase.name, member, observed, now):
+        if free > 0 and _may_start(run, phase.name, member, observed, now):
             member = _begin(member)
             free -= 1
         members.append(member)
@@ -86,10 +87,12 @@ def _is_occupied(phase: str, member: MemberStatus, observed: Observed, now: date
     )
 
 
-def _may_start(phase: str, member: MemberStatus, observed: Observed, now: datetime) -> bool:
+def _may_start(
+    run: CollectiveRun, phase: str, member: MemberStatus, observed: Observed, now: datetime
+) -> bool:
     if member.state != "Waiting" or _is_occupied(phase, member, observed, now):
         return False
-    return member.next_attempt_time is None or member.next_attempt_time <= now
+    return is_backoff_over(member, run.spec.run_policy.retries, now)
 
 
 def _begin(member: MemberStatus) -> MemberStatus:

@@ -15,7 +15,7 @@ from collectiverun_operator.plan import deadlines
 from collectiverun_operator.plan.observation import Observed
 from collectiverun_operator.plan.scheduling import is_anything_left
 from collectiverun_operator.plan.stalls import RETRYING, STALLED, retrying, stalled
-from collectiverun_operator.plan.waiting import Wait, holdup_reason, holdup_sentence, waits
+from collectiverun_operator.plan.waiting import Wait, holdup_reason, holdup_sentence, left_over, waits
 
 _LIVE_STATES: tuple[PhaseState, ...] = ("Stopping", "Running", "Pending", "Queued")
 
@@ -69,7 +69,9 @@ def summarise(
     desired: dict[ConditionType, DesiredCondition] = {
         conditions.ACCEPTED: obstacle or conditions.validated(advice(run.spec)),
         conditions.QUEUED: _queued(status, found),
-        conditions.RUNNING: _running(status, found, stalls, tuple(retrying(status, observed)), is_ended),
+        conditions.RUNNING: _running(
+            status, found, stalls, tuple(retrying(status, observed)), left_over(status, observed), is_ended
+        ),
         conditions.SUSPENDED: _suspended(run.spec.suspend and not is_ended and not is_failing, is_busy),
         conditions.COMPLETE: conditions.ALL_SUCCEEDED if is_complete else conditions.IN_PROGRESS,
         conditions.FAILED: _failed(status, is_failing, is_busy),
@@ -125,6 +127,7 @@ def _running(
     found: tuple[Wait, ...],
     stalls: tuple[str, ...],
     retried: tuple[str, ...],
+    left: str,
     is_ended: bool,
 ) -> DesiredCondition:
     states = _states(status)
@@ -135,14 +138,14 @@ def _running(
         reason = STALLED if stalls else RETRYING if retried else "PhaseActive"
         why = "; ".join((*retried, *stalls))
         return DesiredCondition(
-            True, reason, _joined(f"phase {phase.name}: {count}", why, holdup_sentence(pending))
+            True, reason, _joined(f"phase {phase.name}: {count}", why, holdup_sentence(pending), left)
         )
     if "Stopping" in states:
         return DesiredCondition(True, "Stopping", "running Jobs are being stopped at a checkpoint")
     if is_ended:
         return DesiredCondition(False, "Finished")
     reason = holdup_reason(pending, "NotStarted") if states else "Waiting"
-    return DesiredCondition(False, reason, _joined(_waiting(status), holdup_sentence(pending)))
+    return DesiredCondition(False, reason, _joined(_waiting(status), holdup_sentence(pending), left))
 
 
 def _waiting(status: RunStatus) -> str:

@@ -68,6 +68,25 @@ def holdup_reason(found: tuple[Wait, ...], default: str) -> str:
     return counts.most_common(1)[0][0] if counts else default
 
 
+def left_over(status: RunStatus, observed: Observed) -> str:
+    """What nobody stops and an attempt waits for: a Pod whose Job is gone, or has no label of ours any more.
+
+    The operator may delete no Pods, and this one may still publish.
+    """
+    pods = [
+        f"member {member.name} waits for Pod {pod.name} of attempt {attempt.key.attempt}"
+        for phase, member in status.members()
+        if member.state == "Waiting"
+        for attempt in observed.attempts_of(phase, member.name)
+        for pod in attempt.pods
+        if attempt.job is None and not pod.has_ended and not pod.is_terminating
+    ]
+    told = (
+        f"{'; '.join(pods[:TOLD])}, which runs on without its Job: if it succeeds that counts, or delete it"
+    )
+    return told if pods else ""
+
+
 def stale_labels(
     run: CollectiveRun, status: RunStatus, observed: Observed
 ) -> Iterator[tuple[ObservedJob, Mapping[str, str]]]:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 Event = dict[str, Any]
+DAMAGED = "damaged"
 
 
 class Journal:
@@ -28,12 +29,14 @@ class Journal:
     def append(self, event: str, **fields: Any) -> Event:
         """Write one event with the present time (Unix seconds) and return it."""
         line: Event = {"time": time.time(), "event": event, **fields}
-        descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
         try:
-            os.write(descriptor, (json.dumps(line) + "\n").encode())
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+            with self._path.open("a") as file:
+                file.write(json.dumps(line) + "\n")
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError:
+            self._drop_torn_line()  # a full disk took a part of it, which would spoil the next line
+            raise
         return line
 
     def events(self) -> list[Event]:
@@ -41,7 +44,7 @@ class Journal:
         return read_journal(self._path)
 
     def _drop_torn_line(self) -> None:
-        """Drop a line that a kill cut off: what it announced did not happen."""
+        """Drop a line that a kill or a full disk cut off: what it announced did not happen."""
         if not self._path.exists():
             return
         content = self._path.read_bytes()
@@ -51,15 +54,28 @@ class Journal:
 
 
 def read_journal(path: Path) -> list[Event]:
-    """The events of a `history.jsonl`, oldest first; a last line that was cut off is ignored."""
+    """The events of a `history.jsonl`, oldest first; a last line that was cut off is ignored.
+
+    A line that is damaged is an event of its own, `damaged`: it hides no other, and proves nothing.
+    """
     if not path.exists():
         return []
-    lines = path.read_text().split("\n")[:-1]
-    return [json.loads(line) for line in lines]
+    lines = path.read_bytes().split(b"\n")[:-1]
+    return [_event(number, line) for number, line in enumerate(lines, 1)]
+
+
+def _event(number: int, line: bytes) -> Event:
+    try:
+        event = json.loads(line)
+    except ValueError:
+        event = None
+    return event if isinstance(event, dict) and "event" in event else {"event": DAMAGED, "line": number}
 
 
 def violations(events: Iterable[Event]) -> list[str]:
     """A sentence for every member that ran in two live attempts at once or was committed twice.
+
+    And for every line that is damaged, so that nothing is called proven that is not.
 
     A later attempt may report the commit of an earlier one again: the same artifact is no second commit.
     """
@@ -67,6 +83,8 @@ def violations(events: Iterable[Event]) -> list[str]:
     live: dict[tuple[str, str], str] = {}
     commits: dict[tuple[str, str], tuple[str, str]] = {}
     for event in events:
+        if event["event"] == DAMAGED:
+            sentences.append(f"line {event['line']} of the journal is damaged, and what it said is not known")
         if event["event"] not in ("podStarted", "podEnded"):
             continue
         member = (event["phase"], event["member"])

@@ -37,10 +37,18 @@ _CANNOT_SYNCHRONISE = frozenset(
 )
 _logger = logging.getLogger(__name__)
 DRIVER_FILE = "driver.json"
+_REMEDY = (
+    "restore it, or remove the state directory it lies in and run the same command again: "
+    "what is published in storage is taken over, the rest is done again"
+)
 
 
 class AlreadyDrivenError(CollectiveRunError):
     """Another process drives this run on this machine."""
+
+
+class DamagedStateError(CollectiveRunError):
+    """A document of the state directory is not what was written there."""
 
 
 class StateDir:
@@ -120,19 +128,34 @@ class StateDir:
         return self.folder / "jobs" / f"{name}.json"
 
     def _read_heartbeat(self) -> float | None:
-        return read_json(self._driver)["heartbeatTime"] if self._driver.exists() else None
+        """None also if it can't be read: the time since then then counts as worked."""
+        return _driver_document(self._driver).get("heartbeatTime")
 
 
 def _driven_sentence(folder: Path) -> str:
-    driver = folder / DRIVER_FILE
-    who = f"process {read_json(driver)['processId']}" if driver.exists() else "another process"
+    number = _driver_document(folder / DRIVER_FILE).get("processId")
+    who = f"process {number}" if number else "another process"
     text = f"this run is already driven by {who} on this machine; wait for it or stop it"
     return f"{text} (state directory: {folder})"
 
 
-def read_json(path: Path) -> Any:
-    """The document in a file."""
-    return json.loads(path.read_text())
+def _driver_document(path: Path) -> dict[str, Any]:
+    """What a driver wrote of itself; empty if it is missing or damaged, for nothing depends on it."""
+    try:
+        return read_json(path) if path.exists() else {}
+    except DamagedStateError:
+        return {}
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The document in a file. Raises DamagedStateError with a sentence."""
+    try:
+        document = json.loads(path.read_bytes())
+    except ValueError as error:
+        raise DamagedStateError(f"{path} is damaged ({error}); {_REMEDY}") from None
+    if not isinstance(document, dict):
+        raise DamagedStateError(f"{path} is damaged (it holds no mapping); {_REMEDY}")
+    return document
 
 
 def write_json(path: Path, document: Any) -> None:
