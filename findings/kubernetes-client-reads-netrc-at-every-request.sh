@@ -6,8 +6,8 @@
 # The client makes its session with trust_env=True, so that proxies of the environment are used. aiohttp takes that as
 # leave to look up the host in ~/.netrc, and does so at every request that has no credentials of its own kind, which a
 # bearer token in a header is not: it opens and parses the file, or finds that there is none, once in a thread of the
-# executor and once, for a proxy, beside. A controller that sends hundreds of small requests a second spent a fifth of its processor time on that and
-# on reading the environment's proxies. Nothing of it is cached.
+# executor and once, for a proxy, beside. A controller that sends hundreds of small requests a second spent a fifth of
+# its processor time on that and on reading the environment's proxies. Nothing of it is cached.
 #
 # What helps: client_session_kwargs = {"trust_env": False} in the Configuration, and Configuration.proxy set once.
 #
