@@ -82,7 +82,11 @@ class ImageStore:
 
     def run(self, name: str, *command: str) -> str:
         """What a command prints in a container of an image. Raises BuildError with buildah's output."""
-        container = self._run("from", "--pull-never", name).stdout.strip()
+        self.scratch.mkdir(parents=True, exist_ok=True)  # a build removes it when it is done
+        begun = self._run("from", "--pull-never", name)
+        if begun.returncode:
+            raise BuildError(f"no container can be made of {name}:\n{begun.stdout}{begun.stderr}")
+        container = begun.stdout.strip()
         try:
             done = self._run("run", "--isolation", "chroot", container, "--", *command)
         finally:

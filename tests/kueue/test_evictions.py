@@ -28,7 +28,7 @@ def run_of_a_minute(name: str, namespace: OperatorNamespace) -> dict:
     """
     policy = {"terminationGracePeriodSeconds": 2}
     body = learning_run_body(name, namespace.storage, tasks=tasks("reach"), runPolicy=policy)
-    body["spec"]["phases"]["experts"]["params"] |= {"totalEnvSteps": 10_000}
+    body["spec"]["phases"]["experts"]["params"] |= {"totalEnvSteps": 20_000}
     return body
 
 
@@ -116,6 +116,7 @@ def evict(contest: Contest, way: Callable[[Contest], Callable[[], None]], reason
     assert (failure["kind"], failure["reason"]) == ("stopped", reason)
     give_back()
     contest.run.wait_for_state("Running")
+    assert contest.run.status["currentPhase"] == "experts", "it learned faster than it was evicted"
     assert contest.workload["metadata"]["uid"] == before
 
 
