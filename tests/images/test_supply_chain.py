@@ -17,6 +17,7 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[2]
 HALVES = ("operator", "trainer")
+NO_DPKG = "dpkg-query, which names Debian's packages, is not here; tests/e2e looks into the images themselves"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 # A snapshot's address in a comment beside the mirror, as Debian's images and those made of them have it.
 SOURCES = """\
@@ -138,7 +139,7 @@ def test_the_sbom_names_what_an_image_holds_at_its_pinned_version(half, sbom):
     assert sbom["metadata"]["component"]["name"] == "collectiverun"
 
 
-@pytest.mark.skipif(not shutil.which("dpkg-query"), reason="no Debian")
+@pytest.mark.skipif(not shutil.which("dpkg-query"), reason=NO_DPKG)
 def test_the_sbom_names_debians_packages_and_python(sbom):
     addresses = {found.get("purl", "").split("@")[0] for found in sbom["components"]}
     assert {"pkg:deb/debian/libc6", "pkg:generic/python", "pkg:pypi/pydantic"} <= addresses

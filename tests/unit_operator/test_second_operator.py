@@ -10,6 +10,7 @@ from unit_operator.test_late_news import LateNews
 
 from collectiverun_operator.api.run import Platform
 from collectiverun_operator.controller.controller import Controller
+from collectiverun_operator.errors import ConflictError
 
 
 class SecondCluster(LateCluster):
@@ -43,3 +44,45 @@ def test_a_pod_that_the_other_operator_saw_first_is_not_gone():
     assert history.status()["phases"][0]["members"][0]["podUid"]
     asyncio.run(second.reconcile(("default", "demo")))
     history.nobody_is_tried_twice()
+
+
+class VersionedCluster(SecondCluster):
+    """The run has a version, as on a server: only who read the newest one may write."""
+
+    reads = 0
+
+    async def run(self, namespace, name):
+        self.reads += 1
+        return await super().run(namespace, name)
+
+    async def write_status(self, run, status):
+        if run["metadata"]["resourceVersion"] != self.version:
+            raise ConflictError("the object has been modified", code=409)
+        written = await super().write_status({**self.history.body, **run}, status)
+        self.change()
+        return written
+
+    @property
+    def version(self):
+        return self.history.body["metadata"]["resourceVersion"]
+
+    def change(self):
+        """Somebody writes the run, and no watch event has told of it yet."""
+        self.history.body["metadata"]["resourceVersion"] = str(int(self.version) + 1)
+
+
+def test_a_run_is_read_again_after_a_conflict_though_no_event_told_of_the_change():
+    history = LateNews()
+    history.begin(("reach",))
+    history.body["metadata"] |= {"uid": history.uid, "namespace": "default", "resourceVersion": "1"}
+    cluster = VersionedCluster(history.cluster.server, history)
+    controller = Controller(cluster, Platform())
+    asyncio.run(controller.reconcile(("default", "demo")))
+    assert cluster.reads == 1
+    history.the_world_goes_on(1)
+    cluster.deliver("Job", 99)
+    cluster.deliver("Pod", 99)
+    cluster.change()
+    asyncio.run(controller.reconcile(("default", "demo")))
+    assert cluster.reads == 2
+    assert history.body["status"]["phases"][0]["members"][0]["podUid"]

@@ -136,9 +136,13 @@ class Controller:
             tracked.keep(after)
             self._emit_events(after.body, before.status, after.status)
 
-        reconciled = await reconcile(
-            self._cluster, stored, datetime.now(UTC), write_progress=is_due, on_written=on_written
-        )
+        try:
+            reconciled = await reconcile(
+                self._cluster, stored, datetime.now(UTC), write_progress=is_due, on_written=on_written
+            )
+        except ConflictError:
+            tracked.distrust()
+            raise
         if is_due:
             # With jitter: all runs start with the operator, but need not be written at the same time.
             tracked.progress_at = now + random.uniform(0, self._intervals.progress_seconds / 3)

@@ -37,6 +37,10 @@ class TrackedRun:
         self.state, self._left = stored.status.state, stored.version
         self._stored = None if stored.status.is_finished else _slim(stored)
 
+    def distrust(self) -> None:
+        """A write was refused: somebody changed the run, and the event that tells it has not come yet."""
+        self._stored = None
+
     def newest(self) -> StoredRun | None:
         """The run as it was left, if nobody is known to have changed it since."""
         return self._stored if self._is_unchanged() else None
