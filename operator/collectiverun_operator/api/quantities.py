@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -37,3 +38,8 @@ def check_quantity(quantity: object) -> object:
     if parse_quantity(quantity) < 0:
         raise ValueError(f"{quantity!r} is negative; write 0 or more")
     return quantity
+
+
+def effective_requests(resources: Mapping[str, Any]) -> dict[str, Any]:
+    """What a container requests, by resource: a limit stands in for a missing request, as in Kubernetes."""
+    return {**(resources.get("limits") or {}), **(resources.get("requests") or {})}

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from collectiverun_operator.api.members import params_of, settings_of
 from collectiverun_operator.api.phases import Phase
-from collectiverun_operator.api.quantities import parse_quantity
+from collectiverun_operator.api.quantities import effective_requests, parse_quantity
 from collectiverun_operator.api.run import CollectiveRun
 from collectiverun_operator.api.tasks import Member, RunTask, holdout_tasks
 from collectiverun_operator.jobs.uris import member_uri
@@ -78,10 +78,8 @@ def parallelism_of(run: CollectiveRun, phase: Phase) -> int:
 
 
 def _requested(run: CollectiveRun, phase: Phase, kind: str, default: int) -> Decimal:
-    """What one container of the phase requests; a limit stands in for a missing request."""
-    resources = resources_of(run, phase)
-    amounts = (resources.get(part, {}).get(kind) for part in ("requests", "limits"))
-    return parse_quantity(next((amount for amount in amounts if amount is not None), default))
+    """What one container of the phase requests."""
+    return parse_quantity(effective_requests(resources_of(run, phase)).get(kind, default))
 
 
 def _storage_options(run: CollectiveRun) -> JSONObject:

@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from collectiverun_operator.api.outcome import RETRY_BUDGETS
 from collectiverun_operator.api.phases import PHASE_BY_NAME
-from collectiverun_operator.api.quantities import parse_quantity
+from collectiverun_operator.api.quantities import effective_requests, parse_quantity
 from collectiverun_operator.api.run import CollectiveRun
 from collectiverun_operator.api.status import MemberStatus, PhaseStatus, RunStatus
 from collectiverun_operator.jobs.phase_order import resources_of
@@ -29,8 +29,8 @@ class Request:
 
 
 def requested(resources: JSONObject) -> Request:
-    """What resources as in a Pod amount to; a limit stands in for a missing request."""
-    amounts = {**(resources.get("limits") or {}), **(resources.get("requests") or {})}
+    """What resources as in a Pod amount to."""
+    amounts = effective_requests(resources)
     gpus = (parse_quantity(n) for key, n in amounts.items() if key.startswith(_DEVICES))
     return Request(parse_quantity(amounts.get("cpu", 1)), sum(gpus, Decimal()))
 

@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from collectiverun_operator.api.quantities import parse_quantity
+from collectiverun_operator.api.quantities import effective_requests, parse_quantity
 from collectiverun_operator.cluster.local.gpus import gpu_names
 
 GPU_RESOURCE = "nvidia.com/gpu"
@@ -28,11 +28,9 @@ class Request:
 
     @classmethod
     def of(cls, container: dict[str, Any]) -> Request:
-        """Read a container's `resources`; a limit stands in for a missing request, as in Kubernetes."""
+        """Read a container's `resources`."""
         resources = container.get("resources") or {}
-        limits = resources.get("limits") or {}
-        requests = {**limits, **(resources.get("requests") or {})}
-        memory = limits.get("memory")
+        requests, memory = effective_requests(resources), (resources.get("limits") or {}).get("memory")
         return cls(
             cores=float(parse_quantity(requests.get("cpu", 1))),
             gpus=int(parse_quantity(requests.get(GPU_RESOURCE, 0))),
