@@ -11,6 +11,7 @@ from unit_operator.story import Story
 
 from collectiverun_operator.api import outcome, pod_outcome
 from collectiverun_operator.api.phases import PHASES
+from collectiverun_operator.cli.smoke import with_smoke_budgets
 from collectiverun_operator.jobs import manifest as jobs
 from collectiverun_operator.jobs import phase_order as orders
 from collectiverun_trainer import order as seam
@@ -99,6 +100,17 @@ def test_the_evaluation_alone_knows_the_holdout_and_the_spec():
         "evaluation": held_out
     }
     assert by_phase("evaluation")[0].spec["seed"] == 7
+
+
+def test_the_report_alone_is_told_of_a_smoke_run_by_the_label_that_smoke_sets():
+    story = Story(tasks=tasks("reach"))
+    story.body = with_smoke_budgets(story.body)
+    told = {}
+    while story.settle().status["state"] != "Complete":
+        told |= {parsed(job).phase: parsed(job).smoke for job in story.cluster.jobs.values()}
+        story.succeed()
+    assert [phase for phase, is_smoke in told.items() if is_smoke] == ["evaluation"]
+    assert not any(parsed(job).smoke for job in JOBS)
 
 
 def test_students_learn_the_named_task():

@@ -92,6 +92,7 @@ class SmallRun:
 
     tasks: tuple[Task, ...] = (Task(env="reach-v3"), Task(env="drawer-close-v3"))
     holdout: tuple[Task, ...] = ()
+    smoke: bool = False
     params: dict[Phase, dict[str, Any]] = field(default_factory=dict)
     root: str = field(default_factory=lambda: f"memory://small-run-{uuid4().hex}")
     artifacts: dict[Phase, tuple[ArtifactReference, ...]] = field(default_factory=dict)
@@ -109,6 +110,7 @@ class SmallRun:
             params=PARAMS.get(phase, {}) | self.params.get(phase, {}),
             inputs=dict(self.artifacts),
             spec={"seed": 1},
+            smoke=self.smoke,
             member_uri=f"{self.root}/{phase}/all",
         )
 

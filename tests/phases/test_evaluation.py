@@ -75,6 +75,13 @@ def test_the_result_carries_all_three_rates(result: PhaseResult, artifact: Artif
     assert len(result.to_line().encode()) <= 4096
 
 
+def test_the_report_of_a_smoke_run_says_that_it_is_one(run: SmallRun) -> None:
+    smoke = SmallRun(artifacts=dict(run.artifacts), params={"evaluation": {"videos": False}}, smoke=True)
+    result = smoke.do("evaluation")
+    assert result.note.startswith("A smoke run")
+    assert result.success is not None
+
+
 def test_the_summary_covers_the_run(run: SmallRun, artifact: Artifact) -> None:
     summary = Summary.model_validate(artifact.read_json("summary.json"))
     assert [row.task for row in summary.tasks] == list(run.tasks)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from base64 import b64decode
 from html.parser import HTMLParser
@@ -12,6 +13,7 @@ from PIL import Image
 from unit_trainer.example_report import TASKS, UNSEEN, example_report, example_summary
 
 from collectiverun_trainer.config import Task
+from collectiverun_trainer.report.headline import findings, headline
 from collectiverun_trainer.report.page import Report, render
 from collectiverun_trainer.report.video import animate
 
@@ -122,6 +124,25 @@ def test_a_run_without_optional_phases_has_no_such_sections() -> None:
     for absent in ("Students", "Rollouts", "Unseen tasks", "Learning curves", "Does the collective use it?"):
         assert absent not in headings
     assert "What it took" in headings
+
+
+def test_a_smoke_run_is_called_one_at_the_top_and_nothing_in_it_is_judged() -> None:
+    full = example_summary().model_copy(update={"smoke": True})
+    summary = full.model_copy(update={"headline": headline(full), "findings": findings(full), "notes": ()})
+    words = Page(render(dataclasses.replace(example_report(), summary=summary))).words
+    assert words.split("seed 1 ")[1].startswith("A smoke run: it shows that every phase works.")
+    for verdict in (
+        "needs it",
+        "uses it",
+        "faster",
+        "slowly",
+        "never",
+        "keeps",
+        "no success",
+        "held to the end",
+    ):
+        assert verdict not in words
+    assert "What it took" in words
 
 
 def test_scripted_experts_are_called_scripted() -> None:

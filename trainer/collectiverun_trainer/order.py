@@ -66,6 +66,7 @@ class PhaseOrder(Model):
     storage: StorageOptions = StorageOptions()
     inputs: dict[Phase, tuple[ArtifactReference, ...]] = Field(default_factory=dict)
     spec: dict[str, Any] = Field(default_factory=dict, description="The run's spec, for the report only.")
+    smoke: bool = Field(False, description="Its budgets were lowered to seconds; for the report only.")
     member_uri: Uri = Field(description="<root>/<phase>/<member>: attempts and checkpoints lie below it.")
 
 

@@ -8,6 +8,8 @@ RUN_UID = f"{GROUP}/run-uid"
 PHASE = f"{GROUP}/phase"
 MEMBER = f"{GROUP}/member"
 ATTEMPT = f"{GROUP}/attempt"
+# Of a run whose budgets `--smoke` lowered: its report says so, and judges nothing.
+SMOKE = f"{GROUP}/smoke"
 
 # Kueue's; the only labels of a run that are copied to its Jobs.
 QUEUE = "kueue.x-k8s.io/queue-name"

@@ -1,7 +1,8 @@
 """`--smoke`: the same run with budgets of seconds, to check that everything fits together. Pure.
 
-Only budgets change: tasks, losses, modes and storage stay. A budget that the file leaves out gets its smoke
-value; one that is smaller already stays. `examples/` are tested this way.
+Only budgets change, beside the name and a label for the report: tasks, losses, modes and storage stay. A
+budget that the file leaves out gets its smoke value; one that is smaller already stays. `examples/` are
+tested this way.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from typing import Any
 
+from collectiverun_operator.api.labels import SMOKE
 from collectiverun_operator.api.phases import PHASES
 
 _ENVIRONMENT = {"horizonEnvSteps": 40, "goals": 4}
@@ -29,6 +31,8 @@ def with_smoke_budgets(body: dict[str, Any]) -> dict[str, Any]:
     ):
         return smoke
     metadata["name"] = f"{metadata['name'][:34]}-smoke"
+    if isinstance(metadata.setdefault("labels", {}), dict):
+        metadata["labels"][SMOKE] = "true"
     _shrink(spec, "environment", _ENVIRONMENT)
     phases = spec.setdefault("phases", {})
     for phase in PHASES:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
+from collectiverun_operator.api.labels import SMOKE
 from collectiverun_operator.api.members import params_of, settings_of
 from collectiverun_operator.api.phases import Phase
 from collectiverun_operator.api.quantities import effective_requests, parse_quantity
@@ -28,7 +29,7 @@ def phase_order(
 ) -> JSONObject:
     """The order of one attempt. `inputs` are artifact references by the name of the phase that made them."""
     sees_all = phase.settings.SEES_WHOLE_RUN  # other orders stay small
-    report = {"spec": _reported_spec(run)} if sees_all else {}
+    report = {"spec": _reported_spec(run)} | _smoke(run) if sees_all else {}
     return report | {
         "run": {"namespace": run.namespace, "name": run.name, "uid": run.uid},
         "phase": phase.name,
@@ -92,6 +93,10 @@ def _storage_options(run: CollectiveRun) -> JSONObject:
     if storage.ca_bundle is not None:
         options["caBundlePath"] = f"{CA_DIRECTORY}/{storage.ca_bundle.key}"
     return options
+
+
+def _smoke(run: CollectiveRun) -> JSONObject:
+    return {"smoke": True} if run.labels.get(SMOKE) == "true" else {}
 
 
 def _reported_spec(run: CollectiveRun) -> JSONObject:

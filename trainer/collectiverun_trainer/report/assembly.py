@@ -87,6 +87,7 @@ def summarise(
     overall = pooled(outcomes, order.tasks)
     summary = Summary(
         run=order.run,
+        smoke=order.smoke,
         seed=order.seed,
         environment=order.environment,
         success={name: score.success for name, score in overall.items()},
@@ -99,13 +100,18 @@ def summarise(
         embedding_positives=prior.positives,
         embedding_by_history=prior.accuracy_by_history,
         phases=(*prior.costs, own_cost),
-        notes=(*reading.notes(prior.artifacts), *reading.version_notes(versions, prior.artifacts)),
+        notes=(*_notes(order, prior), *reading.version_notes(versions, prior.artifacts)),
         versions=dict(versions),
         machine=machine,
         inputs={f"{a.manifest['phase']}/{a.manifest['member']}": a.manifest_sha256 for a in prior.artifacts},
         spec=order.spec,
     )
     return summary.model_copy(update={"headline": headline(summary), "findings": findings(summary)})
+
+
+def _notes(order: PhaseOrder, prior: PriorPhases) -> list[str]:
+    """The notes of phases, which are about success; a smoke run had no time for any."""
+    return [] if order.smoke else reading.notes(prior.artifacts)
 
 
 def _gains(prior: PriorPhases, tasks: Sequence[Task]) -> tuple[StudentGain, ...]:

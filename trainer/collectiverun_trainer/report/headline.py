@@ -7,12 +7,21 @@ from statistics import fmean
 
 from collectiverun_trainer.report.summary import Rate, Score, StudentGain, Summary
 
+SMOKE = (
+    "A smoke run: it shows that every phase works. Its budgets were lowered to seconds, which is too little"
+    " to learn anything, so success and failure in it mean nothing."
+)
 # Smaller differences of mean success count as none: with one seed they may be chance.
 NOTICEABLE = 0.05
 
 
 def headline(summary: Summary) -> str:
-    """The one sentence: how much of the experts' success the collective keeps without a task id."""
+    """The one sentence: how much of the experts' success the collective keeps without a task id.
+
+    Of a smoke run it is that it is one.
+    """
+    if summary.smoke:
+        return SMOKE
     teachers = "scripted policies" if is_scripted(summary) else "experts"
     experts, collective = summary.overall["experts"].any_step, summary.overall["collective"].any_step
     kept, tasks = summary.retention.any_step, len(summary.tasks)
@@ -29,7 +38,12 @@ def headline(summary: Summary) -> str:
 
 
 def findings(summary: Summary) -> tuple[str, ...]:
-    """What else the run shows: whether students benefit, whether the collective needs the task embedding."""
+    """What else the run shows: whether students benefit, whether the collective needs the task embedding.
+
+    A smoke run shows nothing else.
+    """
+    if summary.smoke:
+        return ()
     overall = summary.overall
     sentences = [students_sentence(summary.students)] if summary.students else []
     if "zero" in overall:

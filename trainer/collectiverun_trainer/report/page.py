@@ -93,7 +93,10 @@ def _shown(present: Collection[Network]) -> list[Network]:
 
 
 def _sentences(summary: Summary) -> dict[str, str]:
-    overall, sentences = summary.overall, {}
+    """The sentences that judge what a section shows; of a smoke run none."""
+    overall, sentences = summary.overall, {"ablation": "", "students": ""}
+    if summary.smoke:
+        return sentences
     if "zero" in overall:
         sentences["ablation"] = ablation_sentence(
             overall["collective"], overall["zero"], overall.get("shuffled")

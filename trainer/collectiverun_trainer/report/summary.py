@@ -131,6 +131,7 @@ class Summary(Model):
     headline: str = Field("", description="What the run shows, in one sentence.")
     findings: tuple[str, ...] = Field((), description="What else it shows, a sentence each.")
     run: RunIdentity
+    smoke: bool = Field(False, description="Budgets were lowered to seconds: success means nothing.")
     seed: int
     environment: EnvironmentSettings
     success: dict[Network, Success]
