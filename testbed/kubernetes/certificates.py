@@ -9,11 +9,16 @@ from testbed.kubernetes.client_tools import run
 
 _EC_KEY = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes")
 _DAYS = "3650"
+FRONT_PROXY = "front-proxy"
 _SERVICE_NAMES = ("localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc")
 
 
 class Certificates:
-    """Files in `folder`: an authority, a serving certificate, the key that signs service account tokens."""
+    """Files in `folder`: an authority, a serving certificate, the key that signs service account tokens.
+
+    By a certificate of another authority, the front proxy's, the API server is known to the servers to which
+    it hands on requests.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -21,35 +26,49 @@ class Certificates:
         self.serving, self.serving_key = folder / "serving.crt", folder / "serving.key"
         self.service_account_key = folder / "service-account.key"
         self.service_account_public_key = folder / "service-account.pub"
+        self.proxy_authority = folder / "front-proxy-ca.crt"
+        self.proxy, self.proxy_key = folder / "front-proxy.crt", folder / "front-proxy.key"
 
     def make(self, addresses: tuple[str, ...] = ("127.0.0.1",)) -> None:
         """Write all of them; `addresses` are the IPs the serving certificate is good for."""
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._make_authority()
+        _make_authority(self.authority, "collectiverun-testbed")
+        _make_authority(self.proxy_authority, "collectiverun-testbed-front-proxy")
         self._make_serving(addresses)
+        extensions = "extendedKeyUsage=clientAuth\nkeyUsage=digitalSignature\n"
+        _make_signed(self.proxy, FRONT_PROXY, extensions, self.proxy_authority)
         key = self.service_account_key
         _openssl("genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048", "-out", key)
         _openssl("pkey", "-in", key, "-pubout", "-out", self.service_account_public_key)
 
-    def _make_authority(self) -> None:
-        extensions = ("basicConstraints=critical,CA:TRUE", "keyUsage=critical,keyCertSign,cRLSign")
-        added = [word for extension in extensions for word in ("-addext", extension)]
-        subject = ("-subj", "/CN=collectiverun-testbed", "-days", _DAYS)
-        files = ("-keyout", self.folder / "ca.key", "-out", self.authority)
-        _openssl("req", "-x509", *_EC_KEY, *subject, *added, *files)
-
     def _make_serving(self, addresses: tuple[str, ...]) -> None:
-        request, extensions = self.folder / "serving.csr", self.folder / "serving.ext"
-        _openssl("req", *_EC_KEY, "-subj", "/CN=server", "-keyout", self.serving_key, "-out", request)
         names = [f"IP:{address}" for address in addresses] + [f"DNS:{name}" for name in _SERVICE_NAMES]
-        extensions.write_text(
+        extensions = (
             f"subjectAltName={','.join(names)}\n"
             "extendedKeyUsage=serverAuth\nkeyUsage=digitalSignature\n"
             "authorityKeyIdentifier=keyid\nsubjectKeyIdentifier=hash\n"
         )
-        signer = ("-CA", self.authority, "-CAkey", self.folder / "ca.key", "-CAcreateserial")
-        signing = ("x509", "-req", "-in", request, *signer, "-days", _DAYS, "-extfile", extensions)
-        _openssl(*signing, "-out", self.serving)
+        _make_signed(self.serving, "server", extensions, self.authority)
+
+
+def _make_authority(certificate: Path, name: str) -> None:
+    extensions = ("basicConstraints=critical,CA:TRUE", "keyUsage=critical,keyCertSign,cRLSign")
+    added = [word for extension in extensions for word in ("-addext", extension)]
+    subject = ("-subj", f"/CN={name}", "-days", _DAYS)
+    files = ("-keyout", certificate.with_suffix(".key"), "-out", certificate)
+    _openssl("req", "-x509", *_EC_KEY, *subject, *added, *files)
+
+
+def _make_signed(certificate: Path, name: str, extensions: str, authority: Path) -> None:
+    """A key and its certificate, beside each other."""
+    request, wanted = certificate.with_suffix(".csr"), certificate.with_suffix(".ext")
+    _openssl(
+        "req", *_EC_KEY, "-subj", f"/CN={name}", "-keyout", certificate.with_suffix(".key"), "-out", request
+    )
+    wanted.write_text(extensions)
+    signer = ("-CA", authority, "-CAkey", authority.with_suffix(".key"), "-CAcreateserial")
+    signing = ("x509", "-req", "-in", request, *signer, "-days", _DAYS, "-extfile", wanted)
+    _openssl(*signing, "-out", certificate)
 
 
 def _openssl(*arguments: str | Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from testbed.kubernetes.certificates import Certificates
+from testbed.kubernetes.certificates import FRONT_PROXY, Certificates
 
 # What a run needs, and no more: idle controllers cost CPU on a small machine.
 CONTROLLERS = (
@@ -74,6 +74,7 @@ def api_server_flags(folder: Path, certificates: Certificates, etcd_url: str, ur
             "service-account-key-file": certificates.service_account_public_key,
             "service-account-signing-key-file": certificates.service_account_key,
             "service-account-issuer": f"{url}/",
+            **_front_proxy(certificates),
             "endpoint-reconciler-type": "none",
             "allow-privileged": "true",
             # Without it a node is of use the moment it registers.
@@ -88,6 +89,19 @@ def api_server_flags(folder: Path, certificates: Certificates, etcd_url: str, ur
             "audit-log-maxsize": 1000,
         }
     )
+
+
+def _front_proxy(certificates: Certificates) -> dict[str, object]:
+    """How the API server hands on what another server answers, such as Kueue's, and says for whom."""
+    return {
+        "proxy-client-cert-file": certificates.proxy,
+        "proxy-client-key-file": certificates.proxy_key,
+        "requestheader-client-ca-file": certificates.proxy_authority,
+        "requestheader-allowed-names": FRONT_PROXY,
+        "requestheader-username-headers": "X-Remote-User",
+        "requestheader-group-headers": "X-Remote-Group",
+        "requestheader-extra-headers-prefix": "X-Remote-Extra-",
+    }
 
 
 def controller_manager_flags(kubeconfig: Path, certificates: Certificates, port: int) -> list[str]:

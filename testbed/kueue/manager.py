@@ -3,10 +3,9 @@
     with SmallCluster(folder) as cluster, Kueue(cluster.control_plane, folder / "kueue"):
         cluster.apply(*queues.shared("lab", jobs=3), queues.local("robots", "lab"))
 
-The manager is a process, and gets from here what a cluster would give it: its Service is a name of this
-machine, and the certificate that it makes for itself becomes files. Visibility on demand is off: its server
-reads its certificate in `/visibility`, which no setting changes. So all files are in one folder, and several
-managers can run on one machine.
+The manager is a process, and gets from here what a cluster would give it: its Services are a name of this
+machine, and the certificate that it makes for itself becomes files. So all files are in one folder, and
+several managers can run on one machine.
 """
 
 from __future__ import annotations
@@ -36,12 +35,13 @@ class Kueue(Daemon):
         folder = folder.absolute()
         self._programs = kueue_folder()
         self._config, self._certificates = folder / "config.json", folder / "certificates"
-        self._webhook_port, self._health_port = free_ports(2)
+        self._webhook_port, self._health_port, self._visibility_port = free_ports(3)
         self._commands = ClusterCommands(control_plane.kubeconfig, folder / "clients")
         # As one of the controllers: what those write many times over is not in the audit log.
         kubeconfig = control_plane.kubeconfig_of(CONTROLLER_MANAGER)
         command = [str(self._programs / "kueue"), f"--config={self._config}", f"--kubeconfig={kubeconfig}"]
-        super().__init__("kueue", command, folder, outlive=outlive)
+        # Where it is at work it makes the folder `visibility` with the certificate of its other server.
+        super().__init__("kueue", command, folder, outlive=outlive, working_folder=folder)
 
     def start(self) -> Kueue:
         """Install and start it; afterwards Jobs with a queue's label are held."""
@@ -55,12 +55,14 @@ class Kueue(Daemon):
         authority = self._secret_data()["ca.crt"]
         self._commands.apply(*self._webhooks(authority))
         self.wait_until(self._holds_jobs)
+        self._commands.apply(objects.visibility(self._visibility_port))
+        self.wait_until(self._tells_positions)
         return self
 
     def uninstall(self) -> None:
         """End it, and let Jobs be made without it."""
-        for webhook in self._webhooks(authority=""):
-            self._commands.kubectl("delete", webhook["kind"], webhook["metadata"]["name"])
+        for known in (*self._webhooks(authority=""), objects.visibility(self._visibility_port)):
+            self._commands.kubectl("delete", known["kind"], known["metadata"]["name"])
         self.kill()
 
     def _webhooks(self, authority: str) -> list[JSONObject]:
@@ -77,7 +79,7 @@ class Kueue(Daemon):
             "webhook": webhook,
             "leaderElection": {"leaderElect": False},
             "integrations": {"frameworks": ["batch/job"]},
-            "featureGates": {"VisibilityOnDemand": False},
+            "visibilityServer": {"bindAddress": "127.0.0.1", "bindPort": self._visibility_port},
         }
 
     def _install_definitions(self) -> None:
@@ -95,6 +97,14 @@ class Kueue(Daemon):
                 return set()
             raise
         return {kind["name"] for kind in json.loads(served)["resources"]}
+
+    def _tells_positions(self) -> bool:
+        """Whether the API server hands on requests about what waits in a queue."""
+        try:
+            self._commands.kubectl("get", "--raw", f"/apis/{objects.VISIBILITY}")
+        except CommandError:
+            return False
+        return True
 
     def _copy_certificate(self) -> None:
         """Give the manager the certificate that it made for itself in a Secret."""

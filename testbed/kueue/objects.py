@@ -1,4 +1,4 @@
-"""What Kueue is made of on the API server: its namespace, its definitions, its webhooks."""
+"""What Kueue is made of on the API server: its namespace, its definitions, its webhooks, its own API."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import yaml
 from testbed import JSONObject
 
 API = "kueue.x-k8s.io/v1beta2"
+VISIBILITY = "visibility.kueue.x-k8s.io/v1beta2"
 QUEUE_LABEL = "kueue.x-k8s.io/queue-name"
 PRIORITY_LABEL = "kueue.x-k8s.io/priority-class"
 NAMESPACE = "kueue-system"
@@ -50,6 +51,26 @@ def webhooks(programs: Path, port: int, authority: str) -> list[JSONObject]:
     """Those that the manager answers, by the names it knows them by; `authority` in base64."""
     text = (programs / "manifests.yaml").read_text()
     return [_webhooks(document, port, authority) for document in yaml.load_all(text, yaml.CSafeLoader)]
+
+
+def visibility(port: int) -> JSONObject:
+    """What is answered by the manager's other server: which Workloads wait in a queue, in their order."""
+    group, version = VISIBILITY.split("/")
+    spec = {
+        "group": group,
+        "version": version,
+        "groupPriorityMinimum": 100,
+        "versionPriority": 100,
+        "insecureSkipTLSVerify": True,  # as Kueue itself installs it: that certificate is of no authority
+        "service": {"namespace": NAMESPACE, "name": _SERVICE, "port": port},
+    }
+    metadata = {"name": f"{version}.{group}"}
+    return {
+        "apiVersion": "apiregistration.k8s.io/v1",
+        "kind": "APIService",
+        "metadata": metadata,
+        "spec": spec,
+    }
 
 
 def queued_job() -> JSONObject:

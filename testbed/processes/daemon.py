@@ -61,12 +61,14 @@ class Daemon(Service):
         folder: Path,
         environment: Mapping[str, str] | None = None,
         outlive: bool = False,
+        working_folder: Path | None = None,
     ) -> None:
         self.name = name
         self.command = list(command)
         self.log_path = folder / f"{name}.log"
         self._environment = environment
         self._outlive = outlive
+        self._working_folder = working_folder
         self._popen: subprocess.Popen[bytes] | None = None
 
     @property
@@ -98,6 +100,7 @@ class Daemon(Service):
             self._popen = subprocess.Popen(
                 self.command,
                 env=self._environment,
+                cwd=self._working_folder,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

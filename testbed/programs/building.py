@@ -32,9 +32,12 @@ class Recipe:
 
     source: str  # module path of what is built; its version is the release
     minutes: int  # of processor time, about
-    stamps: Mapping[str, str] = field(default_factory=dict)  # variables by which programs know their release
+    stamps: Mapping[str, str] = field(
+        default_factory=dict
+    )  # string variables of the programs, set when linked
     renamed: Mapping[str, str] = field(default_factory=dict)  # a program's name here, by that of its package
     kept: tuple[str, ...] = ()  # files and folders of the source that are wanted beside the programs
+    edition: str = ""  # a word, where a release that is in the cache already is now built otherwise
 
 
 RECIPES = {
@@ -52,8 +55,13 @@ RECIPES = {
     "kueue": Recipe(
         "sigs.k8s.io/kueue",
         5,
-        stamps={"sigs.k8s.io/kueue/pkg/version.GitVersion": "v{release}"},
+        stamps={
+            "sigs.k8s.io/kueue/pkg/version.GitVersion": "v{release}",
+            # No setting changes it, and `/visibility` is not every user's to write: a folder of its own.
+            "sigs.k8s.io/kueue/pkg/visibility.certDir": "visibility",
+        },
         kept=("config/components/crd/bases", "config/components/webhook/manifests.yaml"),
+        edition="visible",
     ),
     "containerd": Recipe(
         "github.com/containerd/containerd/v2",
@@ -73,7 +81,7 @@ def release(name: str) -> str:
 
 def folder(name: str) -> Path:
     """Where a module's programs lie once they are built."""
-    return CACHE / f"{name}-{release(name)}"
+    return CACHE / "-".join(filter(None, (name, release(name), RECIPES[name].edition)))
 
 
 def built(*names: str) -> list[Path]:

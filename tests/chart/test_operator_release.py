@@ -35,6 +35,11 @@ QUOTA = {
 # Granted though a run's life may pass without it, and why.
 SELDOM_USED = {
     ("", "pods", "get"): "asked only if a Job is seen to end before its Pod is",
+    (
+        "visibility.kueue.x-k8s.io",
+        "localqueues/pendingworkloads",
+        "get",
+    ): "asked only where Kueue's Workloads are",
     ("collectiverl.io", "collectiveruns/status", "get"): "no more than reading the run; goes with patch",
 }
 

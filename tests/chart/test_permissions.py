@@ -12,6 +12,7 @@ GRANTED = {
     ("", "pods/log"): {"get"},
     ("", "events"): {"list", "create"},
     ("kueue.x-k8s.io", "workloads"): {"list"},
+    ("visibility.kueue.x-k8s.io", "localqueues/pendingworkloads"): {"get"},
     ("coordination.k8s.io", "leases"): {"list", "watch"},
 }
 ROLES = ("Role", "ClusterRole")

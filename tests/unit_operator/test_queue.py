@@ -5,10 +5,11 @@ from support.run_bodies import tasks
 from unit_operator.builders import ended
 from unit_operator.story import Story, created, deleted
 
-from collectiverun_operator.api.outcome import Holdup
+from collectiverun_operator.api.outcome import Holdup, QueuePosition
 from collectiverun_operator.api.run import parse_run
 from collectiverun_operator.plan.events import transitions
 from collectiverun_operator.plan.plan import RelabelJob
+from collectiverun_operator.plan.waiting import Wait, first_position, position_sentence
 
 NO_ROOM = "insufficient unused quota for pods in flavor lab, 1 more needed"
 PREEMPTED = Holdup("WaitingForQuota", NO_ROOM, "Preempted")
@@ -165,6 +166,61 @@ def test_a_run_that_is_partly_admitted_runs_and_says_what_waits():
     story.start()
     assert (story.status["state"], story.condition("Queued")) == ("Running", ("False", "PartlyAdmitted"))
     assert story.message("Queued") == f"2 of 3 Jobs are held by the queue: 2 members: {NO_ROOM}"
+
+
+def at(number):
+    """A Job that is held at a position."""
+    return Holdup("WaitingForQuota", NO_ROOM, position=QueuePosition(number, "lab"))
+
+
+def told_position(number, told=None):
+    """What is told of a run whose only Job is at a position, where `told` was told before."""
+    position = first_position((Wait("experts", "reach-v3-sawyer", 1, "Queued", at(number)),), told)
+    assert position is not None
+    return position.number
+
+
+def test_of_its_jobs_the_first_ones_position_is_told_while_the_queue_holds_them():
+    story = queued("reach", "push")
+    first, second = story.cluster.jobs
+    story.cluster.holdups = {first: at(7), second: at(3)}
+    assert story.settle().status["queuePosition"] == 3
+    told = f"every Job of the run is held by the queue: 2 members: {NO_ROOM}; position 3 in LocalQueue lab"
+    assert story.message("Queued") == told
+    story.cluster.holdups = {}
+    admit(story)
+    assert "queuePosition" not in story.status
+
+
+def test_a_position_that_is_not_told_is_not_there():
+    story = queued()
+    story.cluster.holdups = dict.fromkeys(story.cluster.jobs, Holdup("WaitingForQuota", NO_ROOM))
+    assert "queuePosition" not in story.settle().status
+    assert "position" not in story.message("Queued")
+
+
+@pytest.mark.parametrize(
+    ("told", "number", "shown"),
+    [(None, 40, 40), (40, 33, 40), (40, 32, 40), (40, 31, 31), (40, 49, 49), (5, 4, 5), (4, 3, 3), (1, 2, 2)],
+)
+def test_a_position_far_back_is_rewritten_once_it_has_changed_by_more_than_a_fifth(told, number, shown):
+    assert told_position(number, told) == shown
+
+
+def test_when_the_head_of_a_queue_moves_few_of_the_runs_behind_it_are_written_again():
+    told = {run: told_position(run) for run in range(1, 301)}
+    written = 0
+    for gone in range(1, 101):
+        for run in range(gone + 1, 301):
+            shown = told_position(run - gone, told[run])
+            written += shown != told[run]
+            told[run] = shown
+    assert written < 100 * 20  # of 300 at first and 200 at last, each time
+
+
+def test_only_positions_at_the_front_are_told_as_exact():
+    assert position_sentence(QueuePosition(4, "lab")) == "position 4 in LocalQueue lab"
+    assert position_sentence(QueuePosition(5, "lab")) == "about position 5 in LocalQueue lab"
 
 
 def test_the_time_in_a_queue_is_no_time_to_start():

@@ -21,6 +21,9 @@
 - apiGroups: [kueue.x-k8s.io]
   resources: [workloads]                 # why Kueue holds a Job
   verbs: [list]
+- apiGroups: [visibility.kueue.x-k8s.io]
+  resources: [localqueues/pendingworkloads]   # a Job's position in its queue
+  verbs: [get]
 - apiGroups: [coordination.k8s.io]
   resources: [leases]                    # the canary: seen wherever the operator watches, renewed in one place
   resourceNames: [{{ include "operator.fullname" . }}]

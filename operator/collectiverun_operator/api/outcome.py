@@ -78,15 +78,25 @@ REFUSALS = (JOB_REFUSED, POD_REFUSED)
 
 
 @dataclass(frozen=True)
+class QueuePosition:
+    """A place among all that waits in a LocalQueue; number 1 is the next."""
+
+    number: int
+    queue: str
+
+
+@dataclass(frozen=True)
 class Holdup:
     """Why an attempt that was begun has no Pod, in the words of whoever holds it up: queue, quota or webhook.
 
-    `reason` is one CamelCase word. `eviction`: why the queue took its place back, if it did.
+    `reason` is one CamelCase word. `eviction`: why the queue took its place back, if it did. `position`: its
+    place in the queue, if that is told.
     """
 
     reason: str
     message: str
     eviction: str = ""
+    position: QueuePosition | None = None
 
 
 @dataclass(frozen=True)

@@ -182,6 +182,9 @@ class RunStatus(Record):
     eta_seconds: Count | None = Field(None, description="Estimated time left in the phase, in seconds.")
     eta: Short = Field("", description="etaSeconds for people, such as 12m or 1h5m.")
     retries: Count = Field(0, description="Retries of all members so far.")
+    queue_position: Count | None = Field(
+        None, description="Position of its first held Job in the LocalQueue, if told; about so from 5 on."
+    )
     conditions: Annotated[tuple[ConditionStatus, ...], Field(json_schema_extra={"maxItems": 8})] = Field(
         (), description="Accepted, Queued, Running, Suspended, Complete and Failed; all are always there."
     )

@@ -103,6 +103,13 @@ def _columns() -> list[JSONObject]:
         _column("Accepted", _ACCEPTED, "Validated, or what is wrong with the spec.", priority=_WIDE),
         _column("Suspend", ".spec.suspend", "Whether it is to stop.", type_="boolean", priority=_WIDE),
         _column("Retries", ".status.retries", "Retries so far.", type_="integer", priority=_WIDE),
+        _column(
+            "Position",
+            ".status.queuePosition",
+            "In its queue, 1 for the next.",
+            type_="integer",
+            priority=_WIDE,
+        ),
         _column("Reason", ".status.lastFailure.reason", "Why an attempt failed last.", priority=_WIDE),
         _column("Storage", ".status.resolved.storageRoot", "Folder of its artifacts.", priority=_WIDE),
         _column("Report", ".status.report", "Its report, once there is one.", priority=_WIDE),

@@ -15,7 +15,15 @@ from collectiverun_operator.plan import deadlines
 from collectiverun_operator.plan.observation import Observed
 from collectiverun_operator.plan.scheduling import is_anything_left
 from collectiverun_operator.plan.stalls import RETRYING, STALLED, retrying, stalled
-from collectiverun_operator.plan.waiting import Wait, holdup_reason, holdup_sentence, left_over, waits
+from collectiverun_operator.plan.waiting import (
+    Wait,
+    first_position,
+    holdup_reason,
+    holdup_sentence,
+    left_over,
+    position_sentence,
+    waits,
+)
 
 _LIVE_STATES: tuple[PhaseState, ...] = ("Stopping", "Running", "Pending", "Queued")
 
@@ -63,12 +71,13 @@ def summarise(
     is_busy = is_anything_left(status, observed, now)
     phase = status.unfinished_phase
     found = waits(run, status, observed)
+    position = first_position(found, status.queue_position)
     stalls = tuple(stalled(run.spec.run_policy, status, observed, now))
     is_complete, is_failed = phase is None, is_failing and not is_busy
     is_ended = is_complete or is_failed
     desired: dict[ConditionType, DesiredCondition] = {
         conditions.ACCEPTED: obstacle or conditions.validated(advice(run.spec)),
-        conditions.QUEUED: _queued(status, found),
+        conditions.QUEUED: _queued(status, found, position_sentence(position)),
         conditions.RUNNING: _running(
             status, found, stalls, tuple(retrying(status, observed)), left_over(status, observed), is_ended
         ),
@@ -81,6 +90,7 @@ def summarise(
         current_phase=phase.name if phase else "",
         completion_time=(status.completion_time or now) if is_ended else None,
         report=report_uri(status),
+        queue_position=position.number if position else None,
     )
     return update_conditions(status, desired, run.generation, now)
 
@@ -108,11 +118,11 @@ def _is_queued(status: RunStatus) -> bool:
     return bool(states) and all(state == "Queued" for state in states)
 
 
-def _queued(status: RunStatus, found: tuple[Wait, ...]) -> DesiredCondition:
+def _queued(status: RunStatus, found: tuple[Wait, ...], position: str) -> DesiredCondition:
     held = tuple(wait for wait in found if wait.state == "Queued")
     if not held:
         return conditions.NOT_QUEUED
-    why = holdup_sentence(held)
+    why = "; ".join(filter(None, (holdup_sentence(held), position)))
     if _is_queued(status):
         reason = holdup_reason(held, conditions.ALL_QUEUED.reason)
         return DesiredCondition(True, reason, _joined(conditions.ALL_QUEUED.message, why))

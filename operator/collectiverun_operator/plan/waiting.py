@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from collectiverun_operator.api import labels
-from collectiverun_operator.api.outcome import Active, Holdup
+from collectiverun_operator.api.outcome import Active, Holdup, QueuePosition
 from collectiverun_operator.api.phases import PHASE_BY_NAME
 from collectiverun_operator.api.run import CollectiveRun
 from collectiverun_operator.api.status import MemberStatus, RunStatus
@@ -21,6 +21,9 @@ WAITING_SECONDS = 20.0
 
 # Of so many different reasons each is told; more would fill the screen.
 TOLD = 3
+# A position counts as the same as long as it is within a fifth of the one that was told: when the head of a
+# queue moves, not every run behind it is written again. So up to this one they are exact.
+_LAST_EXACT_POSITION = 4
 # What each Pod goes through, and what says nothing.
 _PASSING = ("ContainerCreating", "PodInitializing")
 
@@ -66,6 +69,23 @@ def holdup_reason(found: tuple[Wait, ...], default: str) -> str:
     """The most frequent reason, as one word."""
     counts = Counter(wait.holdup.reason for wait in found if wait.holdup is not None and wait.holdup.reason)
     return counts.most_common(1)[0][0] if counts else default
+
+
+def first_position(found: tuple[Wait, ...], told: int | None) -> QueuePosition | None:
+    """Of the held Jobs the first's position, or the one that was `told` last if that is still about so."""
+    positions = (wait.holdup.position for wait in found if wait.holdup is not None)
+    first = min((found for found in positions if found is not None), key=lambda at: at.number, default=None)
+    if first is None or told is None or abs(first.number - told) > told // (_LAST_EXACT_POSITION + 1):
+        return first
+    return replace(first, number=told)
+
+
+def position_sentence(position: QueuePosition | None) -> str:
+    """Such as `position 2 in LocalQueue robots`; empty if it is not told."""
+    if position is None:
+        return ""
+    about = "about " if position.number > _LAST_EXACT_POSITION else ""
+    return f"{about}position {position.number} in LocalQueue {position.queue}"
 
 
 def left_over(status: RunStatus, observed: Observed) -> str:

@@ -8,13 +8,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from collectiverun_operator.api.labels import QUEUE, WORKLOAD_OF
-from collectiverun_operator.api.outcome import JOB_REFUSED, MESSAGE_LIMIT, POD_REFUSED, Holdup
+from collectiverun_operator.api.outcome import (
+    JOB_REFUSED,
+    MESSAGE_LIMIT,
+    POD_REFUSED,
+    Holdup,
+    QueuePosition,
+)
 from collectiverun_operator.api.pod_outcome import is_finished
 from collectiverun_operator.cluster.kubernetes import paths
+from collectiverun_operator.cluster.kubernetes.positions import QueuePositions
 from collectiverun_operator.cluster.kubernetes.refusals import PodRefusals
 from collectiverun_operator.cluster.kubernetes.requests import KubernetesRequests
 from collectiverun_operator.cluster.kubernetes.workloads import workload_holdup
@@ -83,6 +90,7 @@ class KubernetesHoldups:
         self._requests = requests
         self._clock = clock
         self._refusals = PodRefusals(requests, clock)
+        self._positions = QueuePositions(requests, clock)
         self._runs: dict[str, _Run] = {}
 
     def created(self, run_uid: str, name: str) -> None:
@@ -141,8 +149,18 @@ class KubernetesHoldups:
             text = f"the operator can't read Kueue's Workloads: {error.sentence or error}"
             return {_name(job): Holdup("", text[:MESSAGE_LIMIT]) for job in jobs}
         workloads = {body["metadata"]["labels"][WORKLOAD_OF]: body for body in answer["items"]}
-        held = {_name(job): _held_by(workloads.get(_uid(job)), job) for job in jobs}
-        return {name: holdup for name, holdup in held.items() if holdup is not None}
+        held = {_uid(job): _held_by(workloads.get(_uid(job)), job) for job in jobs}
+        return {
+            _name(job): replace(holdup, position=await self._position(job))
+            for job in jobs
+            if (holdup := held[_uid(job)]) is not None
+        }
+
+    async def _position(self, job: JSONObject) -> QueuePosition | None:
+        queue = str(job["metadata"]["labels"][QUEUE])
+        positions = await self._positions.of(job["metadata"]["namespace"], queue)
+        number = positions.get(_uid(job))
+        return None if number is None else QueuePosition(number, queue)
 
     async def _ask_for_refusals(self, jobs: list[JSONObject]) -> Answers:
         """Why the Job controller can't create Pods of these Jobs of one namespace."""

@@ -42,6 +42,13 @@ def workloads(namespace: str) -> str:
     return f"/apis/kueue.x-k8s.io/v1beta2/namespaces/{namespace}/workloads"
 
 
+def pending_workloads(namespace: str, queue: str) -> str:
+    """What waits in one of Kueue's LocalQueues, in its order, where Kueue serves that."""
+    return (
+        f"/apis/visibility.kueue.x-k8s.io/v1beta2/namespaces/{namespace}/localqueues/{queue}/pendingworkloads"
+    )
+
+
 def lease(namespace: str, name: str) -> str:
     """One Lease."""
     return f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases/{name}"
