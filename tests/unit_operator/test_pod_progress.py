@@ -18,6 +18,7 @@ from collectiverun_operator.cluster.kubernetes.progress import (
     READS_PER_SECOND,
     PodProgress,
 )
+from collectiverun_operator.cluster.kubernetes.server_clock import ServerClock
 from collectiverun_operator.errors import ClusterError
 
 LINE = json.dumps({"kind": "progress", "envSteps": 5}).encode()
@@ -27,6 +28,7 @@ class Node:
     """Answers log requests as a test says, and counts them."""
 
     def __init__(self):
+        self.clock = ServerClock()
         self.content = LINE
         self.is_stuck = False
         self.is_failing = False

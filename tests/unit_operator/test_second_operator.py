@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 from types import SimpleNamespace
 
 from unit_operator.late_cluster import LateCluster, LateServer
@@ -19,6 +20,9 @@ class SecondCluster(LateCluster):
     def __init__(self, server: LateServer, history: LateNews) -> None:
         super().__init__(server)
         self.history = history
+
+    def now(self):
+        return datetime.now(UTC)
 
     async def run(self, namespace, name):
         return self.history.body

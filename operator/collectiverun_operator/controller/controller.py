@@ -11,7 +11,6 @@ import random
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from collectiverun_operator.api.run import Platform, StoredRun
 from collectiverun_operator.api.status import RunStatus
@@ -138,7 +137,7 @@ class Controller:
 
         try:
             reconciled = await reconcile(
-                self._cluster, stored, datetime.now(UTC), write_progress=is_due, on_written=on_written
+                self._cluster, stored, self._cluster.now(), write_progress=is_due, on_written=on_written
             )
         except ConflictError:
             tracked.distrust()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Literal
 
 from kubernetes.aio.client import ApiClient
@@ -21,6 +21,7 @@ from collectiverun_operator.cluster.kubernetes.requests import (
     KubernetesRequests,
     OnRequest,
 )
+from collectiverun_operator.cluster.kubernetes.server_clock import ServerClock
 from collectiverun_operator.errors import ClusterError, ConflictError
 from collectiverun_operator.json_types import JSONObject
 
@@ -45,10 +46,15 @@ class KubernetesCluster(KubernetesJobs):
         *,
         progress_seconds: float = 30.0,
         on_request: OnRequest | None = None,
+        clock: ServerClock | None = None,
     ) -> None:
-        super().__init__(KubernetesRequests(api, on_request), cache)
+        super().__init__(KubernetesRequests(api, on_request, clock), cache)
         self._progress = PodProgress(self._requests, progress_seconds)
         self.events = KubernetesEvents(self._requests)
+
+    def now(self) -> datetime:
+        """The API server's time, with which what it says of its objects is compared."""
+        return self._requests.clock.now()
 
     async def close(self) -> None:
         """End the background work. The API client is its owner's to close."""
@@ -106,7 +112,7 @@ class KubernetesCluster(KubernetesJobs):
 
     async def renew_lease(self, namespace: str, name: str, holder: str = COMPONENT) -> None:
         """Renew a Lease. Raises ClusterError, also if the Lease does not exist: the chart creates it."""
-        renewed = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        renewed = self.now().strftime("%Y-%m-%dT%H:%M:%S.%fZ")
         body = {"spec": {"holderIdentity": holder, "renewTime": renewed}}
         path = paths.lease(namespace, name)
         try:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from collectiverun_operator.api.labels import QUEUE, WORKLOAD_OF
 from collectiverun_operator.api.outcome import (
@@ -149,7 +149,8 @@ class KubernetesHoldups:
             text = f"the operator can't read Kueue's Workloads: {error.sentence or error}"
             return {_name(job): Holdup("", text[:MESSAGE_LIMIT]) for job in jobs}
         workloads = {body["metadata"]["labels"][WORKLOAD_OF]: body for body in answer["items"]}
-        held = {_uid(job): _held_by(workloads.get(_uid(job)), job) for job in jobs}
+        now = self._requests.clock.now()
+        held = {_uid(job): _held_by(workloads.get(_uid(job)), job, now) for job in jobs}
         return {
             _name(job): replace(holdup, position=await self._position(job))
             for job in jobs
@@ -168,12 +169,12 @@ class KubernetesHoldups:
         return {_name(job): Holdup(POD_REFUSED, told[_uid(job)]) for job in jobs if _uid(job) in told}
 
 
-def _held_by(workload: JSONObject | None, job: JSONObject) -> Holdup | None:
+def _held_by(workload: JSONObject | None, job: JSONObject, now: datetime) -> Holdup | None:
     """Why Kueue holds a Job; None as long as it may not have seen it."""
     if workload is not None:
         return workload_holdup(workload)
     created = parse_time(job["metadata"].get("creationTimestamp"))
-    age = datetime.now(UTC) - created if created is not None else timedelta()
+    age = now - created if created is not None else timedelta()
     if age < timedelta(seconds=USUAL_SECONDS):
         return None
     return Holdup("NotInQueue", NO_WORKLOAD.format(_name(job)))

@@ -10,7 +10,6 @@ import asyncio
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 
 from collectiverun_operator.api.outcome import Progress
 from collectiverun_operator.api.pod_template import CONTAINER
@@ -103,7 +102,7 @@ class PodProgress:
             async with self._slots:
                 log = await self.requests.read("get", path, query=TAIL, timeout_seconds=READ_SECONDS)
             newest = newest_progress(log.splitlines(), pod.newest)
-            pod.newest = newest.after(pod.newest, datetime.now(UTC))
+            pod.newest = newest.after(pod.newest, self.requests.clock.now())
             pod.failures = 0
         except ClusterError:
             pod.failures = min(pod.failures + 1, MAX_FAILURES)

@@ -15,6 +15,7 @@ import aiohttp
 from kubernetes.aio.client import ApiClient
 from kubernetes.aio.config import ConfigException
 
+from collectiverun_operator.cluster.kubernetes.server_clock import ServerClock
 from collectiverun_operator.errors import ClusterError, ClusterUnreachableError, ConflictError
 from collectiverun_operator.json_types import JSONObject
 
@@ -41,9 +42,12 @@ class RequestOptions(TypedDict, total=False):
 
 
 class KubernetesRequests:
-    """Sends requests; a refusal raises an error with the server's message."""
+    """Sends requests; a refusal raises an error with the server's message. `clock`: set by its answers."""
 
-    def __init__(self, api: ApiClient, on_request: OnRequest | None = None) -> None:
+    def __init__(
+        self, api: ApiClient, on_request: OnRequest | None = None, clock: ServerClock | None = None
+    ) -> None:
+        self.clock = clock or ServerClock()
         self._api = api
         self._on_request = on_request
 
@@ -113,7 +117,9 @@ class KubernetesRequests:
             auth_settings=["BearerToken"],
         )
         timeout = aiohttp.ClientTimeout(total=timeout_seconds)
+        asked_at = self.clock.steady()
         response = await self._api.call_api(*request, _request_timeout=timeout, _preload_content=False)
+        self.clock.heard(response.headers.get("Date"), asked_at)
         content: bytes = await response.read()  # type: ignore[no-untyped-call]
         return int(response.status), content
 
