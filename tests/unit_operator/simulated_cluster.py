@@ -29,6 +29,7 @@ class SimulatedCluster:
         self.jobs: dict[str, JSONObject] = {}
         self.pods: dict[str, JSONObject] = {}
         self.holds_new_jobs = False
+        self.refuses_jobs = False
         self.refuses_pods = False
         self.holdups: dict[str, Holdup] = {}
         self.progress: dict[str, Progress] = {}
@@ -129,7 +130,7 @@ class SimulatedCluster:
 
     def _create(self, manifest: JSONObject, now: datetime) -> None:
         name = manifest["metadata"]["name"]
-        if name in self.jobs:
+        if name in self.jobs or self.refuses_jobs:
             return
         job = copy.deepcopy(manifest)
         job["metadata"] |= {"uid": self._uid("job"), "creationTimestamp": format_time(now)}

@@ -63,6 +63,36 @@ def test_the_active_time_stands_still_while_the_clock_is_behind_its_beginning():
     assert story.wait(1800).status["lastFailure"]["reason"] == "DeadlineExceeded"
 
 
+def refused_after_a_failure(sentence):
+    """The first attempt failed, and the Job of the next is refused."""
+    story = Story().settle()
+    (failed,) = story.cluster.created
+    story.fail(ended(1))
+    story.cluster.refuses_jobs = True
+    story.cluster.holdups = {f"{failed[:-1]}2": Holdup(JOB_REFUSED, sentence)}
+    story.now += timedelta(seconds=60)
+    story.round()  # it is tried again and again, so nothing settles
+    return story, failed
+
+
+def test_a_quota_that_is_full_of_failed_jobs_names_them_and_they_stay():
+    story, failed = refused_after_a_failure("exceeded quota: few, requested: count/jobs.batch=1")
+    assert story.condition("Running") == ("False", JOB_REFUSED)
+    told = f"Jobs that ended and are kept count too, and may be deleted with their logs: {failed}"
+    assert story.message("Running").endswith(told)
+    assert failed in story.cluster.jobs
+    del story.cluster.jobs[failed]  # somebody does so
+    story.cluster.refuses_jobs, story.cluster.holdups = False, {}
+    assert story.settle().start().member()["state"] == "Running"
+    assert story.member()["attempt"] == 2
+
+
+def test_a_refusal_that_is_no_quotas_names_no_jobs():
+    story, _ = refused_after_a_failure("admission webhook denied the request")
+    assert story.condition("Running") == ("False", JOB_REFUSED)
+    assert "kept" not in story.message("Running")
+
+
 @pytest.mark.parametrize(("kept", "left"), [("AfterPhase", 1), ("Retain", 2)])
 def test_finished_jobs_make_room_for_those_that_a_quota_refuses(kept, left):
     story = Story(tasks=tasks("reach", "push"), runPolicy={"cleanup": {"succeededJobs": kept}}).settle()

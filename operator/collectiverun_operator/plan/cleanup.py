@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from collectiverun_operator.api.outcome import JOB_REFUSED
+from collectiverun_operator.api.outcome import JOB_REFUSED, Holdup
 from collectiverun_operator.api.spec import RunPolicy
 from collectiverun_operator.api.status import MemberStatus, RunStatus
 from collectiverun_operator.plan.observation import Observed, ObservedAttempt, ObservedJob
+
+QUOTA = "exceeded quota"  # the API server's words
 
 
 def finished_jobs(status: RunStatus, observed: Observed, policy: RunPolicy) -> Iterator[ObservedJob]:
@@ -17,13 +19,30 @@ def finished_jobs(status: RunStatus, observed: Observed, policy: RunPolicy) -> I
     A quota on Jobs counts the finished ones too. While it refuses one, those of the phase that goes on are
     removed as well, or its last members would wait for ever for room that only its end makes.
     """
-    is_refused = any(holdup.reason == JOB_REFUSED for holdup in observed.holdups.values())
+    is_refused = bool(_refusals(observed))
     done = {phase.name for phase in status.phases if phase.is_done or is_refused}
     if policy.cleanup.succeeded_jobs == "Retain":
         return
     for member, attempt, job in _undeleted_jobs(status, observed):
         if attempt.is_over and attempt.key.phase in done and _has_published(member, attempt):
             yield job
+
+
+def kept_jobs(status: RunStatus, observed: Observed, policy: RunPolicy) -> Iterator[ObservedJob]:
+    """Jobs that ended and stay, which count in a quota on Jobs while one refuses the next; else none.
+
+    The operator makes no room with them: their Pods' logs are what there is to look at after a failure.
+    """
+    if not any(QUOTA in holdup.message for holdup in _refusals(observed)):
+        return
+    removed = {job.uid for job in finished_jobs(status, observed, policy)}
+    for _, _, job in _undeleted_jobs(status, observed):
+        if job.is_finished and job.uid not in removed:
+            yield job
+
+
+def _refusals(observed: Observed) -> list[Holdup]:
+    return [holdup for holdup in observed.holdups.values() if holdup.reason == JOB_REFUSED]
 
 
 def stray_jobs(status: RunStatus, observed: Observed, now: datetime) -> Iterator[ObservedJob]:

@@ -12,6 +12,7 @@ from collectiverun_operator.api.status import ConditionStatus, PhaseStatus, RunS
 from collectiverun_operator.api.status_fields import ConditionType, PhaseState
 from collectiverun_operator.jobs.uris import report_uri
 from collectiverun_operator.plan import deadlines
+from collectiverun_operator.plan.cleanup import kept_jobs
 from collectiverun_operator.plan.observation import Observed
 from collectiverun_operator.plan.scheduling import is_anything_left
 from collectiverun_operator.plan.stalls import RETRYING, STALLED, retrying, stalled
@@ -22,6 +23,7 @@ from collectiverun_operator.plan.waiting import (
     holdup_sentence,
     left_over,
     position_sentence,
+    room_sentence,
     waits,
 )
 
@@ -79,7 +81,12 @@ def summarise(
         conditions.ACCEPTED: obstacle or conditions.validated(advice(run.spec)),
         conditions.QUEUED: _queued(status, found, position_sentence(position)),
         conditions.RUNNING: _running(
-            status, found, stalls, tuple(retrying(status, observed)), left_over(status, observed), is_ended
+            status,
+            found,
+            stalls,
+            tuple(retrying(status, observed)),
+            _in_the_way(run, status, observed),
+            is_ended,
         ),
         conditions.SUSPENDED: _suspended(run.spec.suspend and not is_ended and not is_failing, is_busy),
         conditions.COMPLETE: conditions.ALL_SUCCEEDED if is_complete else conditions.IN_PROGRESS,
@@ -156,6 +163,12 @@ def _running(
         return DesiredCondition(False, "Finished")
     reason = holdup_reason(pending, "NotStarted") if states else "Waiting"
     return DesiredCondition(False, reason, _joined(_waiting(status), holdup_sentence(pending), left))
+
+
+def _in_the_way(run: CollectiveRun, status: RunStatus, observed: Observed) -> str:
+    """What only people can remove: a Pod without its Job, kept Jobs of which a quota is full."""
+    kept = kept_jobs(status, observed, run.spec.run_policy)
+    return "; ".join(filter(None, (left_over(status, observed), room_sentence(kept))))
 
 
 def _waiting(status: RunStatus) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from collectiverun_operator.api import labels
@@ -105,6 +105,16 @@ def left_over(status: RunStatus, observed: Observed) -> str:
         f"{'; '.join(pods[:TOLD])}, which runs on without its Job: if it succeeds that counts, or delete it"
     )
     return told if pods else ""
+
+
+def room_sentence(kept: Iterable[ObservedJob]) -> str:
+    """Which Jobs that ended and are kept may go, because a quota counts them and refuses the next."""
+    names = [job.name for job in kept]
+    if not names:
+        return ""
+    more = f" and {len(names) - TOLD} more" if len(names) > TOLD else ""
+    told = f"{', '.join(names[:TOLD])}{more}"
+    return f"Jobs that ended and are kept count too, and may be deleted with their logs: {told}"
 
 
 def stale_labels(
