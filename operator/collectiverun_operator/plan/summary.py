@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from collectiverun_operator.api import conditions
@@ -74,20 +75,12 @@ def summarise(
     phase = status.unfinished_phase
     found = waits(run, status, observed)
     position = first_position(found, status.queue_position)
-    stalls = tuple(stalled(run.spec.run_policy, status, observed, now))
     is_complete, is_failed = phase is None, is_failing and not is_busy
     is_ended = is_complete or is_failed
     desired: dict[ConditionType, DesiredCondition] = {
         conditions.ACCEPTED: obstacle or conditions.validated(advice(run.spec)),
         conditions.QUEUED: _queued(status, found, position_sentence(position)),
-        conditions.RUNNING: _running(
-            status,
-            found,
-            stalls,
-            tuple(retrying(status, observed)),
-            _in_the_way(run, status, observed),
-            is_ended,
-        ),
+        conditions.RUNNING: _running(status, found, _Standstill.of(run, status, observed, now), is_ended),
         conditions.SUSPENDED: _suspended(run.spec.suspend and not is_ended and not is_failing, is_busy),
         conditions.COMPLETE: conditions.ALL_SUCCEEDED if is_complete else conditions.IN_PROGRESS,
         conditions.FAILED: _failed(status, is_failing, is_busy),
@@ -139,30 +132,47 @@ def _queued(status: RunStatus, found: tuple[Wait, ...], position: str) -> Desire
     )
 
 
+@dataclass(frozen=True)
+class _Standstill:
+    """Why members that run don't get on, and what only people can put out of the way, in sentences."""
+
+    stalls: tuple[str, ...]
+    retried: tuple[str, ...]
+    in_the_way: str
+
+    @classmethod
+    def of(cls, run: CollectiveRun, status: RunStatus, observed: Observed, now: datetime) -> _Standstill:
+        stalls = tuple(stalled(run.spec.run_policy, status, observed, now))
+        return cls(stalls, tuple(retrying(status, observed)), _in_the_way(run, status, observed))
+
+    @property
+    def reason(self) -> str:
+        """One word; empty where all that run get on."""
+        return STALLED if self.stalls else RETRYING if self.retried else ""
+
+    @property
+    def sentence(self) -> str:
+        """Empty where all that run get on."""
+        return "; ".join((*self.retried, *self.stalls))
+
+
 def _running(
-    status: RunStatus,
-    found: tuple[Wait, ...],
-    stalls: tuple[str, ...],
-    retried: tuple[str, ...],
-    left: str,
-    is_ended: bool,
+    status: RunStatus, found: tuple[Wait, ...], standstill: _Standstill, is_ended: bool
 ) -> DesiredCondition:
     states = _states(status)
     phase = status.unfinished_phase
     pending = tuple(wait for wait in found if wait.state == "Pending")
+    obstacles = (holdup_sentence(pending), standstill.in_the_way)
     if "Running" in states and phase is not None:
-        count = f"{states.count('Running')} of {len(phase.members)} members run"
-        reason = STALLED if stalls else RETRYING if retried else "PhaseActive"
-        why = "; ".join((*retried, *stalls))
-        return DesiredCondition(
-            True, reason, _joined(f"phase {phase.name}: {count}", why, holdup_sentence(pending), left)
-        )
+        running = f"phase {phase.name}: {states.count('Running')} of {len(phase.members)} members run"
+        reason = standstill.reason or "PhaseActive"
+        return DesiredCondition(True, reason, _joined(running, standstill.sentence, *obstacles))
     if "Stopping" in states:
         return DesiredCondition(True, "Stopping", "running Jobs are being stopped at a checkpoint")
     if is_ended:
         return DesiredCondition(False, "Finished")
     reason = holdup_reason(pending, "NotStarted") if states else "Waiting"
-    return DesiredCondition(False, reason, _joined(_waiting(status), holdup_sentence(pending), left))
+    return DesiredCondition(False, reason, _joined(_waiting(status), *obstacles))
 
 
 def _in_the_way(run: CollectiveRun, status: RunStatus, observed: Observed) -> str:
