@@ -97,6 +97,7 @@ class LocalRun:
             self._next_progress = time.monotonic() + PROGRESS_SECONDS
         if jump := self._jumps.since_last():
             self._body |= {"status": status_document(without_jump(self._status, jump))}
+            self._cluster.excuse(jump)
         reconciled = await reconcile(
             self._cluster,
             StoredRun.read(self._desired(), self._platform),

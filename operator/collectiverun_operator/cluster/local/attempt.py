@@ -31,6 +31,7 @@ from collectiverun_operator.cluster.local.pod import (
     phase_order,
     set_deleted,
     set_ended,
+    set_later,
     set_running,
     set_waiting,
     trainer_container,
@@ -116,15 +117,8 @@ class LocalAttempt:
         except (OSError, ValueError) as error:
             self._end(cannot_start(error), time.time())
             return
-        identity, now = self._child.identity, time.time()
-        self._process_document = {
-            "processId": identity.pid,
-            "startTicks": identity.start_ticks,
-            "bootId": identity.boot_id,
-            "startedTime": now,
-            "observedTime": now,
-            "cpuSeconds": 0.0,
-        }
+        now = time.time()
+        self._process_document = self._child.identity.record(now)
         set_running(self.pod, now)
         self._write()
         self._journal("podStarted", **self._process_document)
@@ -156,6 +150,14 @@ class LocalAttempt:
             self._kill_at = time.monotonic() + grace
             self._child.terminate()
 
+    def excuse(self, seconds: float) -> None:
+        """The clock jumped by so much: that counts neither as waiting nor as standing still."""
+        if not has_ended(self.pod):
+            set_later(self.job, seconds)
+            set_later(self.pod, seconds)
+            self._write()
+        self.tail.excuse(seconds)
+
     def kill(self) -> None:
         """End its process at once, without waiting for it."""
         if self._child is not None:
@@ -166,7 +168,7 @@ class LocalAttempt:
         if self._process_document is None or has_ended(self.pod):
             return
         document = self._process_document
-        identity = ProcessIdentity(document["processId"], document["startTicks"], document["bootId"])
+        identity = ProcessIdentity.recorded(document)
         killed = kill_survivors(identity, POD_UID_VARIABLE, self.pod["metadata"]["uid"])
         message = "the process that drove the run on this machine ended before this Pod did"
         ending = Ending(KILLED_CODE, "Error", "", 9, disruption=(DRIVER_LOST, message))
@@ -193,8 +195,7 @@ class LocalAttempt:
         if now < self._next_memory_check:
             return
         self._next_memory_check = now + MEMORY_CHECK_SECONDS
-        usage = child.usage()
-        limit = self.request.memory_bytes
+        usage, limit = child.usage(), self.request.memory_bytes
         if limit is not None and usage.memory_bytes > limit:
             self._killed_at_bytes = usage.memory_bytes
             child.kill()
@@ -215,13 +216,12 @@ class LocalAttempt:
 
     def _end(self, ending: Ending, when: float, **details: Any) -> None:
         process = self._process_document or {}
-        started = process.get("startedTime")
-        set_ended(self.job, self.pod, ending, started, when)
+        set_ended(self.job, self.pod, ending, process.get("startedTime"), when)
         result = read_report(ending.message)
         self._journal(
             "podEnded",
             processId=process.get("processId"),
-            startedTime=started,
+            startedTime=process.get("startedTime"),
             endedTime=when,
             cpuSeconds=process.get("cpuSeconds", 0.0),
             exitCode=ending.exit_code,

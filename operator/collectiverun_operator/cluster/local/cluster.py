@@ -69,6 +69,11 @@ class LocalCluster:
             changed |= self._schedule(attempt)
         return changed
 
+    def excuse(self, seconds: float) -> None:
+        """This machine's clock jumped by so much: no attempt is late for that."""
+        for attempt in self._attempts.values():
+            attempt.excuse(seconds)
+
     async def jobs(self, run_uid: str) -> list[JSONObject]:
         """See `Cluster.jobs`."""
         return [deepcopy(attempt.job) for attempt in self._attempts.values()]

@@ -6,10 +6,10 @@ import json
 from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from collectiverun_operator.api.pod_template import CONTAINER
-from collectiverun_operator.formatting import format_time
+from collectiverun_operator.formatting import format_time, parse_time
 from collectiverun_operator.jobs.manifest import ORDER_VARIABLE
 from collectiverun_operator.json_types import JSONObject
 
@@ -167,6 +167,14 @@ def set_deleted(document: JSONObject, now: float, grace: float) -> None:
     """Mark a Job or Pod as terminating. As in Kubernetes the time includes the grace period (seconds)."""
     moment = timestamp(now + int(grace))
     document["metadata"] |= {"deletionTimestamp": moment, "deletionGracePeriodSeconds": int(grace)}
+
+
+def set_later(document: JSONObject, seconds: float) -> None:
+    """Move the times from which waiting for a Job or Pod is counted: the clock jumped by so much."""
+    for name in ("creationTimestamp", "deletionTimestamp"):
+        moment = parse_time(document["metadata"].get(name))
+        if moment is not None:
+            document["metadata"][name] = format_time(moment + timedelta(seconds=round(seconds)))
 
 
 def is_deleted(document: JSONObject) -> bool:

@@ -17,6 +17,8 @@ from pathlib import Path
 
 import psutil
 
+from collectiverun_operator.json_types import JSONObject
+
 NICENESS = 5
 _LAUNCHER = Path(__file__).with_name("launcher.py")
 _KILL_TIMEOUT_SECONDS = 30.0
@@ -34,6 +36,16 @@ class ProcessIdentity:
     def of(cls, pid: int) -> ProcessIdentity:
         """Identity of a process that exists. Raises ProcessLookupError if there is none."""
         return cls(pid, start_ticks(pid), boot_id())
+
+    @classmethod
+    def recorded(cls, document: JSONObject) -> ProcessIdentity:
+        """Identity of the process that `record` made a document of."""
+        return cls(document["processId"], document["startTicks"], document["bootId"])
+
+    def record(self, now: float) -> JSONObject:
+        """A document of a process that starts now (Unix seconds), with its identity."""
+        identity = {"processId": self.pid, "startTicks": self.start_ticks, "bootId": self.boot_id}
+        return identity | {"startedTime": now, "observedTime": now, "cpuSeconds": 0.0}
 
     def alive(self) -> bool:
         """Whether exactly this process still runs (a zombie does not)."""

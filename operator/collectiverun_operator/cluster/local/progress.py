@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from collectiverun_operator.api.outcome import Progress
@@ -26,6 +27,12 @@ class ProgressTail:
             newest = newest_progress(self._new_lines(), self._newest)
             self._newest = newest.after(self._newest, datetime.now(UTC))
         return self._newest
+
+    def excuse(self, seconds: float) -> None:
+        """The clock jumped by so much: that is no time without progress."""
+        if self._newest is not None and self._newest.since is not None:
+            later = self._newest.since + timedelta(seconds=seconds)
+            self._newest = replace(self._newest, since=later)
 
     def _new_lines(self) -> list[bytes]:
         lines: list[bytes] = []
