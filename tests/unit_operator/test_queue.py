@@ -1,5 +1,7 @@
 """A queue holds Jobs and takes places back: the same attempt waits and goes on, and nothing is spent."""
 
+from datetime import timedelta
+
 import pytest
 from support.run_bodies import tasks
 from unit_operator.builders import ended
@@ -7,6 +9,7 @@ from unit_operator.story import Story, created, deleted
 
 from collectiverun_operator.api.outcome import Holdup, QueuePosition
 from collectiverun_operator.api.run import parse_run
+from collectiverun_operator.formatting import format_time
 from collectiverun_operator.plan.events import transitions
 from collectiverun_operator.plan.plan import RelabelJob
 from collectiverun_operator.plan.waiting import Wait, first_position, position_sentence
@@ -114,6 +117,20 @@ def test_admitted_again_before_the_old_pod_has_gone_the_old_pod_is_not_the_attem
     end_terminating_pods(story, ended(143))
     assert story.start().member()["state"] == "Running"
     assert story.status["retries"] == 0
+
+
+@pytest.mark.parametrize("code", [0, 3])
+def test_a_pod_made_a_moment_before_the_job_controller_noted_the_start_is_the_attempts(code):
+    story = queued()
+    (name,) = story.cluster.jobs
+    story.cluster.admit(name)
+    story.cluster.control(story.now)
+    story.cluster.jobs[name]["status"]["startTime"] = format_time(story.now + timedelta(seconds=1))
+    assert story.wait(2).start().member()["state"] == "Running"
+    if code:
+        assert story.fail(ended(code)).status["lastFailure"]["kind"] == "fatal"
+    else:
+        assert story.succeed().member()["state"] == "Succeeded"
 
 
 def test_a_pod_deleted_while_its_job_is_admitted_is_a_failure_as_ever():
