@@ -9,6 +9,8 @@ import pytest
 from collectiverun_operator.cluster.local import state_dir
 from collectiverun_operator.cluster.local.state_dir import StateDir
 
+RUN = {"metadata": {"name": "demo", "uid": "a"}}
+
 
 @pytest.fixture
 def refuse(monkeypatch: pytest.MonkeyPatch):
@@ -32,10 +34,10 @@ def test_a_folder_that_can_not_be_flushed_is_used_and_told_once(tmp_path, refuse
     refuse(number)
     directory = StateDir.open(tmp_path / "run")
     for generation in range(3):
-        directory.write_run({"generation": generation})
+        directory.write_run(RUN | {"spec": {"generation": generation}})
         directory.write_job("job", {"generation": generation})
     directory.remove_job("job")
-    assert directory.read_run() == {"generation": 2}
+    assert directory.read_run() == RUN | {"spec": {"generation": 2}}
     assert directory.read_jobs() == []
     directory.close()
     assert [os.strerror(number) in message for message in caplog.messages] == [True]

@@ -18,7 +18,7 @@ from collectiverun_operator.api.members import members_of
 from collectiverun_operator.api.phases import PHASES
 from collectiverun_operator.api.run import CollectiveRun, parse_run
 from collectiverun_operator.api.status import RunStatus
-from collectiverun_operator.api.status_json import read_status, status_document
+from collectiverun_operator.api.status_json import UnreadableStatusError, read_status, status_document
 from collectiverun_operator.cli.cache_folder import state_folder
 from collectiverun_operator.cli.local_run import LocalRun, without_lost_time
 from collectiverun_operator.cli.plain_lines import PlainLines
@@ -56,7 +56,7 @@ def run_here(document: JSONObject, run: CollectiveRun, *, cache: Path | None, as
     """
     folder = state_folder(run.uid, cache)
     console = _Terminal(stderr=as_json, highlight=False)
-    with LocalCluster.open(folder) as cluster:
+    with LocalCluster.open(folder, run_uid=run.uid) as cluster:
         body = _resumed(document, run, cluster)
         if not read_status(body.get("status") or {}).is_finished:
             _check_machine(run, cluster)
@@ -105,9 +105,10 @@ def _resumed(document: JSONObject, run: CollectiveRun, cluster: LocalCluster) ->
 def _parse_recorded(recorded: JSONObject, cluster: LocalCluster) -> CollectiveRun:
     try:
         return parse_run(recorded)
-    except InvalidRun as error:
+    except (InvalidRun, UnreadableStatusError) as error:
         raise UnreadableStateError(
-            f"this version can't read the state directory; remove {cluster.folder} to start over:\n{error}"
+            f"this version can't read the run in the state directory; remove {cluster.folder} to start over:"
+            f" what is published in storage is taken over\n{error}"
         ) from None
 
 

@@ -37,12 +37,13 @@ class LocalCluster:
             attempt.reclaim()
 
     @classmethod
-    def open(cls, folder: Path, machine: Machine | None = None) -> Self:
+    def open(cls, folder: Path, machine: Machine | None = None, run_uid: str = "") -> Self:
         """Open and lock the state directory `folder`, and kill what a lost driver left running.
 
-        Raises AlreadyDrivenError if another process drives the run.
+        Raises AlreadyDrivenError if another process drives the run, DamagedStateError if a document is not
+        what was written there, or is not of the run of `run_uid` if that is given.
         """
-        return cls(StateDir.open(folder), machine or Machine.this())
+        return cls(StateDir.open(folder, run_uid), machine or Machine.this())
 
     def __enter__(self) -> Self:
         return self

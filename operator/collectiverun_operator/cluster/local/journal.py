@@ -17,6 +17,19 @@ from typing import Any
 
 Event = dict[str, Any]
 DAMAGED = "damaged"
+_POD = {"phase": str, "member": str, "podUid": str}
+_TIME = (int, float)
+# Of the events that are read again: their fields.
+_KINDS: dict[str, dict[str, type | tuple[type, ...]]] = {
+    "podStarted": {**_POD},
+    "podEnded": {
+        **_POD,
+        "exitCode": int,
+        "startedTime": (*_TIME, type(None)),
+        "endedTime": _TIME,
+        "cpuSeconds": _TIME,
+    },
+}
 
 
 class Journal:
@@ -69,7 +82,15 @@ def _event(number: int, line: bytes) -> Event:
         event = json.loads(line)
     except ValueError:
         event = None
-    return event if isinstance(event, dict) and "event" in event else {"event": DAMAGED, "line": number}
+    return event if _is_whole(event) else {"event": DAMAGED, "line": number}
+
+
+def _is_whole(event: object) -> bool:
+    """Whether it says all that is read of its kind."""
+    if not isinstance(event, dict):
+        return False
+    kinds = _KINDS.get(str(event.get("event")), {})
+    return "event" in event and all(isinstance(event.get(name), kind) for name, kind in kinds.items())
 
 
 def violations(events: Iterable[Event]) -> list[str]:

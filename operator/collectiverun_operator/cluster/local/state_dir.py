@@ -12,12 +12,15 @@ import json
 import logging
 import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any, Self
 
 from filelock import FileLock, Timeout
 
+from collectiverun_operator.cluster.local.documents import WrongDocumentError, check_attempt, check_run
 from collectiverun_operator.cluster.local.journal import Journal
 from collectiverun_operator.errors import CollectiveRunError
 
@@ -54,8 +57,9 @@ class DamagedStateError(CollectiveRunError):
 class StateDir:
     """The state directory of a run, locked for this process from `open` to `close`."""
 
-    def __init__(self, folder: Path, lock: FileLock) -> None:
+    def __init__(self, folder: Path, lock: FileLock, run_uid: str = "") -> None:
         self.folder = folder
+        self._run_uid = run_uid
         self.journal = Journal(folder / "history.jsonl")
         self.last_heartbeat_time = self._read_heartbeat()
         self._lock = lock
@@ -64,9 +68,10 @@ class StateDir:
         self.beat()
 
     @classmethod
-    def open(cls, folder: Path) -> Self:
+    def open(cls, folder: Path, run_uid: str = "") -> Self:
         """Lock and open the directory; it is created if it is missing.
 
+        Documents of another run than that of `run_uid` are refused when they are read, if that is given.
         Raises AlreadyDrivenError with a sentence if another process holds it, OSError if it can't be written.
         """
         (folder / "jobs").mkdir(parents=True, exist_ok=True)
@@ -75,7 +80,7 @@ class StateDir:
             lock.acquire()
         except Timeout:
             raise AlreadyDrivenError(_driven_sentence(folder)) from None
-        return cls(folder, lock)
+        return cls(folder, lock, run_uid)
 
     def close(self) -> None:
         """Write the end to the journal and release the lock."""
@@ -90,16 +95,21 @@ class StateDir:
             write_json(self._driver, {"processId": os.getpid(), "heartbeatTime": time.time()})
 
     def read_run(self) -> dict[str, Any] | None:
-        """The run as last written; None if it is new."""
-        return read_json(self._run) if self._run.exists() else None
+        """The run as last written; None if it is new. Raises DamagedStateError."""
+        if not self._run.exists():
+            return None
+        document = read_json(self._run)
+        with _told_with(self._run):
+            check_run(document, self._run_uid)
+        return document
 
     def write_run(self, run: dict[str, Any]) -> None:
         """Replace the run's document."""
         write_json(self._run, run)
 
     def read_jobs(self) -> list[dict[str, Any]]:
-        """The document of every Job."""
-        return [read_json(path) for path in sorted((self.folder / "jobs").glob("*.json"))]
+        """The document of every Job. Raises DamagedStateError."""
+        return [self._read_job(path) for path in sorted((self.folder / "jobs").glob("*.json"))]
 
     def write_job(self, name: str, document: dict[str, Any]) -> None:
         """Replace one Job's document."""
@@ -123,13 +133,20 @@ class StateDir:
         """Who drives, or drove last, and its heartbeat."""
         return self.folder / DRIVER_FILE
 
+    def _read_job(self, path: Path) -> dict[str, Any]:
+        document = read_json(path)
+        with _told_with(path):
+            check_attempt(document, path.stem, self._run_uid)
+        return document
+
     def _job(self, name: str) -> Path:
         """Job, Pod and process of one attempt."""
         return self.folder / "jobs" / f"{name}.json"
 
     def _read_heartbeat(self) -> float | None:
         """None also if it can't be read: the time since then then counts as worked."""
-        return _driver_document(self._driver).get("heartbeatTime")
+        told = _driver_document(self._driver).get("heartbeatTime")
+        return float(told) if isinstance(told, int | float) else None
 
 
 def _driven_sentence(folder: Path) -> str:
@@ -145,6 +162,15 @@ def _driver_document(path: Path) -> dict[str, Any]:
         return read_json(path) if path.exists() else {}
     except DamagedStateError:
         return {}
+
+
+@contextmanager
+def _told_with(path: Path) -> Iterator[None]:
+    """Where a document is not what belongs there, the error names its file and what to do."""
+    try:
+        yield
+    except WrongDocumentError as error:
+        raise DamagedStateError(f"{path} is not what was written there ({error}); {_REMEDY}") from None
 
 
 def read_json(path: Path) -> dict[str, Any]:
