@@ -1,4 +1,4 @@
-"""Values as people and Kubernetes write them: rates, durations, moments (UTC, `2026-01-31T12:00:00Z`)."""
+"""Values as people and Kubernetes write them: rates, sizes, durations, moments (`2026-01-31T12:00:00Z`)."""
 
 from __future__ import annotations
 
@@ -20,6 +20,11 @@ def time_left(seconds: float | None) -> str:
     days, hours = divmod(hours, 24)
     parts = ((days, "d"), (hours, "h"), (minutes if not days else 0, "m"))
     return "".join(f"{count}{unit}" for count, unit in parts if count)
+
+
+def gibibytes(count: int) -> str:
+    """2072345678 → `1.93 GiB`."""
+    return f"{count / 2**30:.2f} GiB"
 
 
 def parse_time(text: str | None) -> datetime | None:

@@ -4,6 +4,7 @@ import pytest
 from unit_operator.builders import disrupted, ended, trainer_of
 from unit_operator.story import Story
 
+from collectiverun_operator.api.outcome import Progress
 from collectiverun_operator.api.run import parse_run
 from collectiverun_operator.plan.events import transitions
 
@@ -69,6 +70,30 @@ def test_out_of_memory_the_next_attempt_has_more_up_to_a_bound():
         assert story.member()["memoryFactor"] == factor
     resources = trainer_of(newest(story))["resources"]
     assert resources == {"limits": {"memory": "8192Mi", "cpu": 2}, "requests": {"memory": "3814Mi"}}
+
+
+def reporting(**resources):
+    """A run whose trainer has said how much memory it has needed."""
+    story = with_memory(**resources).start()
+    said = Progress(env_steps=1200, peak_memory_bytes=2_072_345_678)
+    story.cluster.progress = {name: said.after(None, story.now) for name in story.cluster.jobs}
+    story.settle()
+    assert story.member()["peakMemoryBytes"] == 2_072_345_678
+    story.cluster.progress = {}  # the log of a container that has ended is not read
+    return story
+
+
+def test_out_of_memory_the_peak_that_was_reported_last_is_told_beside_the_limit():
+    story = reporting(limits={"memory": "2Gi"}).fail(OUT_OF_MEMORY)
+    assert story.status["lastFailure"]["message"] == (
+        "the container needed more than its memory limit of 2Gi; raise resources.limits.memory;"
+        " it last reported a peak of 1.93 GiB, at env step 1200"
+    )
+    assert "peakMemoryBytes" not in story.start().member()  # of the next attempt nothing is known yet
+
+
+def test_another_failure_tells_no_peak():
+    assert "peak" not in reporting().fail(ended(1)).status["lastFailure"]["message"]
 
 
 @pytest.mark.parametrize("status", [ended(1), ended(5), ended(137)])

@@ -34,6 +34,7 @@ def test_progress_tells_speed_and_time_left():
     reporter.progress(600, 1100, Success(any_step=0.5, at_end=0.25), "evaluating")
     first, second = lines(stream)
     assert first["etaSeconds"] is None
+    assert second.pop("peakMemoryBytes") >= first["peakMemoryBytes"] > 0
     assert second == {
         "kind": "progress",
         "time": 1010.0,
@@ -45,6 +46,15 @@ def test_progress_tells_speed_and_time_left():
         "success": {"anyStep": 0.5, "atEnd": 0.25},
         "activity": "evaluating",
     }
+
+
+def test_progress_tells_the_most_memory_that_was_needed_though_it_is_given_back():
+    script = (
+        "from collectiverun_trainer.process import memory; before = memory.peak_bytes();"
+        " block = b'x' * (1 << 28); del block; print(memory.peak_bytes() - before)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True)
+    assert 0.9 * (1 << 28) < int(done.stdout) < (1 << 29)  # the kernel counts in batches
 
 
 def test_progress_comes_once_a_second_but_the_end_always():

@@ -71,6 +71,7 @@ class MemberStatus(Record):
     uri: Uri = Field("", description="Its artifact, relative to resolved.storageRoot.")
     manifest_sha256: Short = Field("", description="SHA-256 of the artifact's manifest: what was committed.")
     env_steps: Count = Field(0, description="Env steps taken so far.")
+    peak_memory_bytes: Count = Field(0, description="Most memory that attempt has reported, in bytes.")
     success: Rates | None = Field(None, description="Success of the network it trains.")
     experts: Rates | None = Field(None, description="Success of the experts; set by the evaluation only.")
     students: Rates | None = Field(None, description="Success of the students; set by the evaluation only.")
@@ -182,9 +183,7 @@ class RunStatus(Record):
     eta_seconds: Count | None = Field(None, description="Estimated time left in the phase, in seconds.")
     eta: Short = Field("", description="etaSeconds for people, such as 12m or 1h5m.")
     retries: Count = Field(0, description="Retries of all members so far.")
-    queue_position: Count | None = Field(
-        None, description="Position of its first held Job in the LocalQueue, if told; about so from 5 on."
-    )
+    queue_position: Count | None = Field(None, description="Position of its first held Job in the queue.")
     conditions: Annotated[tuple[ConditionStatus, ...], Field(json_schema_extra={"maxItems": 8})] = Field(
         (), description="Accepted, Queued, Running, Suspended, Complete and Failed; all are always there."
     )

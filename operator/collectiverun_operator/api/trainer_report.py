@@ -64,6 +64,7 @@ def read_progress(line: JSONObject) -> Progress:
         eta_seconds=_number(line.get("etaSeconds")),
         success=read_success(line.get("success")),
         activity=str(line.get("activity") or ""),
+        peak_memory_bytes=read_count(line.get("peakMemoryBytes")),
     )
 
 

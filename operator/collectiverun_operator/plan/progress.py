@@ -22,7 +22,8 @@ def with_progress(member: MemberStatus, progress: Progress | None) -> MemberStat
     if progress is None or progress.is_silent:
         return member
     success = Rates.of(progress.success) or member.success
-    return member.replace(env_steps=progress.env_steps, success=success)
+    peak_bytes = progress.peak_memory_bytes or member.peak_memory_bytes
+    return member.replace(env_steps=progress.env_steps, success=success, peak_memory_bytes=peak_bytes)
 
 
 def with_progress_summary(run: CollectiveRun, status: RunStatus, observed: Observed) -> RunStatus:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from collectiverun_operator.api.outcome import MESSAGE_LIMIT, Active, Failed, Result, Succeeded
+from collectiverun_operator.api.pod_outcome import OUT_OF_MEMORY
 from collectiverun_operator.api.spec import RunPolicy
 from collectiverun_operator.api.status import LastFailure, MemberStatus, PhaseStatus, Rates, RunStatus
 from collectiverun_operator.api.status_fields import NOTE_LIMIT
 from collectiverun_operator.api.tasks import SINGLE_MEMBER
+from collectiverun_operator.formatting import gibibytes
 from collectiverun_operator.jobs.uris import member_uri, relative_uri
 from collectiverun_operator.plan import deadlines
 from collectiverun_operator.plan.attempts import classify_attempt
@@ -70,7 +72,8 @@ def _record_member(
             failures += _eviction(phase, member, outcome, attempt, context)
             return _active(member, outcome, attempt)
         outcome = late
-    return _failed(phase, member, outcome, context, failures)
+    member = with_progress(member, attempt.progress)
+    return _failed(phase, member, _with_peak(outcome, member), context, failures)
 
 
 def _with_newest_attempt(phase: str, member: MemberStatus, observed: Observed) -> MemberStatus:
@@ -145,6 +148,14 @@ def _failed(
     if outcome.kind != "stopped":
         failures.append(_last_failure(phase, member, outcome, context.now))
     return after_failure(member, outcome, context.policy.retries, context.now)
+
+
+def _with_peak(failure: Failed, member: MemberStatus) -> Failed:
+    """The failure of an attempt that ran out of memory, with how much it had needed when it last said so."""
+    if failure.reason != OUT_OF_MEMORY or not member.peak_memory_bytes:
+        return failure
+    peak = f"it last reported a peak of {gibibytes(member.peak_memory_bytes)}, at env step {member.env_steps}"
+    return replace(failure, message="; ".join(filter(None, (failure.message, peak))))
 
 
 def _last_failure(phase: str, member: MemberStatus, failure: Failed, now: datetime) -> LastFailure:

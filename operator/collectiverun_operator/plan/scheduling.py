@@ -96,8 +96,14 @@ def _may_start(
 
 
 def _begin(member: MemberStatus) -> MemberStatus:
-    number = member.attempt + 1
-    return member.replace(state="Pending", attempt=number, job_uid="", pod_uid="", next_attempt_time=None)
+    return member.replace(
+        state="Pending",
+        attempt=member.attempt + 1,
+        job_uid="",
+        pod_uid="",
+        next_attempt_time=None,
+        peak_memory_bytes=0,
+    )
 
 
 def _stop_phase(phase: PhaseStatus, observed: Observed, now: datetime) -> PhaseStatus:

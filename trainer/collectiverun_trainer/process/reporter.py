@@ -14,7 +14,7 @@ from typing import Any, Final, Protocol, SupportsFloat, TextIO
 
 from collectiverun_trainer.config import Task
 from collectiverun_trainer.order import Success
-from collectiverun_trainer.process import output
+from collectiverun_trainer.process import memory, output
 
 METRICS_NAME: Final = "metrics.jsonl"
 """File of an artifact that holds all metrics."""
@@ -77,6 +77,7 @@ class Reporter:
             "etaSeconds": round(max(0, total - env_steps) / rate, 1) if rate else None,
             "success": success.model_dump(by_alias=True) if success else None,
             "activity": activity,
+            "peakMemoryBytes": memory.peak_bytes(),
         }
         self._emit("progress", document)
         if self._bar:
