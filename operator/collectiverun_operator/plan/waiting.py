@@ -21,7 +21,7 @@ WAITING_SECONDS = 20.0
 
 # Of so many different reasons each is told; more would fill the screen.
 TOLD = 3
-# A position counts as the same as long as it is within a fifth of the one that was told: when the head of a
+# A position counts as the same as long as it is about a fifth from the one that was told: when the head of a
 # queue moves, not every run behind it is written again. So up to this one they are exact.
 _LAST_EXACT_POSITION = 4
 # What each Pod goes through, and what says nothing.
@@ -73,11 +73,12 @@ def holdup_reason(found: tuple[Wait, ...], default: str) -> str:
 
 def first_position(found: tuple[Wait, ...], told: int | None) -> QueuePosition | None:
     """Of the held Jobs the first's position, or the one that was `told` last if that is still about so."""
-    positions = (wait.holdup.position for wait in found if wait.holdup is not None)
-    first = min((found for found in positions if found is not None), key=lambda at: at.number, default=None)
-    if first is None or told is None or abs(first.number - told) > told // (_LAST_EXACT_POSITION + 1):
+    positions = [wait.holdup.position for wait in found if wait.holdup and wait.holdup.position]
+    first = min(positions, key=lambda position: position.number, default=None)
+    if first is None or told is None:
         return first
-    return replace(first, number=told)
+    is_about_so = abs(first.number - told) <= min(first.number, told) // (_LAST_EXACT_POSITION + 1)
+    return replace(first, number=told) if is_about_so else first
 
 
 def position_sentence(position: QueuePosition | None) -> str:

@@ -59,8 +59,10 @@ class QueuePositions:
 
 
 def _positions(pending: JSONObject) -> dict[str, int]:
+    """By owner, which is the Job; Kueue counts from 0."""
     return {
-        owner["uid"]: workload["positionInLocalQueue"] + 1
+        str(owner.get("uid")): int(workload["positionInLocalQueue"]) + 1
         for workload in pending.get("items") or []
-        for owner in workload["metadata"].get("ownerReferences") or []
+        if "positionInLocalQueue" in workload
+        for owner in (workload.get("metadata") or {}).get("ownerReferences") or []
     }
