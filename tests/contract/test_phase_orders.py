@@ -194,6 +194,7 @@ def test_the_operator_reads_the_trainers_result():
         success=Success(any_step=0.9, at_end=0.8),
         experts=Success(any_step=1.0, at_end=0.5),
         students=Success(any_step=0.3, at_end=0.2),
+        peak_memory_bytes=1 << 30,
         note="refinement did not help",
     ).to_line()
     terminated = {"exitCode": 0, "reason": "Completed", "message": line}
@@ -206,6 +207,7 @@ def test_the_operator_reads_the_trainers_result():
             success=outcome.Success(0.9, 0.8),
             experts=outcome.Success(1.0, 0.5),
             students=outcome.Success(0.3, 0.2),
+            peak_memory_bytes=1 << 30,
             note="refinement did not help",
         )
     )

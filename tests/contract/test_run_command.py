@@ -88,6 +88,14 @@ def test_the_record_proves_that_nothing_ran_twice(finished):
     assert all(event["processId"] and event["startTicks"] for event in started)
 
 
+def test_the_record_tells_how_much_memory_every_member_has_needed(finished):
+    (recorded,) = finished[0].parent.glob("cache/*/run.json")
+    phases = json.loads(recorded.read_text())["status"]["phases"]
+    peaks = [member["peakMemoryBytes"] for phase in phases for member in phase["members"]]
+    assert len(peaks) == 5
+    assert min(peaks) > 10 << 20
+
+
 def test_nothing_is_written_outside_storage_and_cache(finished):
     path, _ = finished
     # Another test of this run, which may have been before, wrote the edited file.

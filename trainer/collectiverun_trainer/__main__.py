@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from collectiverun_trainer import phases
 from collectiverun_trainer.errors import PhaseError, Stopped
 from collectiverun_trainer.order import PhaseOrder, PhaseResult
-from collectiverun_trainer.process import command, output, result, stopping
+from collectiverun_trainer.process import command, memory, output, result, stopping
 from collectiverun_trainer.process.reporter import Reporter
 from collectiverun_trainer.process.stopping import SignalStopFlag, StopFlag
 
@@ -77,7 +77,8 @@ def _work(order: PhaseOrder, reporter: Reporter, stop: StopFlag) -> PhaseResult:
     trial.require_writable(work.storage, order, work.pod)
     _warn_of_films()
     leftovers.abort_cut_off_uploads(work.storage, order)
-    return phases.load(order.phase)(work)
+    done = phases.load(order.phase)(work)
+    return done.model_copy(update={"peak_memory_bytes": memory.peak_bytes() or None})
 
 
 def _warn_of_films() -> None:

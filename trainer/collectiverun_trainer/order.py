@@ -91,6 +91,7 @@ class PhaseResult(Model):
     success: Success | None = None
     students: Success | None = Field(None, description="Evaluation only: success of the students.")
     experts: Success | None = Field(None, description="Evaluation only: success of the experts.")
+    peak_memory_bytes: int | None = Field(None, description="The most memory that its process has needed.")
     note: str = Field("", description="One sentence a person should read, such as 'refinement did not help'.")
 
     def to_line(self) -> str:

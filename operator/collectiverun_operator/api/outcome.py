@@ -26,7 +26,7 @@ class Success:
 
 @dataclass(frozen=True)
 class Result:
-    """The phase result a Pod reported: the artifact it published, env steps taken, success rates."""
+    """The phase result a Pod reported: the artifact it published, env steps taken, success rates, memory."""
 
     uri: str
     manifest_sha256: str
@@ -34,6 +34,7 @@ class Result:
     success: Success | None = None
     experts: Success | None = None
     students: Success | None = None
+    peak_memory_bytes: int = 0
     note: str = ""
 
 

@@ -36,6 +36,7 @@ def read_result(report: JSONObject) -> Result | None:
         success=read_success(report.get("success")),
         experts=read_success(report.get("experts")),
         students=read_success(report.get("students")),
+        peak_memory_bytes=read_count(report.get("peakMemoryBytes")),
         note=str(report.get("note") or ""),
     )
 

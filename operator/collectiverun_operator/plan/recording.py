@@ -94,6 +94,7 @@ def _succeeded(member: MemberStatus, result: Result, root: str) -> MemberStatus:
         success=Rates.of(result.success),
         experts=Rates.of(result.experts),
         students=Rates.of(result.students),
+        peak_memory_bytes=result.peak_memory_bytes or member.peak_memory_bytes,
         # A phase of many members has no room for notes: the manifest keeps them.
         note=result.note[:NOTE_LIMIT] if member.name == SINGLE_MEMBER else "",
     )
