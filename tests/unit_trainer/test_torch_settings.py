@@ -7,7 +7,7 @@ PROGRAM = """
 import sys
 import torch
 from collectiverun_trainer.process import device
-device.configure_torch(2)
+device.configure_arithmetic(2)
 print(torch.get_num_threads(), torch.are_deterministic_algorithms_enabled(),
       torch.is_deterministic_algorithms_warn_only_enabled(),
       torch.utils.deterministic.fill_uninitialized_memory, "torch._inductor" in sys.modules)
@@ -24,7 +24,7 @@ def test_threads_are_fixed_and_kernels_deterministic_without_loading_the_compile
 DENORMALS = """
 import torch
 from collectiverun_trainer.process import device
-device.configure_torch(4)
+device.configure_arithmetic(4)
 assert torch.get_num_threads() == 4
 print(int(torch.count_nonzero(torch.full((4_000_000,), 1e-40) * 0.5)))
 """

@@ -69,7 +69,7 @@ def _work(order: PhaseOrder, reporter: Reporter, stop: StopFlag) -> PhaseResult:
     from collectiverun_trainer.phases import context
     from collectiverun_trainer.process import device
 
-    device.configure_torch(order.threads)
+    device.configure_arithmetic(order.threads)
     work = context.prepare(order, reporter, stop)
     if earlier := commits.earlier_result(work.storage, order, work.config):
         reporter.log(f"This work is already published at {earlier.uri}; its result is reported again.")

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from collectiverun_trainer.environments.observation import ACTION_SIZE, OBS_SIZE
-from collectiverun_trainer.sac.agent import Batch
+from collectiverun_trainer.sac.batch import Batch
 
 _BLOCK_ROWS = 4096  # compared at once, which bounds memory
 _SCALARS = ("reward", "bonus", "success")

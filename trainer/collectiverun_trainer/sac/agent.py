@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import copy
-import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -13,36 +10,17 @@ from torch import Tensor
 
 from collectiverun_trainer.config import SACParams
 from collectiverun_trainer.environments.observation import ACTION_SIZE, OBS_SIZE, scale_obs
-from collectiverun_trainer.sac import losses
+from collectiverun_trainer.sac.autograd_step import AutogradStep
+from collectiverun_trainer.sac.batch import Batch
 from collectiverun_trainer.sac.networks import StackedMLP, State, TwinCritics, gaussian_head, take
-from collectiverun_trainer.sac.optimiser import (
-    Adam,
-    load_optimiser_state,
-    optimiser_state,
-    take_optimiser_state,
-)
+from collectiverun_trainer.sac.numpy_step import NumpyStep
+from collectiverun_trainer.sac.stack import Stack, take_experts
 
 # With few rows, BLAS takes a path whose rounding depends on where a slice lies in memory, hence on the other
 # experts. A few more rows cost nothing measurable and make every expert's bits independent of the others.
 _MIN_ROWS = 8
 
-_MODULES = ("actor", "critics", "target_critics")
 _GENERATORS = ("exploration", "noise")
-
-
-@dataclass(frozen=True)
-class Batch:
-    """Transitions of E experts, B each: unscaled observations and rewards as stored in the replay.
-
-    Time limits are truncations and Meta-World never terminates, so there is no terminal flag: `next_obs` is
-    the true next observation and its value always bootstraps.
-    """
-
-    obs: Tensor  # (E, B, O)
-    action: Tensor  # (E, B, A)
-    reward: Tensor  # (E, B)
-    next_obs: Tensor  # (E, B, O)
-    bonus: Tensor | None = None  # (E, B), kept apart from the reward
 
 
 class StackedSAC:
@@ -74,25 +52,29 @@ class StackedSAC:
         self._build(len(streams), [stream[0] for stream in streams])
 
     def _build(self, experts: int, init: Sequence[torch.Generator] | None) -> None:
-        hidden, layer_norm = self.params.hidden_sizes, self.params.critic_layer_norm
-        self.experts = experts
-        actor = StackedMLP(experts, self.obs_size, hidden, 2 * ACTION_SIZE, generators=init)
-        critics = TwinCritics(experts, self.obs_size + ACTION_SIZE, hidden, layer_norm, init)
-        self.actor, self.critics = actor.to(self.device), critics.to(self.device)
-        self.target_critics = copy.deepcopy(self.critics).requires_grad_(False)
-        start = math.log(self.params.initial_temperature)
-        self.log_temperature = torch.full((experts, 1), start, device=self.device, requires_grad=True)
-        self._actor_parameters: list[Tensor] = list(self.actor.parameters())
-        self._critic_parameters: list[Tensor] = list(self.critics.parameters())
-        self._target_parameters: list[Tensor] = list(self.target_critics.parameters())
-        self._optimisers = {
-            "actor": self._adam(self._actor_parameters),
-            "critics": self._adam(self._critic_parameters),
-            "temperature": self._adam([self.log_temperature]),
-        }
+        self.stack = Stack(experts, self.obs_size, self.params, self.device, init)
+        step = NumpyStep if self.device.type == "cpu" else AutogradStep
+        self._step: Callable[[Batch, Tensor], dict[str, Tensor]] = step(self.stack, self.params)
 
-    def _adam(self, parameters: Sequence[Tensor]) -> Adam:
-        return Adam(parameters, self.params.learning_rate, fused=True)
+    @property
+    def experts(self) -> int:
+        """How many experts are in the stack."""
+        return self.stack.experts
+
+    @property
+    def actor(self) -> StackedMLP:
+        """Stacked actors."""
+        return self.stack.actor
+
+    @property
+    def critics(self) -> TwinCritics:
+        """Stacked twin critics."""
+        return self.stack.critics
+
+    @property
+    def target_critics(self) -> TwinCritics:
+        """Stacked twin critics that follow the others slowly."""
+        return self.stack.target_critics
 
     @torch.no_grad()
     def gaussian(self, obs: Tensor) -> tuple[Tensor, Tensor]:
@@ -128,50 +110,13 @@ class StackedSAC:
             bonus_weight: (E,) weight of `batch.bonus`, in units of the scaled reward.
 
         Returns:
-            Losses and temperature, (E,) each, detached.
+            Losses, entropy and temperature, (E,) each, detached.
         """
-        obs, next_obs = self.scale(batch.obs), self.scale(batch.next_obs)
         reward = batch.reward * self.params.reward_scale
         if batch.bonus is not None and bonus_weight is not None:
             reward = reward + bonus_weight.unsqueeze(-1) * batch.bonus
-        noise = self._draw(self.noise, 2, obs.shape[1], ACTION_SIZE)
-        temperature = self.log_temperature.detach().exp()
-        target = self._target(reward, next_obs, noise[:, 0], temperature)
-        critic = losses.critic_loss(self.critics(obs, batch.action), target)
-        self._step("critics", self._critic_parameters, critic)
-        actor, log_prob = self._actor_loss(obs, noise[:, 1], temperature)
-        self._step("actor", self._actor_parameters, actor)
-        entropy = losses.temperature_loss(self.log_temperature, log_prob, self.params.target_entropy)
-        self._step("temperature", [self.log_temperature], entropy)
-        with torch.no_grad():
-            torch._foreach_lerp_(
-                self._target_parameters, self._critic_parameters, self.params.target_update_rate
-            )
-        return {
-            "losses/critic": critic.detach(),
-            "losses/actor": actor.detach(),
-            "losses/temperature": entropy.detach(),
-            "temperature": temperature.squeeze(-1),
-            "entropy": -log_prob.detach().mean(-1),
-        }
-
-    @torch.no_grad()
-    def _target(self, reward: Tensor, next_obs: Tensor, noise: Tensor, temperature: Tensor) -> Tensor:
-        action, log_prob = losses.squash(*gaussian_head(self.actor(next_obs)), noise)
-        values = self.target_critics(next_obs, action)
-        return losses.bellman_target(reward, values, log_prob, temperature, self.params.discount)
-
-    def _actor_loss(self, obs: Tensor, noise: Tensor, temperature: Tensor) -> tuple[Tensor, Tensor]:
-        action, log_prob = losses.squash(*gaussian_head(self.actor(obs)), noise)
-        self.critics.requires_grad_(False)
-        loss = losses.actor_loss(self.critics(obs, action), log_prob, temperature)
-        self.critics.requires_grad_(True)
-        return loss, log_prob
-
-    def _step(self, name: str, parameters: Sequence[Tensor], loss: Tensor) -> None:
-        for parameter, gradient in zip(parameters, torch.autograd.grad(loss.sum(), parameters), strict=True):
-            parameter.grad = gradient
-        self._optimisers[name].step()
+        scaled = Batch(self.scale(batch.obs), batch.action, reward, self.scale(batch.next_obs))
+        return self._step(scaled, self._draw(self.noise, 2, batch.obs.shape[1], ACTION_SIZE))
 
     def _draw(self, generators: Sequence[torch.Generator], *shape: int) -> Tensor:
         noise = torch.empty(len(generators), *shape)
@@ -189,37 +134,22 @@ class StackedSAC:
     def keep(self, experts: Sequence[int]) -> None:
         """Keep these experts only; not one of their bits changes."""
         state = self.state_dict()
-        for name, slices in zip(_MODULES, (1, 2, 2), strict=True):
-            state[name] = take(state[name], experts, slices)
-        state["log_temperature"] = state["log_temperature"][list(experts)]
-        for name, slices in (("actor", 1), ("critics", 2), ("temperature", 1)):
-            state["optimisers"][name] = take_optimiser_state(state["optimisers"][name], experts, slices)
+        generators = {
+            name: [streams[expert] for expert in experts] for name, streams in state["generators"].items()
+        }
         for name in _GENERATORS:
-            setattr(self, name, [getattr(self, name)[e] for e in experts])
-            state["generators"][name] = [state["generators"][name][e] for e in experts]
+            setattr(self, name, [getattr(self, name)[expert] for expert in experts])
         self._build(len(experts), None)
-        self.load_state_dict(state)
+        self.load_state_dict(take_experts(state, experts) | {"generators": generators})
 
     def state_dict(self) -> dict[str, Any]:
         """Everything the next update depends on: nested dicts and lists of tensors, all copies."""
-        modules: dict[str, Any] = {
-            name: {key: value.clone() for key, value in getattr(self, name).state_dict().items()}
-            for name in _MODULES
-        }
-        return modules | {
-            "log_temperature": self.log_temperature.detach().clone(),
-            "optimisers": {name: optimiser_state(optimiser) for name, optimiser in self._optimisers.items()},
-            "generators": {name: [g.get_state() for g in getattr(self, name)] for name in _GENERATORS},
-        }
+        generators = {name: [g.get_state() for g in getattr(self, name)] for name in _GENERATORS}
+        return self.stack.state_dict() | {"generators": generators}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore `state_dict` of an agent with the same settings and as many experts."""
-        for name in _MODULES:
-            getattr(self, name).load_state_dict(state[name])
-        with torch.no_grad():
-            self.log_temperature.copy_(state["log_temperature"])
-        for name, optimiser in self._optimisers.items():
-            load_optimiser_state(optimiser, state["optimisers"][name])
+        self.stack.load_state_dict(state)
         for name in _GENERATORS:
             for generator, value in zip(getattr(self, name), state["generators"][name], strict=True):
                 generator.set_state(value)

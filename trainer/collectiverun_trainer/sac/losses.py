@@ -11,14 +11,14 @@ import math
 import torch
 from torch import Tensor
 
-_HALF_LOG_TWO_PI = 0.5 * math.log(2.0 * math.pi)
+HALF_LOG_TWO_PI = 0.5 * math.log(2.0 * math.pi)
 SATURATION_FLOOR = 1e-6
 
 
 def squash(mu: Tensor, log_std: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
     """Reparametrised sample of tanh(N(mu, exp(log_std))): action (…, A) and its log density (…)."""
     action = torch.tanh(mu + log_std.exp() * noise)
-    gaussian = -0.5 * noise.square() - log_std - _HALF_LOG_TWO_PI
+    gaussian = -0.5 * noise.square() - log_std - HALF_LOG_TWO_PI
     # The floor bounds the density of saturated actions. The exact form, 2 (log 2 - x - softplus(-2x)), grows
     # with |x| without end: where demonstrations saturate, temperature and critics then drive each other up.
     change_of_variables = torch.log(1.0 - action.square() + SATURATION_FLOOR)

@@ -16,6 +16,7 @@ from torch.nn import functional
 
 LOG_STD_MIN = -5.0
 LOG_STD_MAX = 2.0
+LAYER_NORM_EPSILON = 1e-5
 
 State = dict[str, Tensor]
 
@@ -77,7 +78,7 @@ class StackedMLP(nn.Module):
         for layer in hidden:
             x = layer(x)
             if self.layer_norm:
-                x = functional.layer_norm(x, x.shape[-1:])
+                x = functional.layer_norm(x, x.shape[-1:], eps=LAYER_NORM_EPSILON)
             x = functional.relu(x)
         output: Tensor = last(x)
         return output

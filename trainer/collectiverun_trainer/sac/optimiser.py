@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import torch
+from torch import Tensor
 
 from collectiverun_trainer.sac.networks import State, take
+
+FIRST_DECAY, SECOND_DECAY, ADAM_EPSILON = 0.9, 0.999, 1e-8  # torch's defaults
+_MOMENTS = ("exp_avg", "exp_avg_sq")
 
 
 class Adam(torch.optim.Adam):
@@ -21,31 +26,50 @@ class Adam(torch.optim.Adam):
     state_dict = torch.optim.Adam.state_dict.__wrapped__  # type: ignore[attr-defined]
     load_state_dict = torch.optim.Adam.load_state_dict.__wrapped__  # type: ignore[attr-defined]
 
+    def __init__(self, parameters: Iterable[Tensor], lr: float, **options: Any) -> None:
+        """The moments are made now, all zero, rather than in the first step."""
+        super().__init__(parameters, lr, **options)
+        for parameter in self.parameters:
+            zeros = {name: torch.zeros_like(parameter, requires_grad=False) for name in _MOMENTS}
+            self.state[parameter] = {"step": torch.zeros((), device=parameter.device)} | zeros
+
+    def moments(self, parameter: Tensor) -> tuple[Tensor, Tensor]:
+        """First and second moment of a parameter."""
+        first, second = (self.state[parameter][name] for name in _MOMENTS)
+        return first, second
+
+    @property
+    def steps(self) -> int:
+        """Steps taken; they are counted for each parameter and always equal."""
+        return int(self.state[self.parameters[0]]["step"])
+
+    def count(self) -> None:
+        """Count a step that somebody else has made with the moments."""
+        torch._foreach_add_([self.state[parameter]["step"] for parameter in self.parameters], 1)
+
+    @property
+    def parameters(self) -> list[Tensor]:
+        """What is optimised, in order."""
+        return [parameter for group in self.param_groups for parameter in group["params"]]
+
 
 class AdamW(Adam, torch.optim.AdamW):
     """The same with decoupled weight decay."""
 
 
-def optimiser_state(optimiser: torch.optim.Adam) -> list[State]:
-    """Copies of each parameter's moments and step count, in order; empty before the first step."""
+def optimiser_state(optimiser: Adam) -> list[State]:
+    """Copies of each parameter's moments and step count, in order."""
     return [
         {name: value.clone() for name, value in optimiser.state[parameter].items()}
-        for group in optimiser.param_groups
-        for parameter in group["params"]
-        if parameter in optimiser.state
+        for parameter in optimiser.parameters
     ]
 
 
-def load_optimiser_state(optimiser: torch.optim.Adam, state: Sequence[State]) -> None:
-    """Restore what `optimiser_state` returned; tensors move to each parameter's device."""
-    optimiser.state.clear()
-    if not state:
-        return
-    parameters = [parameter for group in optimiser.param_groups for parameter in group["params"]]
-    for parameter, values in zip(parameters, state, strict=True):
-        optimiser.state[parameter] = {
-            name: value.to(parameter.device).clone() for name, value in values.items()
-        }
+def load_optimiser_state(optimiser: Adam, state: Sequence[State]) -> None:
+    """Restore what `optimiser_state` returned, in place."""
+    for parameter, values in zip(optimiser.parameters, state, strict=True):
+        for name, value in values.items():
+            optimiser.state[parameter][name].copy_(value)
 
 
 def take_optimiser_state(

@@ -1,0 +1,96 @@
+"""The step by hand and the step by autograd: equal losses, gradients and moves, on any number of threads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+import torch
+from torch import Tensor
+from unit_trainer.exact_states import assert_equal
+from unit_trainer.random_transitions import agent, generators
+
+from collectiverun_trainer.config import SACParams
+from collectiverun_trainer.sac.autograd_step import AutogradStep
+from collectiverun_trainer.sac.batch import Batch
+from collectiverun_trainer.sac.numpy_step import NumpyStep
+from collectiverun_trainer.sac.stack import Stack
+
+SIZES = [(32, 32), (24,), (16, 32, 8)]
+
+
+@pytest.fixture
+def two_threads() -> Iterator[None]:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(threads)
+
+
+def a_stack(params: SACParams, seeds: list[int], log_std_scale: float = 1.0) -> Stack:
+    """Networks; with a large scale some of the actors' log deviations are outside their bounds."""
+    stack = Stack(len(seeds), 39, params, torch.device("cpu"), generators(seeds))
+    with torch.no_grad():
+        stack.parameters["actor"][-2][..., 4:].mul_(log_std_scale)
+    return stack
+
+
+def transitions(seeds: list[int], rows: int = 20) -> tuple[Batch, Tensor]:
+    """A batch and its noise, each expert's from its own seed."""
+    drawn = torch.stack([torch.randn(rows, 91, generator=g) for g in generators(seeds)])
+    obs, next_obs, action, reward, noise = drawn.split([39, 39, 4, 1, 8], -1)
+    batch = Batch(obs, torch.tanh(action), reward.squeeze(-1), next_obs)
+    noise = 0.2 * noise  # so that few actions saturate: there, float32 knows their density to 1e-2 only
+    return batch, noise.unflatten(-1, (2, 4)).transpose(1, 2)
+
+
+@pytest.mark.parametrize("hidden_sizes", SIZES)
+@pytest.mark.parametrize("layer_norm", [True, False])
+def test_both_have_the_same_losses_and_gradients(hidden_sizes: tuple[int, ...], layer_norm: bool) -> None:
+    """Adam's first moment after its first step is a tenth of the gradient."""
+    params = SACParams(hidden_sizes=hidden_sizes, critic_layer_norm=layer_norm)
+    by_hand, by_autograd = (a_stack(params, [1, 2, 3], log_std_scale=100.0) for _ in range(2))
+    batch, noise = transitions([1, 2, 3])
+    log_std = by_hand.actor(batch.obs)[..., 4:]
+    assert (log_std < -5).any() and (log_std > 2).any()
+    losses = NumpyStep(by_hand, params)(batch, noise)
+    torch.testing.assert_close(losses, AutogradStep(by_autograd, params)(batch, noise), rtol=1e-3, atol=1e-5)
+    for name, optimiser in by_hand.optimisers.items():
+        for ours, others in zip(by_hand.parameters[name], by_autograd.parameters[name], strict=True):
+            (gradient, _), (right, _) = optimiser.moments(ours), by_autograd.optimisers[name].moments(others)
+            largest = float(right.abs().max())
+            assert largest > 0
+            torch.testing.assert_close(gradient, right, rtol=1e-3, atol=1e-4 * largest)
+
+
+def test_both_move_alike_for_many_steps() -> None:
+    params = SACParams(hidden_sizes=(32, 32))
+    stacks = [a_stack(params, [1, 2]) for _ in range(2)]
+    steps = [NumpyStep(stacks[0], params), AutogradStep(stacks[1], params)]
+    for k in range(30):
+        batch, noise = transitions([10 + k, 50 + k])
+        for step in steps:
+            step(batch, noise)
+    by_hand, by_autograd = (stack.state_dict() for stack in stacks)
+    for module in ("actor", "critics", "target_critics"):
+        torch.testing.assert_close(by_hand[module], by_autograd[module], rtol=1e-3, atol=2e-4)
+    torch.testing.assert_close(by_hand["log_temperature"], by_autograd["log_temperature"])
+    counts = {float(moments["step"]) for part in by_hand["optimisers"].values() for moments in part}
+    assert counts == {30.0}
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_threads_do_not_change_a_bit() -> None:
+    params, seeds = SACParams(), [1, 2, 3]
+    stacks = [a_stack(params, seeds) for _ in range(2)]
+    threaded = NumpyStep(stacks[0], params)
+    torch.set_num_threads(1)
+    alone = NumpyStep(stacks[1], params)
+    for k in range(5):
+        batch, noise = transitions([10 * seed + k for seed in seeds], rows=128)
+        assert_equal(threaded(batch, noise), alone(batch, noise))
+    assert_equal(stacks[0].state_dict(), stacks[1].state_dict())
+
+
+def test_on_a_processor_the_agent_steps_by_hand() -> None:
+    assert isinstance(agent([1])._step, NumpyStep)
