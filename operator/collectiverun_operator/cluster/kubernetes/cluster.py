@@ -10,8 +10,9 @@ from kubernetes.aio.client import ApiClient
 
 from collectiverun_operator.api.outcome import Progress
 from collectiverun_operator.cluster.kubernetes import paths
-from collectiverun_operator.cluster.kubernetes.cache import ObjectCache
+from collectiverun_operator.cluster.kubernetes.cache import Kind, ObjectCache
 from collectiverun_operator.cluster.kubernetes.events import COMPONENT, KubernetesEvents
+from collectiverun_operator.cluster.kubernetes.informer import Informer, OnChange, OnWord
 from collectiverun_operator.cluster.kubernetes.jobs import KubernetesJobs
 from collectiverun_operator.cluster.kubernetes.progress import PodProgress
 from collectiverun_operator.cluster.kubernetes.requests import (
@@ -93,6 +94,11 @@ class KubernetesCluster(KubernetesJobs):
     async def run(self, namespace: str, name: str) -> JSONObject | None:
         """The run as it is now; None if there is none."""
         return await self._requests.find(paths.run(namespace, name))
+
+    def informer(self, kind: Kind, namespace: str, on_change: OnChange, on_word: OnWord) -> Informer:
+        """What keeps the cache's Jobs or Pods up to date, in all namespaces if none is given."""
+        path = LISTED[kind](namespace)
+        return Informer(self._requests, self._cache, kind, namespace, path, on_change, on_word)
 
     async def look(self, kind: Watched, namespace: str = "") -> None:
         """List nothing of a kind, in all namespaces if none is given, only to check that it is permitted."""
