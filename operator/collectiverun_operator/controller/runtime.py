@@ -14,7 +14,6 @@ from kubernetes.aio.client import ApiClient
 from prometheus_client.aiohttp import make_aiohttp_handler
 
 from collectiverun_operator.api.labels import RUN
-from collectiverun_operator.api.pod_outcome import has_ended
 from collectiverun_operator.cluster.kubernetes.cache import KINDS, Kind, ObjectCache
 from collectiverun_operator.cluster.kubernetes.client import connect
 from collectiverun_operator.cluster.kubernetes.cluster import KubernetesCluster
@@ -24,6 +23,7 @@ from collectiverun_operator.controller.health import Canary, Health, liveness_ch
 from collectiverun_operator.controller.http import HTTPEndpoint
 from collectiverun_operator.controller.metrics import Metrics
 from collectiverun_operator.controller.settings import OperatorSettings
+from collectiverun_operator.controller.urgency import AT_ONCE, patience
 from collectiverun_operator.controller.workqueue import WorkQueue
 from collectiverun_operator.errors import ClusterError
 from collectiverun_operator.json_types import JSONObject
@@ -33,9 +33,6 @@ from collectiverun_operator.rate_limit import TokenBucket
 RECONCILES_PER_SECOND = 100.0
 RECONCILE_BURST = 200
 LAG_SECONDS = 1.0
-# Events come in bursts: a Pod is created, scheduled, started. Only the end of a Pod is handled at once, and
-# before all other events.
-BURST_SECONDS = 1.0
 
 _log = logging.getLogger(__name__)
 
@@ -117,13 +114,9 @@ class OperatorRuntime:
     def _on_object(self, kind: Kind, body: JSONObject, is_gone: bool) -> None:
         """The cache was told something new of a Job or Pod."""
         metadata = body["metadata"]
-        run = metadata["labels"].get(RUN)
-        if not run:
-            return
-        if kind == "Pod" and not is_gone and has_ended(body):
-            self.queue.add((metadata["namespace"], run), urgent=True)
-        else:
-            self.queue.add((metadata["namespace"], run), BURST_SECONDS)
+        if run := metadata["labels"].get(RUN):
+            seconds = patience(kind, body, is_gone)
+            self.queue.add((metadata["namespace"], run), seconds, urgent=seconds == AT_ONCE)
 
     def _begin(self) -> None:
         for informer in self._informers:
