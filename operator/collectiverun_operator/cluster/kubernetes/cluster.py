@@ -14,7 +14,7 @@ from collectiverun_operator.cluster.kubernetes.cache import Kind, ObjectCache
 from collectiverun_operator.cluster.kubernetes.events import COMPONENT, KubernetesEvents
 from collectiverun_operator.cluster.kubernetes.informer import Informer, OnChange, OnWord
 from collectiverun_operator.cluster.kubernetes.jobs import KubernetesJobs
-from collectiverun_operator.cluster.kubernetes.progress import PodProgress
+from collectiverun_operator.cluster.kubernetes.progress import PATIENCE_SECONDS, PodProgress
 from collectiverun_operator.cluster.kubernetes.requests import (
     JSON_PATCH,
     MERGE_PATCH,
@@ -57,9 +57,10 @@ class KubernetesCluster(KubernetesJobs):
         await super().close()
         await self.events.close()
 
-    async def progress(self, run_uid: str) -> Mapping[str, Progress]:
+    async def progress(self, run_uid: str, *, is_awaited: bool = True) -> Mapping[str, Progress]:
         """See `Cluster.progress`; read at most every `progress_seconds`, and no slow node is waited for."""
-        return await self._progress.newest(run_uid, self._cache.pods(run_uid))
+        patience = PATIENCE_SECONDS if is_awaited else 0.0
+        return await self._progress.newest(run_uid, self._cache.pods(run_uid), patience)
 
     async def write_status(self, run: JSONObject, status: JSONObject) -> JSONObject:
         """See `Cluster.write_status`. Raises ConflictError if the run was changed or deleted meanwhile."""
