@@ -72,7 +72,7 @@ async def reconcile(
     `write_progress`: also write a status in which nothing but progress changed.
     `on_written`: called with the run before and after once its status is written, before any action.
     """
-    planned = await _plan(cluster, stored, now)
+    planned = await _plan(cluster, stored, now, write_progress)
     status, before = planned.status, stored.body.get("status") or {}
     after = before if status == stored.status else _document(stored, status)
     if _must_write(before, after, write_progress=write_progress):
@@ -85,14 +85,14 @@ async def reconcile(
     return Reconciled(stored, status, planned.requeue_after_seconds, planned.actions)
 
 
-async def _plan(cluster: Cluster, stored: StoredRun, now: datetime) -> Plan:
+async def _plan(cluster: Cluster, stored: StoredRun, now: datetime, write_progress: bool) -> Plan:
     run = stored.run
     if run is None:
         rejected = not_accepted(INVALID_SPEC, [str(fault) for fault in stored.faults])
         return Plan(reject(stored.status, stored.generation, rejected, now))
     refusal = await _refusal(cluster, run)
     if refusal is None or run.status.has_begun:
-        return plan(run, await _observe(cluster, run), now, refusal)
+        return plan(run, await _observe(cluster, run, write_progress), now, refusal)
     requeue = RETRY_SECONDS if refusal.reason == NOT_CHECKED else None
     return Plan(reject(run.status, stored.generation, refusal, now), (), requeue)
 
@@ -115,15 +115,19 @@ async def _refusal(cluster: Cluster, run: CollectiveRun) -> DesiredCondition | N
     return None
 
 
-async def _observe(cluster: Cluster, run: CollectiveRun) -> Observed:
-    """What there is of the run. A cluster's list may be late: a live attempt's Job is asked for by name."""
+async def _observe(cluster: Cluster, run: CollectiveRun, write_progress: bool) -> Observed:
+    """What there is of the run. A cluster's list may be late: a live attempt's Job is asked for by name.
+
+    Logs are waited for only where their progress is to be written: the next phase may wait for this.
+    """
     jobs = await cluster.jobs(run.uid)
     listed = {job["metadata"]["name"] for job in jobs}
     for name in expected_jobs(run):
         if name not in listed:
             job = await cluster.job(run.namespace, name, run.uid)
             jobs = jobs if job is None else [*jobs, job]
-    pods, progress = await cluster.pods(run.uid), await cluster.progress(run.uid)
+    pods = await cluster.pods(run.uid)
+    progress = await cluster.progress(run.uid, is_awaited=write_progress)
     observed = observe(jobs, pods, progress, await cluster.holdups(run.uid))
     doubtful = [job.name for job in doubtful_jobs(run.status, observed)]
     if not doubtful:

@@ -34,6 +34,7 @@ QUOTA = {
 }
 # Granted though a run's life may pass without it, and why.
 SELDOM_USED = {
+    ("batch", "jobs", "deletecollection"): "asked only when a phase of several members is done",
     ("", "pods", "get"): "asked only if a Job is seen to end before its Pod is",
     (
         "visibility.kueue.x-k8s.io",

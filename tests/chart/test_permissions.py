@@ -7,7 +7,7 @@ from chart.rendering import NAME, NAMESPACE, of_kind, render, the
 GRANTED = {
     ("collectiverl.io", "collectiveruns"): {"get", "list", "watch", "delete"},
     ("collectiverl.io", "collectiveruns/status"): {"get", "patch"},
-    ("batch", "jobs"): {"get", "list", "watch", "create", "patch", "delete"},
+    ("batch", "jobs"): {"get", "list", "watch", "create", "patch", "delete", "deletecollection"},
     ("", "pods"): {"get", "list", "watch"},
     ("", "pods/log"): {"get"},
     ("", "events"): {"list", "create"},

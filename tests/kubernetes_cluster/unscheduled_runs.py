@@ -22,10 +22,10 @@ def create_run(namespace: Namespace, name: str = "demo", **spec: Any) -> JSONObj
     return namespace.create_object("collectiveruns", run_body(name, **{"podTemplate": _NOWHERE} | spec))
 
 
-def manifest_of(run: JSONObject, *, attempt: int = 1) -> JSONObject:
-    """The manifest of a run's first Job."""
+def manifest_of(run: JSONObject, *, attempt: int = 1, index: int = 0) -> JSONObject:
+    """The manifest of a Job of a run's first phase: that of the first member, or of number `index`."""
     parsed = parse_run(run, CPU_ONLY)
-    order = an_order(parsed, "experts", attempt=attempt)
+    order = an_order(parsed, "experts", attempt=attempt, index=index)
     return job_manifest(parsed, phase_named("experts"), order, CPU_ONLY.image)
 
 

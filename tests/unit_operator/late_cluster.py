@@ -121,7 +121,7 @@ class LateCluster(KubernetesJobs):
         super().__init__(server, ObjectCache())  # type: ignore[arg-type]
         self.server = server
 
-    async def progress(self, run_uid: str) -> dict[str, JSONObject]:
+    async def progress(self, run_uid: str, *, is_awaited: bool = True) -> dict[str, JSONObject]:
         return {}
 
     async def write_status(self, run: JSONObject, status: JSONObject) -> JSONObject:

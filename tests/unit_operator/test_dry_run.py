@@ -78,7 +78,7 @@ class Fussy:
     async def job(self, namespace, name, run_uid):
         return None
 
-    async def progress(self, run_uid):
+    async def progress(self, run_uid, *, is_awaited=True):
         return {}
 
     async def holdups(self, run_uid):

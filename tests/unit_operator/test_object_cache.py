@@ -160,3 +160,25 @@ def test_thousands_of_jobs_and_pods_fit_in_a_few_mebibytes():
     tracemalloc.stop()
     assert len(cache.jobs(UID)) == len(cache.pods(UID)) == 500
     assert used / 1000 < 4 * 1024, f"{used / 1000:.0f} bytes an object"
+
+
+def test_what_a_plan_can_not_see_is_no_news():
+    cache = ObjectCache()
+    assert cache.put("Pod", pod(version="10", **running()))
+    unread = pod(version="11", **running())
+    unread["metadata"]["finalizers"] = ["batch.kubernetes.io/job-tracking"]
+    assert not cache.put("Pod", unread)
+    assert cache.has("Pod", unread)
+    assert not cache.put("Pod", pod(version="9", **ended(1)))
+    assert cache.put("Pod", pod(version="12", **ended(1)))
+
+
+def test_a_list_of_one_namespace_says_nothing_of_another():
+    cache = ObjectCache()
+    cache.put("Pod", pod(version="10"))
+    assert cache.missing("Pod", "other", [], "20") == []
+    assert cache.missing("Job", "team", [], "20") == []
+    assert (
+        uids(cache.missing("Pod", "team", [], "20")) == uids(cache.missing("Pod", "", [], "20")) == ["pod-1"]
+    )
+    assert cache.missing("Pod", "team", ["pod-1"], "20") == []

@@ -8,7 +8,8 @@
   verbs: [get, patch]
 - apiGroups: [batch]
   resources: [jobs]
-  verbs: [get, list, watch, create, patch, delete]   # patch: a queue's labels, of Jobs that wait
+  # patch: a queue's labels, of Jobs that wait; deletecollection: finished ones of a phase that is done
+  verbs: [get, list, watch, create, patch, delete, deletecollection]
 - apiGroups: [""]
   resources: [pods]
   verbs: [get, list, watch]

@@ -35,8 +35,8 @@ class Cluster(Protocol):
         The Job remains until its Pods are gone, unless it `is_finished` and no Pod of it runs.
         """
 
-    async def progress(self, run_uid: str) -> Mapping[str, Progress]:
-        """The newest progress of each running Job, by the Job's name."""
+    async def progress(self, run_uid: str, *, is_awaited: bool = True) -> Mapping[str, Progress]:
+        """The newest progress of each running Job, by the Job's name; if it is not awaited, what is known."""
 
     async def holdups(self, run_uid: str) -> Mapping[str, Holdup]:
         """What holds up Jobs of the run that have no Pod, by the Job's name, as far as anybody says."""

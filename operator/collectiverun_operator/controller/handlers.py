@@ -11,15 +11,13 @@ from typing import Any
 
 import kopf
 
-from collectiverun_operator.api.labels import GROUP, RUN_UID
+from collectiverun_operator.api.labels import GROUP
 from collectiverun_operator.controller import nameless_user  # noqa: F401  (before what it is for)
 from collectiverun_operator.controller.runtime import OperatorRuntime
 from collectiverun_operator.controller.settings import OperatorSettings, read_settings
 from collectiverun_operator.errors import CollectiveRunError
 
 RUNS = (GROUP, "v1alpha1", "collectiveruns")
-JOBS = ("batch", "v1", "jobs")
-PODS = ("", "v1", "pods")
 LEASES = ("coordination.k8s.io", "v1", "leases")
 
 WATCH_SECONDS = 300  # then the server ends a watch, and kopf continues with the next
@@ -55,18 +53,6 @@ async def stop(memo: kopf.Memo, **_: Any) -> None:
 async def run_event(event: kopf.RawEvent, memo: kopf.Memo, **_: Any) -> None:
     """A run changed."""
     memo.runtime.on_run_event(event["object"], is_deleted=event["type"] == "DELETED")
-
-
-@kopf.on.event(*JOBS)
-async def job_event(event: kopf.RawEvent, memo: kopf.Memo, **_: Any) -> None:
-    """A Job of a run changed."""
-    memo.runtime.on_object_event("Job", event["object"], is_deleted=event["type"] == "DELETED")
-
-
-@kopf.on.event(*PODS)
-async def pod_event(event: kopf.RawEvent, memo: kopf.Memo, **_: Any) -> None:
-    """A Pod of a run changed."""
-    memo.runtime.on_object_event("Pod", event["object"], is_deleted=event["type"] == "DELETED")
 
 
 async def lease_event(event: kopf.RawEvent, namespace: str | None, memo: kopf.Memo, **_: Any) -> None:
@@ -112,6 +98,4 @@ def _configure_watching(watching: Any, ours: OperatorSettings) -> None:
     watching.client_timeout = WATCH_SECONDS + 30
     watching.connect_timeout = 10
     watching.chunk_size = PAGE_SIZE
-    watching.label_selectors[JOBS] = RUN_UID
-    watching.label_selectors[PODS] = RUN_UID
     watching.field_selectors[LEASES] = f"metadata.name={ours.lease_name}"

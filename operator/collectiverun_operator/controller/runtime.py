@@ -7,14 +7,14 @@ import logging
 import os
 import socket
 from collections.abc import Callable, Coroutine
-from typing import Any, Literal, Self
+from functools import partial
+from typing import Any, Self
 
 from kubernetes.aio.client import ApiClient
 from prometheus_client.aiohttp import make_aiohttp_handler
 
 from collectiverun_operator.api.labels import RUN
-from collectiverun_operator.api.pod_outcome import has_ended
-from collectiverun_operator.cluster.kubernetes.cache import ObjectCache, run_uid_of
+from collectiverun_operator.cluster.kubernetes.cache import KINDS, Kind, ObjectCache
 from collectiverun_operator.cluster.kubernetes.client import connect
 from collectiverun_operator.cluster.kubernetes.cluster import KubernetesCluster
 from collectiverun_operator.controller.access import check_access
@@ -23,6 +23,7 @@ from collectiverun_operator.controller.health import Canary, Health, liveness_ch
 from collectiverun_operator.controller.http import HTTPEndpoint
 from collectiverun_operator.controller.metrics import Metrics
 from collectiverun_operator.controller.settings import OperatorSettings
+from collectiverun_operator.controller.urgency import AT_ONCE, patience
 from collectiverun_operator.controller.workqueue import WorkQueue
 from collectiverun_operator.errors import ClusterError
 from collectiverun_operator.json_types import JSONObject
@@ -32,15 +33,12 @@ from collectiverun_operator.rate_limit import TokenBucket
 RECONCILES_PER_SECOND = 100.0
 RECONCILE_BURST = 200
 LAG_SECONDS = 1.0
-# Events come in bursts: a Pod is created, scheduled, started. Only the end of a Pod is handled at once, and
-# before all other events.
-BURST_SECONDS = 1.0
 
 _log = logging.getLogger(__name__)
 
 
 class OperatorRuntime:
-    """Queue, workers, canary, metrics and health. `on_…_event` take the watch events."""
+    """Queue, workers, canary, metrics and health. `on_…_event` take what kopf watches."""
 
     def __init__(self, settings: OperatorSettings, api: ApiClient) -> None:
         self.settings = settings
@@ -56,6 +54,13 @@ class OperatorRuntime:
         )
         intervals = Intervals(settings.resync_seconds, settings.figures_seconds)
         self._controller = Controller(self._cluster, settings.platform, intervals, self.metrics)
+        self._informers = [
+            self._cluster.informer(
+                kind, namespace, partial(self._on_object, kind), partial(self.metrics.record_event, kind)
+            )
+            for namespace in settings.namespaces or ("",)
+            for kind in KINDS
+        ]
         self._canary = Canary(f"{settings.lease_namespace}/{settings.lease_name}", settings.stale_seconds)
         self.health = self._checks()
         self._endpoints = (
@@ -69,7 +74,7 @@ class OperatorRuntime:
     @classmethod
     async def start(cls, settings: OperatorSettings) -> Self:
         """Connect, check permissions, start working. Raises CollectiveRunError with a sentence."""
-        runtime = cls(settings, await connect())
+        runtime = cls(settings, await connect(streams=len(KINDS) * max(1, len(settings.namespaces))))
         try:
             await check_access(runtime._cluster, settings.namespaces)
             for endpoint in runtime._endpoints:
@@ -101,27 +106,21 @@ class OperatorRuntime:
         if self._controller.see(key, metadata["resourceVersion"]) or is_deleted:
             self.queue.add(key)
 
-    def on_object_event(self, kind: Literal["Job", "Pod"], body: JSONObject, *, is_deleted: bool) -> None:
-        """A Job or Pod of a run was added, changed or deleted."""
-        self.metrics.record_event(kind)
-        if is_deleted:
-            self._cache.discard(kind, body)
-        else:
-            self._cache.put(kind, body)
-        metadata = body["metadata"]
-        if run_uid_of(body) and metadata["labels"].get(RUN):
-            key = (metadata["namespace"], metadata["labels"][RUN])
-            if kind == "Pod" and has_ended(body) and not is_deleted:
-                self.queue.add(key, urgent=True)
-            else:
-                self.queue.add(key, BURST_SECONDS)
-
     def on_lease_event(self) -> None:
         """The canary Lease came back through the watch."""
         self.metrics.record_event("Lease")
         self._canary.seen()
 
+    def _on_object(self, kind: Kind, body: JSONObject, is_gone: bool) -> None:
+        """The cache was told something new of a Job or Pod."""
+        metadata = body["metadata"]
+        if run := metadata["labels"].get(RUN):
+            seconds = patience(kind, body, is_gone)
+            self.queue.add((metadata["namespace"], run), seconds, urgent=seconds == AT_ONCE)
+
     def _begin(self) -> None:
+        for informer in self._informers:
+            self._spawn(informer.name, informer.follow())
         for number in range(self.settings.workers):
             self._spawn(f"worker {number + 1}", self.queue.serve(self._controller.reconcile))
         self._spawn("event loop watch", self._watch_loop())
@@ -135,6 +134,7 @@ class OperatorRuntime:
         checks: list[Callable[[], str | None]] = [
             queue_check(lambda: self.queue.stalled_seconds, self.settings.stale_seconds),
             liveness_check(lambda: [task.get_name() for task in self._tasks if task.done()]),
+            *(partial(informer.fault, self.settings.stale_seconds) for informer in self._informers),
         ]
         return Health([*checks, self._canary.check] if self.settings.lease_name else checks)
 
@@ -142,7 +142,7 @@ class OperatorRuntime:
         self.metrics.watch_queue(lambda: self.queue.depth, lambda: self.queue.oldest_seconds)
         self.metrics.watch_runs(self._controller.states)
         lease = ["Lease"] if self.settings.lease_name else []
-        self.metrics.watch_events(["CollectiveRun", "Job", "Pod", *lease])
+        self.metrics.watch_events(["CollectiveRun", *KINDS, *lease])
 
     async def _renew_lease(self) -> None:
         holder = f"{socket.gethostname()}_{os.getpid()}"

@@ -6,7 +6,7 @@ thousands of objects fit in a few MiB.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from sys import intern
 from typing import Any, Literal
 
@@ -16,6 +16,7 @@ from collectiverun_operator.api.pod_template import CONTAINER
 from collectiverun_operator.json_types import JSONObject
 
 Kind = Literal["Job", "Pod"]
+KINDS: tuple[Kind, ...] = ("Job", "Pod")
 
 _METADATA = (
     "name",
@@ -39,15 +40,36 @@ class ObjectCache:
         # UIDs deleted last: an answer from before a deletion may arrive after it.
         self._gone: dict[str, None] = {}
 
-    def put(self, kind: Kind, body: Mapping[str, Any]) -> None:
-        """Store a body unless a newer version is cached. One without a run's label is ignored."""
+    def put(self, kind: Kind, body: Mapping[str, Any]) -> bool:
+        """Store a body unless a newer version is cached. One without a run's label is ignored.
+
+        Returns whether a plan may see a difference.
+        """
         run_uid, metadata = run_uid_of(body), body["metadata"]
         if not run_uid or metadata.get("uid") in self._gone:
-            return
+            return False
         bodies = self._bodies.setdefault((kind, run_uid), {})
         cached = bodies.get(metadata["name"])
-        if cached is None or not is_older(_version(body), _version(cached)):
-            bodies[metadata["name"]] = slim(body)
+        if cached is not None and is_older(_version(body), _version(cached)):
+            return False
+        bodies[metadata["name"]] = kept = slim(body)
+        return cached is None or _is_news(kept, cached)
+
+    def has(self, kind: Kind, body: Mapping[str, Any]) -> bool:
+        """Whether exactly this version of the object is cached."""
+        cached = self._bodies.get((kind, run_uid_of(body)), {}).get(body["metadata"]["name"])
+        return cached is not None and _identity(cached) == _identity(body)
+
+    def missing(self, kind: Kind, namespace: str, listed: Collection[str], version: str) -> list[JSONObject]:
+        """Objects of a namespace (empty: of all) that a list from `version` lacks; `listed`: its UIDs."""
+        return [
+            body
+            for (known_kind, _), bodies in self._bodies.items()
+            for body in (bodies.values() if known_kind == kind else ())
+            if namespace in ("", body["metadata"]["namespace"])
+            and body["metadata"]["uid"] not in listed
+            and not is_older(version, _version(body))
+        ]
 
     def discard(self, kind: Kind, body: Mapping[str, Any]) -> None:
         """Remove a deleted object. One of the same name that was created since stays."""
@@ -88,6 +110,14 @@ class ObjectCache:
         """The run's Pods; read them only."""
         return list(self._bodies.get(("Pod", run_uid), {}).values())
 
+    def find(self, kind: Kind, namespace: str, name: str) -> JSONObject | None:
+        """The object of that name, whichever run it belongs to."""
+        for (known_kind, _), bodies in self._bodies.items():
+            body = bodies.get(name) if known_kind == kind else None
+            if body is not None and body["metadata"]["namespace"] == namespace:
+                return body
+        return None
+
     def is_gone(self, uid: str) -> bool:
         """Whether the object of this UID is known to have been deleted recently."""
         return uid in self._gone
@@ -110,6 +140,20 @@ def run_uid_of(body: Mapping[str, Any]) -> str:
 
 def _version(body: Mapping[str, Any]) -> str:
     return str(body["metadata"].get("resourceVersion") or "")
+
+
+def _identity(body: Mapping[str, Any]) -> tuple[str, str]:
+    return str(body["metadata"].get("uid")), _version(body)
+
+
+def _is_news(kept: JSONObject, cached: JSONObject) -> bool:
+    """Whether two slim bodies differ in more than their version.
+
+    The same version is news too: it was the answer to a request of ours, and nothing was planned from it yet.
+    """
+    if _version(kept) == _version(cached):
+        return True
+    return kept != {**cached, "metadata": {**cached["metadata"], "resourceVersion": _version(kept)}}
 
 
 def is_older(version: str, than: str) -> bool:

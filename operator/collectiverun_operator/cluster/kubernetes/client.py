@@ -22,12 +22,13 @@ TOKEN_SECONDS = 60  # as client-go, for tokens that the kubelet rotates
 CONNECTIONS = 32
 
 
-async def connect() -> ApiClient:
+async def connect(streams: int = 0) -> ApiClient:
     """A tested client of the cluster this process runs in, else of $KUBECONFIG or ~/.kube/config.
 
+    `streams`: answers that never end, each of which takes a connection beside those of all other requests.
     Tokens are re-read from their files every minute. Raises ClusterUnreachableError with a sentence.
     """
-    api = ApiClient(await _configuration())
+    api = ApiClient(await _configuration(CONNECTIONS + streams))
     api.user_agent = USER_AGENT
     try:
         await KubernetesRequests(api).send("get", "/version")
@@ -37,9 +38,9 @@ async def connect() -> ApiClient:
     return api
 
 
-async def _configuration() -> Configuration:
+async def _configuration(connections: int) -> Configuration:
     configuration = Configuration()
-    configuration.connection_pool_maxsize = CONNECTIONS
+    configuration.connection_pool_maxsize = connections
     if SERVICE_VARIABLE in os.environ and SERVICE_TOKEN.exists():
         try:
             load_incluster_config(configuration)  # type: ignore[no-untyped-call]

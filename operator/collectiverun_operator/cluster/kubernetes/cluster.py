@@ -10,10 +10,11 @@ from kubernetes.aio.client import ApiClient
 
 from collectiverun_operator.api.outcome import Progress
 from collectiverun_operator.cluster.kubernetes import paths
-from collectiverun_operator.cluster.kubernetes.cache import ObjectCache
+from collectiverun_operator.cluster.kubernetes.cache import Kind, ObjectCache
 from collectiverun_operator.cluster.kubernetes.events import COMPONENT, KubernetesEvents
+from collectiverun_operator.cluster.kubernetes.informer import Informer, OnChange, OnWord
 from collectiverun_operator.cluster.kubernetes.jobs import KubernetesJobs
-from collectiverun_operator.cluster.kubernetes.progress import PodProgress
+from collectiverun_operator.cluster.kubernetes.progress import PATIENCE_SECONDS, PodProgress
 from collectiverun_operator.cluster.kubernetes.requests import (
     JSON_PATCH,
     MERGE_PATCH,
@@ -62,9 +63,10 @@ class KubernetesCluster(KubernetesJobs):
         await super().close()
         await self.events.close()
 
-    async def progress(self, run_uid: str) -> Mapping[str, Progress]:
+    async def progress(self, run_uid: str, *, is_awaited: bool = True) -> Mapping[str, Progress]:
         """See `Cluster.progress`; read at most every `progress_seconds`, and no slow node is waited for."""
-        return await self._progress.newest(run_uid, self._cache.pods(run_uid))
+        patience = PATIENCE_SECONDS if is_awaited else 0.0
+        return await self._progress.newest(run_uid, self._cache.pods(run_uid), patience)
 
     async def write_status(self, run: JSONObject, status: JSONObject) -> JSONObject:
         """See `Cluster.write_status`. Raises ConflictError if the run was changed or deleted meanwhile."""
@@ -99,6 +101,11 @@ class KubernetesCluster(KubernetesJobs):
     async def run(self, namespace: str, name: str) -> JSONObject | None:
         """The run as it is now; None if there is none."""
         return await self._requests.find(paths.run(namespace, name))
+
+    def informer(self, kind: Kind, namespace: str, on_change: OnChange, on_word: OnWord) -> Informer:
+        """What keeps the cache's Jobs or Pods up to date, in all namespaces if none is given."""
+        path = LISTED[kind](namespace)
+        return Informer(self._requests, self._cache, kind, namespace, path, on_change, on_word)
 
     async def look(self, kind: Watched, namespace: str = "") -> None:
         """List nothing of a kind, in all namespaces if none is given, only to check that it is permitted."""

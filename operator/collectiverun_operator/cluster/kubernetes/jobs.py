@@ -6,17 +6,17 @@ Everything may be done twice: an attempt's Job always has the same name, and a J
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from collectiverun_operator.api import labels
 from collectiverun_operator.api.outcome import Holdup
 from collectiverun_operator.api.pod_outcome import has_ended, is_finished
 from collectiverun_operator.cluster.kubernetes import paths
-from collectiverun_operator.cluster.kubernetes.cache import Kind, ObjectCache
+from collectiverun_operator.cluster.kubernetes.cache import Kind, ObjectCache, run_uid_of
 from collectiverun_operator.cluster.kubernetes.holdups import KubernetesHoldups
-from collectiverun_operator.cluster.kubernetes.requests import MERGE_PATCH, KubernetesRequests
-from collectiverun_operator.cluster.kubernetes.sweeper import Sweeper
+from collectiverun_operator.cluster.kubernetes.requests import MERGE_PATCH, METADATA_LIST, KubernetesRequests
+from collectiverun_operator.cluster.kubernetes.sweeper import Lot, Sweeper, Swept
 from collectiverun_operator.errors import ClusterError, ConflictError, NameTakenError
 from collectiverun_operator.json_types import JSONObject
 
@@ -123,18 +123,35 @@ class KubernetesJobs:
 
     async def delete_job(self, namespace: str, name: str, uid: str, *, is_finished: bool = False) -> None:
         """See `Cluster.delete_job`; a finished one is deleted in the background, at the sweeper's rate."""
-        if is_finished:
-            self._sweeper.add(namespace, name, uid)
-        else:
+        job = self._cache.find("Job", namespace, name) if is_finished else None
+        if job is None:
             await self._delete(namespace, name, uid, "Foreground")
+        else:
+            marks = job["metadata"]["labels"]
+            lot = Lot(namespace, run_uid_of(job), marks[labels.PHASE], marks[labels.ATTEMPT])
+            self._sweeper.add(lot, uid, Swept(name, marks[labels.MEMBER]))
 
     async def close(self) -> None:
         """End the background work."""
         await self._sweeper.close()
 
-    async def _delete_ended(self, namespace: str, name: str, uid: str) -> None:
-        """Delete a Job whose Pods have ended: in the background, with a single watch event."""
-        await self._delete(namespace, name, uid, "Background")
+    async def _delete_ended(self, lot: Lot, jobs: Mapping[str, Swept]) -> None:
+        """Delete Jobs whose Pods have ended: in the background, with a single watch event each."""
+        if len(jobs) == 1:
+            ((uid, job),) = jobs.items()
+            await self._delete(lot.namespace, job.name, uid, "Background")
+            return
+        answer = await self._requests.send(
+            "deletecollection",
+            paths.jobs(lot.namespace),
+            query={"labelSelector": _selector(lot, [job.member for job in jobs.values()])},
+            body={"propagationPolicy": "Background"},
+            accept=METADATA_LIST,
+        )
+        # One that somebody's finalizer holds is still there; the watch tells of its end.
+        held = {item["metadata"]["uid"] for item in answer["items"] if _is_terminating(item)}
+        for uid in jobs.keys() - held:
+            self._cache.discard_uid("Job", uid)
 
     async def _delete(self, namespace: str, name: str, uid: str, policy: str) -> None:
         body = {"propagationPolicy": policy, "preconditions": {"uid": uid}}
@@ -200,6 +217,16 @@ def controller_uid(body: Mapping[str, Any]) -> str:
     """UID of a Job's run, or of a Pod's Job; empty if nothing controls it."""
     owners = body["metadata"].get("ownerReferences") or []
     return next((str(owner.get("uid")) for owner in owners if owner.get("controller")), "")
+
+
+def _selector(lot: Lot, members: Iterable[str]) -> str:
+    """Exactly these Jobs: an attempt of a member has one."""
+    is_lot = f"{labels.RUN_UID}={lot.run_uid},{labels.PHASE}={lot.phase},{labels.ATTEMPT}={lot.attempt}"
+    return f"{is_lot},{labels.MEMBER} in ({','.join(sorted(members))})"
+
+
+def _is_terminating(body: Mapping[str, Any]) -> bool:
+    return "deletionTimestamp" in body["metadata"]
 
 
 def _template_sentence(sentence: str) -> str:

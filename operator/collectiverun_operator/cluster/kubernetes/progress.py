@@ -24,7 +24,8 @@ CONCURRENT_READS = 8
 # With thousands of Pods each log is read less often than it is due.
 READS_PER_SECOND = 10.0
 READS_AT_ONCE = 100
-# How long a reconcile waits for logs; with thousands of Pods nearly every one has some to wait for.
+# How long a reconcile that is to write progress waits for logs; with thousands of Pods nearly every one has
+# some to wait for.
 PATIENCE_SECONDS = 0.1
 READ_SECONDS = 10.0
 MAX_FAILURES = 4  # after so many in a row a log is read 16 times less often
@@ -56,11 +57,14 @@ class PodProgress:
     def __post_init__(self) -> None:
         self._bucket = TokenBucket(READS_PER_SECOND, READS_AT_ONCE, self.clock)
 
-    async def newest(self, run_uid: str, pods: Iterable[JSONObject]) -> Mapping[str, Progress]:
+    async def newest(
+        self, run_uid: str, pods: Iterable[JSONObject], patience_seconds: float = PATIENCE_SECONDS
+    ) -> Mapping[str, Progress]:
         """Progress by Job name. Logs that are due are read; a slow answer is used the next time."""
         followed = self._follow(run_uid, pods)
-        if reads := [read for pod in followed.values() if (read := pod.reading) is not None]:
-            await asyncio.wait(reads, timeout=PATIENCE_SECONDS)
+        reads = [read for pod in followed.values() if (read := pod.reading) is not None]
+        if reads and patience_seconds:
+            await asyncio.wait(reads, timeout=patience_seconds)
         return {pod.job: pod.newest for pod in followed.values() if pod.newest is not None}
 
     def forget(self, run_uid: str) -> None:

@@ -7,12 +7,13 @@ is wrong with it, and take 30 MiB.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from typing import Any, TypedDict, Unpack
 
 import aiohttp
+import orjson
 from kubernetes.aio.client import ApiClient
+from kubernetes.aio.client.rest import RESTResponse
 from kubernetes.aio.config import ConfigException
 
 from collectiverun_operator.cluster.kubernetes.server_clock import ServerClock
@@ -22,13 +23,25 @@ from collectiverun_operator.json_types import JSONObject
 # Called for every request: with Kubernetes' verb, and the HTTP status or 0 without an answer.
 OnRequest = Callable[[str, int], None]
 
-METHODS = {"get": "GET", "list": "GET", "create": "POST", "patch": "PATCH", "delete": "DELETE"}
+METHODS = {
+    "get": "GET",
+    "list": "GET",
+    "watch": "GET",
+    "create": "POST",
+    "patch": "PATCH",
+    "delete": "DELETE",
+    "deletecollection": "DELETE",
+}
 TIMEOUT_SECONDS = 30.0
+CONNECT_SECONDS = 10.0
 JSON = "application/json"
 JSON_PATCH = "application/json-patch+json"
 MERGE_PATCH = "application/merge-patch+json"
 # The answer is the object's metadata alone.
 METADATA = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
+METADATA_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+# What the connection raises where there is no answer, or half of one.
+_NO_ANSWER = (aiohttp.ClientError, ConfigException, OSError, TimeoutError)
 
 
 class RequestOptions(TypedDict, total=False):
@@ -58,7 +71,7 @@ class KubernetesRequests:
         """
         content = await self.read(verb, path, **options)
         try:
-            document: JSONObject = json.loads(content)
+            document: JSONObject = orjson.loads(content)
         except ValueError as error:
             raise ClusterError(f"{verb} {path}: the answer is no JSON: {content[:200]!r}") from error
         return document
@@ -85,29 +98,56 @@ class KubernetesRequests:
     ) -> bytes:
         """The answer's body as bytes. Raises as `send`."""
         code = 0
+        timeout = aiohttp.ClientTimeout(total=timeout_seconds)
+        headers = {"Accept": accept, "Content-Type": content_type}
         try:
-            headers = {"Accept": accept, "Content-Type": content_type}
-            code, content = await self._exchange(verb, path, query, body, headers, timeout_seconds)
-        except (aiohttp.ClientError, ConfigException, OSError, TimeoutError) as error:
-            why = str(error) or type(error).__name__
-            text = f"the API server at {self._api.configuration.host} does not answer ({verb} {path}): {why}"
-            raise ClusterUnreachableError(text) from error
+            response = await self._open(verb, path, query, body, headers, timeout)
+            content: bytes = await response.read()  # type: ignore[no-untyped-call]
+            code = int(response.status)
+        except _NO_ANSWER as error:
+            raise self._unreachable(verb, path, error) from error
         finally:
-            if self._on_request is not None:
-                self._on_request(verb, code)
+            self._count(verb, code)
         if not 200 <= code <= 299:
             raise _refusal(f"{verb} {path}", code, content)
         return content
 
-    async def _exchange(
+    async def stream(
+        self, path: str, query: Mapping[str, Any], silent_seconds: float
+    ) -> AsyncGenerator[bytes]:
+        """The answer of a watch in pieces, as they come: an empty one as soon as the server agreed to it.
+
+        It ends when the server ends it. Raises as `send`, also after so many seconds without a piece.
+        """
+        response, code = None, 0
+        timeout = aiohttp.ClientTimeout(sock_connect=CONNECT_SECONDS, sock_read=silent_seconds)
+        try:
+            response = await self._open("watch", path, query, None, {"Accept": JSON}, timeout)
+            code = int(response.status)
+            self._count("watch", code)
+            if code != 200:
+                raise _refusal(f"watch {path}", code, await response.read())  # type: ignore[no-untyped-call]
+            yield b""
+            async for piece in response.response.content.iter_any():
+                yield piece
+        except _NO_ANSWER as error:
+            if not code:
+                self._count("watch", code)
+            raise self._unreachable("watch", path, error) from error
+        finally:
+            if response is not None:
+                response.response.close()
+
+    async def _open(
         self,
         verb: str,
         path: str,
         query: Mapping[str, Any] | None,
         body: object,
         headers: Mapping[str, str],
-        timeout_seconds: float,
-    ) -> tuple[int, bytes]:
+        timeout: aiohttp.ClientTimeout,
+    ) -> RESTResponse:
+        """The answer, of which nothing but status and headers is there yet."""
         request = await self._api.param_serialize(
             METHODS[verb],
             path,
@@ -116,22 +156,34 @@ class KubernetesRequests:
             body=body,
             auth_settings=["BearerToken"],
         )
-        timeout = aiohttp.ClientTimeout(total=timeout_seconds)
         asked_at = self.clock.steady()
         response = await self._api.call_api(*request, _request_timeout=timeout, _preload_content=False)
         self.clock.heard(response.headers.get("Date"), asked_at)
-        content: bytes = await response.read()  # type: ignore[no-untyped-call]
-        return int(response.status), content
+        return response
+
+    def _unreachable(self, verb: str, path: str, error: Exception) -> ClusterUnreachableError:
+        why = str(error) or type(error).__name__
+        host = self._api.configuration.host
+        return ClusterUnreachableError(f"the API server at {host} does not answer ({verb} {path}): {why}")
+
+    def _count(self, verb: str, code: int) -> None:
+        if self._on_request is not None:
+            self._on_request(verb, code)
 
 
 def _refusal(what: str, code: int, content: bytes) -> ClusterError:
     """The error for a response that is no success, with the server's own message."""
     try:
-        status = json.loads(content)
+        status = orjson.loads(content)
     except ValueError:
         status = {}
     if not isinstance(status, dict) or status.get("kind") != "Status":
         status = {"message": content[:500].decode(errors="replace").strip()}
+    return refusal(what, code, status)
+
+
+def refusal(what: str, code: int, status: Mapping[str, Any]) -> ClusterError:
+    """The error for a Status of the API server, which is about `what`."""
     sentence = str(status.get("message") or "no reason given")
     kind = ConflictError if code == 409 else ClusterError
     reason = str(status.get("reason") or "")

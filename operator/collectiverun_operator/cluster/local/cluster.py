@@ -102,7 +102,7 @@ class LocalCluster:
             attempt.delete()
             self._sweep(attempt)
 
-    async def progress(self, run_uid: str) -> Mapping[str, Progress]:
+    async def progress(self, run_uid: str, *, is_awaited: bool = True) -> Mapping[str, Progress]:
         """See `Cluster.progress`."""
         newest = {name: attempt.tail.newest() for name, attempt in self._attempts.items()}
         return {name: progress for name, progress in newest.items() if progress is not None}
