@@ -81,12 +81,14 @@ REFUSALS = (JOB_REFUSED, POD_REFUSED)
 class Holdup:
     """Why an attempt that was begun has no Pod, in the words of whoever holds it up: queue, quota or webhook.
 
-    `reason` is one CamelCase word. `eviction`: why the queue took its place back, if it did.
+    `reason` is one CamelCase word. `eviction`: why the queue took its place back, if it did. `is_passing`:
+    whoever holds it up is about to say something else.
     """
 
     reason: str
     message: str
     eviction: str = ""
+    is_passing: bool = False
 
 
 @dataclass(frozen=True)

@@ -65,13 +65,14 @@ def _attempt(
 def _is_evicted(pod: ObservedPod, job: ObservedJob | None) -> bool:
     """Whether a Pod is left from before its Job was suspended: then its end is no failure.
 
-    Suspending a Job takes its startTime, and resuming gives it a new one.
+    Suspending a Job deletes its Pods and takes its startTime; resuming gives it a new one. The times alone do
+    not tell: a controller that has to write startTime twice gives one that is later than the new Pod.
     """
     if job is None or not job.was_suspended or isinstance(pod.outcome, Succeeded):
         return False
     if job.is_held or job.start_time is None or pod.creation_time is None:
         return True
-    return pod.creation_time < job.start_time
+    return pod.is_terminating and pod.creation_time < job.start_time
 
 
 def _key(document: JSONObject) -> AttemptKey | None:
