@@ -66,7 +66,7 @@ def read_audit(
 
 def created_jobs(requests: Iterable[Request]) -> list[str]:
     """Names of the Jobs that were really made, once for each time."""
-    return [request.name for request in _creations(requests, "jobs")]
+    return [r.name for r in requests if (r.verb, r.resource) == ("create", "jobs") and r.is_write]
 
 
 def deleted_jobs(requests: Iterable[Request]) -> list[str]:
@@ -79,19 +79,6 @@ def written_statuses(requests: Iterable[Request]) -> list[Request]:
     return [
         request for request in requests if request.resource == "collectiveruns/status" and request.is_write
     ]
-
-
-def created_pods(requests: Iterable[Request]) -> int:
-    """How many Pods were made. Their names are the server's and stand in no request."""
-    return sum(1 for _ in _creations(requests, "pods"))
-
-
-def _creations(requests: Iterable[Request], resource: str) -> Iterator[Request]:
-    return (
-        request
-        for request in requests
-        if request.verb == "create" and request.resource == resource and request.is_write
-    )
 
 
 def _is_answered(event: dict[str, Any]) -> bool:

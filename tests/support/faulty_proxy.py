@@ -15,16 +15,17 @@ from urllib.parse import urlsplit
 from testbed.waiting import eventually
 
 _CHUNK_BYTES = 16_384
+_NOTHING = "(?!)"
 
 
 class FaultyProxy:
     """Forwards connections to the server at a URL; `url` is its own.
 
     `bytes_per_second` is the rate of each direction; 0 lets nothing through. `held`: a request that matches
-    this pattern is kept here as long as the proxy is open.
+    this pattern is kept here until everything is let go on.
     """
 
-    def __init__(self, url: str, bytes_per_second: float = math.inf, held: str = "(?!)") -> None:
+    def __init__(self, url: str, bytes_per_second: float = math.inf, held: str = _NOTHING) -> None:
         parts = urlsplit(url)
         self._target = (parts.hostname, parts.port)
         self._held = re.compile(held.encode(), re.MULTILINE)
@@ -69,19 +70,17 @@ class FaultyProxy:
 
     def hold_after(self, more_bytes: int) -> None:
         """After so many bytes more none goes from clients to the server: who is slow misses nothing."""
-        self._set_limit(self.sent_bytes + more_bytes)
+        with self._changed:
+            self._limit_bytes = self.sent_bytes + more_bytes
 
     def wait_until_holding(self) -> None:
         """Return once all that may go to the server went there."""
         eventually(lambda: self.sent_bytes >= self._limit_bytes, "the bytes that are let through")
 
     def release(self) -> None:
-        """Let everything go on."""
-        self._set_limit(math.inf)
-
-    def _set_limit(self, limit_bytes: float) -> None:
+        """Let everything go on, what was held too."""
         with self._changed:
-            self._limit_bytes = limit_bytes
+            self._limit_bytes, self._held = math.inf, re.compile(_NOTHING.encode())
             self._changed.notify_all()
 
     def _open_connections(self) -> list[_Connection]:
@@ -120,13 +119,13 @@ class FaultyProxy:
 
     def _admits(self, data: bytes, is_request: bool) -> bool:
         """Wait until this may pass; whether anything ever will."""
-        is_held = self.bytes_per_second == 0 or (is_request and self._held.search(data) is not None)
         with self._changed:
-            self._changed.wait_for(lambda: self._is_closed or not (is_held or self._is_full(is_request)))
+            self._changed.wait_for(lambda: self._is_closed or not self._holds(data, is_request))
             return not self._is_closed
 
-    def _is_full(self, is_request: bool) -> bool:
-        return is_request and self.sent_bytes >= self._limit_bytes
+    def _holds(self, data: bytes, is_request: bool) -> bool:
+        is_full = self.sent_bytes >= self._limit_bytes
+        return self.bytes_per_second == 0 or (is_request and (is_full or bool(self._held.search(data))))
 
     def _count(self, sent_bytes: int) -> None:
         with self._changed:

@@ -121,14 +121,14 @@ class LiveRun:
             if FAULT in annotations and labels["collectiverl.io/phase"] != but:
                 self.release(pod)
 
-    def finish(self) -> None:
+    def finish(self, seconds: float = WAIT_SECONDS) -> None:
         """Release every Pod until the run is Complete."""
 
         def is_over(status: JSONObject) -> bool:
             self.release_all()
             return status.get("state") in ("Complete", "Failed")
 
-        status = self.wait(is_over, "the end")
+        status = self.wait(is_over, "the end", seconds)
         assert status["state"] == "Complete", json.dumps(status, indent=1)
 
     def phase(self, name: str) -> JSONObject:

@@ -36,17 +36,17 @@ class StoredArtifacts:
         """How many artifacts each member, as (phase, name), committed."""
         return Counter(tuple(path.split("/")[-5:-3]) for path in self._glob("*/*/attempt-*/*/_SUCCESS"))
 
-    def uri(self, phase: str = "experts") -> str:
-        """Where the artifact of a phase's first member lies, which has succeeded."""
-        return f"{self._run.status['resolved']['storageRoot']}/{self._run.member(phase=phase)['uri']}"
+    def uri(self, phase: str = "experts", index: int = 0) -> str:
+        """Where the artifact of a phase's member lies, which has succeeded."""
+        return f"{self._run.status['resolved']['storageRoot']}/{self._run.member(index, phase)['uri']}"
 
-    def manifest(self, phase: str = "experts") -> dict[str, Any]:
+    def manifest(self, phase: str = "experts", index: int = 0) -> dict[str, Any]:
         """Its manifest."""
-        return dict(json.loads(self.files.cat(f"{self.uri(phase)}/manifest.json")))
+        return dict(json.loads(self.files.cat(f"{self.uri(phase, index)}/manifest.json")))
 
-    def digests(self, phase: str = "experts") -> dict[str, str]:
+    def digests(self, phase: str = "experts", index: int = 0) -> dict[str, str]:
         """Digest of every file of it."""
-        return {name: entry["sha256"] for name, entry in self.manifest(phase)["files"].items()}
+        return {name: entry["sha256"] for name, entry in self.manifest(phase, index)["files"].items()}
 
     def _glob(self, pattern: str) -> list[str]:
         root = self._run.status.get("resolved", {}).get("storageRoot")

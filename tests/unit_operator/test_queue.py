@@ -119,18 +119,17 @@ def test_admitted_again_before_the_old_pod_has_gone_the_old_pod_is_not_the_attem
     assert story.status["retries"] == 0
 
 
-@pytest.mark.parametrize("code", [0, 3])
-def test_a_pod_made_a_moment_before_the_job_controller_noted_the_start_is_the_attempts(code):
-    story = queued()
-    (name,) = story.cluster.jobs
+def test_a_pod_that_is_older_than_the_start_of_its_resumed_job_is_the_attempts():
+    """The controller makes the Pod and writes startTime after it, a second time where that met a conflict."""
+    story = running()
+    name = evict(story)
+    end_terminating_pods(story, ended(143))
     story.cluster.admit(name)
     story.cluster.control(story.now)
     story.cluster.jobs[name]["status"]["startTime"] = format_time(story.now + timedelta(seconds=1))
-    assert story.wait(2).start().member()["state"] == "Running"
-    if code:
-        assert story.fail(ended(code)).status["lastFailure"]["kind"] == "fatal"
-    else:
-        assert story.succeed().member()["state"] == "Succeeded"
+    assert story.start().member()["state"] == "Running"
+    story.fail(ended(1))
+    assert story.member()["applicationRetries"] == 1
 
 
 def test_a_pod_deleted_while_its_job_is_admitted_is_a_failure_as_ever():
@@ -173,6 +172,14 @@ def test_why_a_run_is_queued_is_in_the_condition_in_the_queues_words():
     assert story.condition("Queued") == ("True", "Inadmissible")
     message = story.message("Queued")
     assert message == "every Job of the run is held by the queue: 2 members: LocalQueue nowhere doesn't exist"
+
+
+@pytest.mark.parametrize(("is_passing", "seconds"), [(True, 2), (False, 20)])
+def test_a_reason_that_is_about_to_change_is_looked_at_soon(is_passing, seconds):
+    story = running()
+    evict(story, holdup=Holdup("WaitingForQuota", "the ClusterQueue is stopped", "Stopped", is_passing))
+    end_terminating_pods(story, ended(143))
+    assert story.plan().requeue_after_seconds == seconds
 
 
 def test_a_run_that_is_partly_admitted_runs_and_says_what_waits():

@@ -93,13 +93,14 @@ class Holdup:
     """Why an attempt that was begun has no Pod, in the words of whoever holds it up: queue, quota or webhook.
 
     `reason` is one CamelCase word. `eviction`: why the queue took its place back, if it did. `position`: its
-    place in the queue, if that is told.
+    place in the queue, if that is told. `is_passing`: whoever holds it up is about to say something else.
     """
 
     reason: str
     message: str
     eviction: str = ""
     position: QueuePosition | None = None
+    is_passing: bool = False
 
 
 @dataclass(frozen=True)

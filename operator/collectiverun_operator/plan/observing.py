@@ -27,8 +27,6 @@ from collectiverun_operator.plan.observation import (
 LOST_AFTER_SECONDS = 60
 # Beyond the grace period, for sidecars that end by themselves once the trainer has.
 SIDECAR_SECONDS = 15
-# No round of the Job controller in which it resumes a Job takes longer.
-RESUME_SECONDS = 60
 
 
 def observe(
@@ -67,15 +65,14 @@ def _attempt(
 def _is_evicted(pod: ObservedPod, job: ObservedJob | None) -> bool:
     """Whether a Pod is left from before its Job was suspended: then its end is no failure.
 
-    Suspending a Job deletes its Pods and takes its startTime. Resuming makes a Pod and then sets the new
-    startTime, so that a Pod that nobody deletes may be the present one although it is a little older.
+    Suspending a Job deletes its Pods and takes its startTime; resuming gives it a new one. The times alone do
+    not tell: a controller that has to write startTime twice gives one that is later than the new Pod.
     """
     if job is None or not job.was_suspended or isinstance(pod.outcome, Succeeded):
         return False
     if job.is_held or job.start_time is None or pod.creation_time is None:
         return True
-    age_at_start = job.start_time - pod.creation_time
-    return age_at_start > timedelta(seconds=0 if pod.is_terminating else RESUME_SECONDS)
+    return pod.is_terminating and pod.creation_time < job.start_time
 
 
 def _key(document: JSONObject) -> AttemptKey | None:

@@ -15,7 +15,7 @@ from collectiverun_operator.api.status_fields import MemberState
 from collectiverun_operator.jobs.manifest import job_name
 from collectiverun_operator.plan.observation import Observed, ObservedJob
 
-# How soon to look again for a first reason, and at one that is known.
+# How soon to look again for a reason that stays, and at one that is known.
 UNEXPLAINED_SECONDS = 2.0
 WAITING_SECONDS = 20.0
 
@@ -51,7 +51,7 @@ def waits(run: CollectiveRun, status: RunStatus, observed: Observed) -> tuple[Wa
 def look_again_seconds(run: CollectiveRun, status: RunStatus, observed: Observed) -> float | None:
     """When to look again at what no watch tells: why a Job is held, or has no Pod. None if none is so."""
     found = waits(run, status, observed)
-    if any(wait.state == "Queued" and wait.holdup is None for wait in found):
+    if any(wait.state == "Queued" and (wait.holdup is None or wait.holdup.is_passing) for wait in found):
         return UNEXPLAINED_SECONDS
     without_pod = (observed.attempt(wait.phase, wait.member, wait.attempt).pod is None for wait in found)
     return WAITING_SECONDS if any(without_pod) else None

@@ -65,7 +65,7 @@ class _Question:
         now = self.clock()
         self.seen_at = {name: self.seen_at.get(name, now) for name in map(_name, jobs)}
         late = [job for job in jobs if now - self.seen_at[_name(job)] >= self.patience_seconds]
-        is_open = any(_name(job) not in self.answers for job in late)
+        is_open = any(_is_open(self.answers.get(_name(job))) for job in late)
         is_first = any(self.seen_at[_name(job)] > self.asked_at for job in late)
         fresh_seconds = AGAIN_SECONDS if is_open else FRESH_SECONDS
         if late and (is_first or now - self.asked_at >= fresh_seconds):
@@ -178,6 +178,10 @@ def _held_by(workload: JSONObject | None, job: JSONObject, now: datetime) -> Hol
     if age < timedelta(seconds=USUAL_SECONDS):
         return None
     return Holdup("NotInQueue", NO_WORKLOAD.format(_name(job)))
+
+
+def _is_open(answer: Holdup | None) -> bool:
+    return answer is None or answer.is_passing
 
 
 def _is_suspended(job: JSONObject) -> bool:

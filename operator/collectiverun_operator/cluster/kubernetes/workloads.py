@@ -28,7 +28,8 @@ def workload_holdup(workload: JSONObject) -> Holdup | None:
     if reserved.get("status") == "True":
         # Evicted comes first, and the quota is taken back a second later.
         text = str(conditions.get("Evicted", {}).get("message") or "")
-        return Holdup("WaitingForQuota", text[:MESSAGE_LIMIT], eviction) if eviction else None
+        told = Holdup("WaitingForQuota", text[:MESSAGE_LIMIT], eviction, is_passing=True)
+        return told if eviction else None
     reason = str(reserved.get("reason") or "")
     message = str(reserved.get("message") or "")[:MESSAGE_LIMIT]
     return Holdup(_REASONS.get(reason, reason), message, eviction)
