@@ -34,15 +34,19 @@ class NumpyStep:
     """
 
     def __init__(self, stack: Stack, params: SACParams) -> None:
-        self._stack, self._params = stack, params
+        self._params = params
+        self._counts = [
+            count.numpy() for optimiser in stack.optimisers.values() for count in optimiser.counts
+        ]
         self._experts = [_Expert.of(stack, params, slot) for slot in range(stack.experts)]
         threads = min(stack.experts, torch.get_num_threads())
         self._pool = ThreadPoolExecutor(threads) if threads > 1 else None
 
     def __call__(self, batch: Batch, noise: Tensor) -> dict[str, Tensor]:
         """See `AutogradStep.__call__`."""
-        optimisers = self._stack.optimisers
-        rates = _Rates.of(self._params, 1 + optimisers["actor"].steps)
+        for count in self._counts:
+            count += 1
+        rates = _Rates.of(self._params, int(self._counts[0]))
         columns = (batch.obs, batch.next_obs, batch.action, batch.reward, noise)
         arrays = [column.contiguous().numpy() for column in columns]
 
@@ -51,8 +55,6 @@ class NumpyStep:
 
         slots = range(len(self._experts))
         losses = list(self._pool.map(learn, slots) if self._pool else map(learn, slots))
-        for optimiser in optimisers.values():
-            optimiser.count()
         return dict(zip(_METRICS, torch.tensor(losses).unbind(-1), strict=True))
 
 

@@ -39,13 +39,9 @@ class Adam(torch.optim.Adam):
         return first, second
 
     @property
-    def steps(self) -> int:
-        """Steps taken; they are counted for each parameter and always equal."""
-        return int(self.state[self.parameters[0]]["step"])
-
-    def count(self) -> None:
-        """Count a step that somebody else has made with the moments."""
-        torch._foreach_add_([self.state[parameter]["step"] for parameter in self.parameters], 1)
+    def counts(self) -> list[Tensor]:
+        """Steps taken, counted for each parameter and always equal; whoever steps with the moments counts."""
+        return [self.state[parameter]["step"] for parameter in self.parameters]
 
     @property
     def parameters(self) -> list[Tensor]:
