@@ -214,11 +214,13 @@ def test_columns_say_how_it_stands(namespace, make, printed):
 
 def test_wide_columns_say_more(namespace):
     namespace.apply(run_body())
-    namespace.write_status("collectiveruns", "demo", failed() | {"report": "file:///data/report.html"})
+    status = failed() | {"report": "file:///data/report.html", "queuePosition": 7}
+    namespace.write_status("collectiveruns", "demo", status)
     header, row = namespace.kubectl("get", "collective", "--output", "wide").splitlines()
-    assert header.split()[-6:] == ["ACCEPTED", "SUSPEND", "RETRIES", "REASON", "STORAGE", "REPORT"]
+    columns = ["ACCEPTED", "SUSPEND", "RETRIES", "POSITION", "REASON", "STORAGE", "REPORT"]
+    assert header.split()[-7:] == columns
     *told, storage, report = row.split()
-    assert told[-4:] == ["Validated", "false", "1", "OOMKilled"]
+    assert told[-5:] == ["Validated", "false", "1", "7", "OOMKilled"]
     assert storage.startswith("file:///data/runs/default/demo-")
     assert report == "file:///data/report.html"
 

@@ -177,7 +177,8 @@ def test_why_a_run_is_queued_is_in_the_condition_in_the_queues_words():
 @pytest.mark.parametrize(("is_passing", "seconds"), [(True, 2), (False, 20)])
 def test_a_reason_that_is_about_to_change_is_looked_at_soon(is_passing, seconds):
     story = running()
-    evict(story, holdup=Holdup("WaitingForQuota", "the ClusterQueue is stopped", "Stopped", is_passing))
+    told = Holdup("WaitingForQuota", "the ClusterQueue is stopped", "Stopped", is_passing=is_passing)
+    evict(story, holdup=told)
     end_terminating_pods(story, ended(143))
     assert story.plan().requeue_after_seconds == seconds
 
