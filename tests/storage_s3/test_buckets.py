@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from storage_s3.conftest import options
+from storage_s3.uploads import begun_uploads, uploads_left
 from support.altering_proxy import AlteringProxy, Answer
 from testbed.object_store import BUCKET, ObjectStore
 
@@ -61,21 +62,6 @@ def order(uri: str, attempt: int) -> PhaseOrder:
     return PhaseOrder(
         run=run, phase="experts", member=task.name, attempt=attempt, tasks=(task,), member_uri=uri
     )
-
-
-def begun_uploads(server: ObjectStore, uri: str, *names: str) -> None:
-    """Uploads of one part each that nobody goes on with."""
-    for name in names:
-        bucket, key = join(uri, name).removeprefix("s3://").split("/", 1)
-        calls, where = server.file_system.call_s3, {"Bucket": bucket, "Key": key}
-        where["UploadId"] = calls("create_multipart_upload", **where)["UploadId"]
-        calls("upload_part", PartNumber=1, Body=b"part", **where)
-
-
-def uploads_left(server: ObjectStore, uri: str) -> list[str]:
-    bucket, prefix = f"{uri}/".removeprefix("s3://").split("/", 1)
-    found = server.file_system.call_s3("list_multipart_uploads", Bucket=bucket, Prefix=prefix)
-    return sorted(upload["Key"].removeprefix(prefix) for upload in found.get("Uploads", []))
 
 
 def test_a_new_attempt_aborts_its_members_uploads_and_no_others(

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from storage_s3.conftest import options
+from storage_s3.uploads import begun_uploads, uploads_left
 from testbed.object_store import BUCKET, REGION, ObjectStore
 
 from collectiverun_trainer.config import Task
@@ -65,6 +66,16 @@ def test_a_missing_bucket_is_exit_code_3(server: ObjectStore, credentials, tmp_p
     ended, result = run(new_order(server, "s3://no-such-bucket/run/experts"), tmp_path)
     assert (ended.returncode, result.reason) == (3, "StorageRefused")
     assert "The bucket of s3://no-such-bucket/run/experts does not exist" in ended.stderr
+
+
+def test_a_new_attempt_aborts_what_the_one_before_it_left_half_sent(
+    server: ObjectStore, credentials, uri, tmp_path
+):
+    begun_uploads(server, uri, "attempt-1/pod/state.bin")
+    order = new_order(server, uri).model_copy(update={"phase": "trajectoryTransformer", "attempt": 2})
+    _, result = run(order, tmp_path)
+    assert result.reason == "InputInvalid", "there are no experts, so nothing trains"
+    assert uploads_left(server, uri) == []
 
 
 @pytest.mark.parametrize("limit_seconds", ["0", "2"])

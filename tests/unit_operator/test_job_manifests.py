@@ -109,6 +109,26 @@ def test_the_pod_is_restricted_and_has_no_token():
     }
 
 
+@pytest.mark.parametrize(
+    ("template", "group"),
+    [({}, 10001), ({"securityContext": {}}, None), ({"securityContext": {"fsGroup": 7}}, 7)],
+)
+def test_the_pods_group_can_be_chosen_or_left_to_the_cluster(template, group):
+    """OpenShift gives each namespace groups of its own, and refuses all others."""
+    pod = pod_of(a_manifest(a_run(podTemplate={"spec": template}), "experts"))
+    assert pod["securityContext"].get("fsGroup") == group
+    assert pod["securityContext"]["runAsNonRoot"] is True
+
+
+def test_devices_are_asked_for_by_claims_as_they_stand():
+    template = {"spec": {"resourceClaims": [{"name": "gpus", "resourceClaimTemplateName": "one-h200"}]}}
+    resources = {"claims": [{"name": "gpus", "request": "large"}], "requests": {"cpu": "2"}}
+    run = a_run(**ON_KUBERNETES, podTemplate=template, phases={"experts": {"resources": resources}})
+    manifest = a_manifest(run, "experts")
+    assert pod_of(manifest)["resourceClaims"] == template["spec"]["resourceClaims"]
+    assert trainer_of(manifest)["resources"] == resources
+
+
 @pytest.mark.parametrize("phase", ["experts", "trajectoryTransformer", "evaluation"])
 def test_the_command_names_the_phase(phase):
     command = trainer_of(a_manifest(a_run(), phase))["command"]

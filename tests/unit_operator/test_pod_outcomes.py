@@ -51,6 +51,11 @@ FAILURES = {
     "a container that could not start": (ended(128, reason="StartError"), "infrastructure", "StartError"),
     "the driver lost": (ended(137, **disrupted("DriverLost")), "stopped", "DriverLost"),
     "success without a result": (ended(0), "application", "ResultMissing"),
+    "success without a result, drained": (
+        ended(0, **disrupted("EvictionByEvictionAPI")),
+        "infrastructure",
+        "EvictionByEvictionAPI",
+    ),
     "success with half a result": (ended(0, '{"uri": "file:///x", "manif'), "application", "ResultMissing"),
     "success without a digest": (
         ended(0, json.dumps({"uri": URI, "manifestSha256": "short"})),

@@ -186,6 +186,16 @@ FAULTY_SPECS = {
         "spec.podTemplate.spec.securityContext.runAsNonRoot",
         "overridden",
     ),
+    "root": (
+        {"podTemplate": {"spec": {"securityContext": {"runAsUser": 0}}}},
+        "spec.podTemplate.spec.securityContext.runAsUser",
+        "give another user",
+    ),
+    "kernel parameters": (
+        {"podTemplate": {"spec": {"securityContext": {"sysctls": [{"name": "a", "value": "1"}]}}}},
+        "spec.podTemplate.spec.securityContext.sysctls",
+        "remove it",
+    ),
     "containers that are a word": (
         {"podTemplate": {"spec": {"containers": "trainer"}}},
         "spec.podTemplate.spec.containers",
