@@ -94,3 +94,16 @@ def test_threads_do_not_change_a_bit() -> None:
 
 def test_on_a_processor_the_agent_steps_by_hand() -> None:
     assert isinstance(agent([1])._step, NumpyStep)
+
+
+@pytest.mark.parametrize("broken", ["actor", "critics"])
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_numbers_that_are_none_reach_the_losses(broken: str, value: float) -> None:
+    """Or nobody would be told that an expert diverged."""
+    params = SACParams(hidden_sizes=(16, 16))
+    stack = a_stack(params, [1, 2])
+    with torch.no_grad():
+        stack.parameters[broken][0][0, 0, 0] = value
+    losses = NumpyStep(stack, params)(*transitions([1, 2]))
+    assert not losses["losses/critic"][0].isfinite() or not losses["losses/actor"][0].isfinite()
+    assert all(loss[1].isfinite() for loss in losses.values())

@@ -9,18 +9,19 @@ Shapes: B transitions, O numbers of an observation, A of an action.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from collectiverun_trainer.config import SACParams
-from collectiverun_trainer.environments.observation import Array, Integers
+from collectiverun_trainer.environments.observation import Array
 from collectiverun_trainer.sac import kernels
 from collectiverun_trainer.sac.batch import Batch
+from collectiverun_trainer.sac.numpy_networks import Perceptron, Sample, view_of
 from collectiverun_trainer.sac.optimiser import FIRST_DECAY, SECOND_DECAY, Adam
 from collectiverun_trainer.sac.stack import Stack
 
@@ -51,7 +52,8 @@ class NumpyStep:
         arrays = [column.contiguous().numpy() for column in columns]
 
         def learn(slot: int) -> tuple[np.float32, ...]:
-            return self._experts[slot].learn(rates, *(array[slot] for array in arrays))
+            with np.errstate(over="ignore", invalid="ignore"):  # the losses tell, by task
+                return self._experts[slot].learn(rates, *(array[slot] for array in arrays))
 
         slots = range(len(self._experts))
         losses = list(self._pool.map(learn, slots) if self._pool else map(learn, slots))
@@ -76,7 +78,7 @@ class _Descent:
 
     def __init__(self, parameters: Iterable[Tensor], optimiser: Adam, slot: int) -> None:
         states = [(parameter, *optimiser.moments(parameter)) for parameter in parameters]
-        self._states = [[_slice(part, slot).reshape(-1) for part in state] for state in states]
+        self._states = [[view_of(part, slot).reshape(-1) for part in state] for state in states]
 
     def step(self, gradients: Iterable[tuple[int, Array]], rates: _Rates) -> None:
         """One step against gradients, each with the index of its parameter."""
@@ -85,83 +87,13 @@ class _Descent:
             kernels.adam(value, gradient.reshape(-1), first, second, rates.rate, rates.correction)
 
 
-@dataclass
-class _Trace:
-    """What the way back through a perceptron needs of each layer."""
-
-    inputs: list[Array]
-    normals: list[Array] = field(default_factory=list)
-    scales: list[Array] = field(default_factory=list)
-
-    def take(self, rows: Integers) -> _Trace:
-        """That of some rows only."""
-        parts = (self.inputs, self.normals, self.scales)
-        return _Trace(*([array[rows] for array in part] for part in parts))
-
-
-class _Perceptron:
-    """One slice of a `StackedMLP`, as views of its memory."""
-
-    def __init__(self, module: nn.Module, slot: int, layer_norm: bool) -> None:
-        self.parameters = [_slice(parameter, slot) for parameter in module.parameters()]
-        self.weights, self.biases = self.parameters[::2], self.parameters[1::2]
-        self.layer_norm = layer_norm
-
-    def forward(self, x: Array) -> tuple[Array, _Trace]:
-        """Output (B, out) at x (B, in)."""
-        trace = _Trace([x])
-        for weight, bias in zip(self.weights[:-1], self.biases[:-1], strict=True):
-            x = x @ weight
-            if self.layer_norm:
-                trace.normals.append(np.empty_like(x))
-                trace.scales.append(np.empty(len(x), np.float32))
-                kernels.normalise(x, bias[0], trace.normals[-1], trace.scales[-1])
-            else:
-                kernels.rectify(x, bias[0])
-            trace.inputs.append(x)
-        return x @ self.weights[-1] + self.biases[-1], trace
-
-    def _back(self, gradient: Array, trace: _Trace) -> Iterator[tuple[int, Array]]:
-        """Each layer, the last first, with the gradient (B, size) at its sums from that at the output.
-
-        A layer may be changed as soon as it was yielded.
-        """
-        for layer in range(len(self.weights) - 1, 0, -1):
-            weight = self.weights[layer]
-            # BLAS takes four times as long where there is only one column.
-            below = gradient @ weight.T if weight.shape[1] > 1 else gradient * weight[:, 0]
-            yield layer, gradient
-            if self.layer_norm:
-                kernels.through_normalised(below, trace.normals[layer - 1], trace.scales[layer - 1])
-            else:
-                kernels.through_rectified(below, trace.inputs[layer])
-            gradient = below
-        yield 0, gradient
-
-    def gradients(self, gradient: Array, trace: _Trace) -> Iterator[tuple[int, Array]]:
-        """Index and gradient of each parameter, from the gradient (B, out) at the output."""
-        for layer, at_sums in self._back(gradient, trace):
-            yield 2 * layer, trace.inputs[layer].T @ at_sums
-            yield 2 * layer + 1, at_sums.sum(0)
-
-    def gradient_at_input(self, gradient: Array, trace: _Trace, size: int) -> Array:
-        """Gradient (B, size) at the last `size` numbers of the input."""
-        *_, (_, at_sums) = self._back(gradient, trace)
-        return at_sums @ self.weights[0][-size:].T
-
-    def approach(self, other: _Perceptron, share: np.float32) -> None:
-        """Move all parameters by a share of their distance to another's."""
-        for slow, fast in zip(self.parameters, other.parameters, strict=True):
-            kernels.average(slow.reshape(-1), fast.reshape(-1), share)
-
-
 @dataclass(frozen=True)
 class _Expert:
     """One soft actor-critic (Haarnoja et al. 2018, arXiv:1812.05905)."""
 
-    actor: _Perceptron
-    critics: Sequence[_Perceptron]
-    targets: Sequence[_Perceptron]
+    actor: Perceptron
+    critics: Sequence[Perceptron]
+    targets: Sequence[Perceptron]
     log_temperature: Array
     actor_descent: _Descent
     critic_descents: Sequence[_Descent]
@@ -173,10 +105,10 @@ class _Expert:
         twins, normalised = (2 * slot, 2 * slot + 1), params.critic_layer_norm
         parameters, optimisers = stack.parameters, stack.optimisers
         return cls(
-            actor=_Perceptron(stack.actor, slot, False),
-            critics=[_Perceptron(stack.critics, twin, normalised) for twin in twins],
-            targets=[_Perceptron(stack.target_critics, twin, normalised) for twin in twins],
-            log_temperature=_slice(stack.log_temperature, slot),
+            actor=Perceptron(stack.actor, slot, False),
+            critics=[Perceptron(stack.critics, twin, normalised) for twin in twins],
+            targets=[Perceptron(stack.target_critics, twin, normalised) for twin in twins],
+            log_temperature=view_of(stack.log_temperature, slot),
             actor_descent=_Descent(parameters["actor"], optimisers["actor"], slot),
             critic_descents=[_Descent(parameters["critics"], optimisers["critics"], twin) for twin in twins],
             temperature_descent=_Descent(parameters["temperature"], optimisers["temperature"], slot),
@@ -202,7 +134,7 @@ class _Expert:
         return critic_loss, actor_loss, temperature_loss, temperature, -log_prob
 
     def _target(self, reward: Array, next_obs: Array, noise: Array, temperature: np.float32) -> Array:
-        sample = _Sample(self.actor.forward(next_obs)[0], noise)
+        sample = Sample(self.actor.forward(next_obs)[0], noise)
         x = np.hstack([next_obs, sample.action])
         values = np.minimum(*(target.forward(x)[0][:, 0] for target in self.targets))
         target: Array = reward + np.float32(self.params.discount) * (values - temperature * sample.log_prob)
@@ -222,7 +154,7 @@ class _Expert:
     ) -> tuple[np.float32, np.float32]:
         """Returns the loss and the mean log density of the actions."""
         head, trace = self.actor.forward(obs)
-        sample, share = _Sample(head, noise), np.float32(1.0 / len(obs))
+        sample, share = Sample(head, noise), np.float32(1.0 / len(obs))
         x = np.hstack([obs, sample.action])
         (one, of_one), (other, of_other) = (critic.forward(x) for critic in self.critics)
         of_action = np.empty_like(sample.action)
@@ -236,23 +168,3 @@ class _Expert:
         of_head = sample.gradient(of_action, temperature * share)
         self.actor_descent.step(self.actor.gradients(of_head, trace), rates)
         return loss, np.mean(sample.log_prob)
-
-
-class _Sample:
-    """Actions drawn at an actor's output, their log densities, and the way back to the output."""
-
-    def __init__(self, head: Array, noise: Array) -> None:
-        self._head, self._spread = head, np.empty_like(noise)
-        self.action, self.log_prob = np.empty_like(noise), np.empty(len(noise), np.float32)
-        kernels.sample(head, noise, self.action, self._spread, self.log_prob)
-
-    def gradient(self, of_action: Array, of_log_prob: np.float32) -> Array:
-        """Gradient (B, 2A) at the output from that at the actions (B, A) and at every log density."""
-        gradient = np.empty_like(self._head)
-        kernels.through_sample(of_action, of_log_prob, self._head, self.action, self._spread, gradient)
-        return gradient
-
-
-def _slice(tensor: Tensor, slot: int) -> Array:
-    view: Array = tensor.detach().numpy()[slot]
-    return view
