@@ -71,7 +71,8 @@ manifests-check: $(STAMP)
 	@$(BIN)/python -m collectiverun_operator.manifests --check
 
 unit: $(STAMP) programs ## Tests alone; ARGS picks some: make unit ARGS=tests/unit_trainer
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 4 --dist loadscope --no-loadscope-reorder --ignore=tests/e2e $(ARGS)
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 4 --dist loadscope --no-loadscope-reorder \
+	    --max-worker-restart=0 --ignore=tests/e2e $(ARGS)
 
 e2e: PROGRAMS = $(SERVERS) kueue containerd
 e2e: $(STAMP) programs images ## Both images, built and run in a real node with containerd (root, Debian)

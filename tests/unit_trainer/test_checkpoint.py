@@ -18,6 +18,7 @@ from collectiverun_trainer.artifacts.state_tree import flatten, unflatten
 from collectiverun_trainer.artifacts.storage import join
 from collectiverun_trainer.artifacts.tensor_files import TENSORS_NAME
 from collectiverun_trainer.errors import InputInvalid, InvalidConfiguration
+from collectiverun_trainer.sac.optimiser import Adam
 
 STORAGE = new_storage()
 
@@ -82,7 +83,7 @@ def test_an_optimiser_and_generators_go_on_as_if_never_interrupted(uri: str):
 
     def fresh():
         parameter = torch.nn.Parameter(torch.ones(3))
-        return parameter, torch.optim.Adam([parameter], lr=0.1), torch.Generator().manual_seed(3)
+        return parameter, Adam([parameter], lr=0.1), torch.Generator().manual_seed(3)
 
     whole = fresh()
     train(*whole, steps=6)

@@ -4,31 +4,36 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
+# In a process of its own: torch's optimisers load its compiler, which can't be loaded beside every library
+# that other tests use.
+COMPARISON = """
 import torch
+from collectiverun_trainer.sac import optimiser as ours
 
-from collectiverun_trainer.sac.optimiser import Adam, AdamW
-
-
-def weights(optimiser_type: type[torch.optim.Optimizer]) -> list[float]:
-    """A layer's weights after steps, half of them after its state was saved and restored."""
+def weights(kind):
     torch.manual_seed(7)
     layer = torch.nn.Linear(9, 5)
-    optimiser = optimiser_type(layer.parameters(), lr=1e-2, fused=True)  # type: ignore[call-arg]
+    optimiser = kind(layer.parameters(), lr=1e-2, fused=True)
     for step in range(10):
-        if step == 5:
+        if step == 5:  # half of the steps are taken after its state was saved and restored
             state = optimiser.state_dict()
-            optimiser = optimiser_type(layer.parameters(), lr=1.0, fused=True)  # type: ignore[call-arg]
+            optimiser = kind(layer.parameters(), lr=1.0, fused=True)
             optimiser.load_state_dict(state)
         optimiser.zero_grad()
         layer(torch.randn(4, 9)).square().sum().backward()
         optimiser.step()
     return [value for parameter in layer.parameters() for value in parameter.flatten().tolist()]
 
+print(weights(ours.Adam) == weights(torch.optim.Adam), weights(ours.AdamW) == weights(torch.optim.AdamW))
+print(weights(ours.Adam) == weights(ours.AdamW))
+"""
 
-@pytest.mark.parametrize(("ours", "torchs"), [(Adam, torch.optim.Adam), (AdamW, torch.optim.AdamW)])
-def test_it_computes_the_bits_that_torchs_own_does(ours, torchs):
-    assert weights(ours) == weights(torchs)
+
+def test_it_computes_the_bits_that_torchs_own_does():
+    printed = subprocess.run(
+        [sys.executable, "-c", COMPARISON], capture_output=True, text=True, check=True
+    ).stdout
+    assert printed.split() == ["True", "True", "False"]
 
 
 def test_a_phase_learns_without_loading_the_compiler():

@@ -18,6 +18,7 @@ from collectiverun_trainer.environments.observation import scale_obs
 from collectiverun_trainer.learning.stack_policy import StackPolicy
 from collectiverun_trainer.sac.agent import StackedSAC
 from collectiverun_trainer.sac.batch import Batch
+from collectiverun_trainer.sac.optimiser import Adam
 
 
 def test_grouped_experts_learn_what_each_learns_alone() -> None:
@@ -74,7 +75,7 @@ def test_a_fresh_agent_can_be_saved_before_its_first_update() -> None:
 
 
 class PlainSAC:
-    """One expert of PyTorch's own layers and optimisers, written from the paper."""
+    """One expert of PyTorch's own layers, written from the paper."""
 
     def __init__(self, stacked: StackedSAC) -> None:
         self.params = stacked.params
@@ -85,9 +86,9 @@ class PlainSAC:
         self.log_temperature = torch.tensor(math.log(stacked.params.initial_temperature), requires_grad=True)
         both = [*self.critics[0].parameters(), *self.critics[1].parameters()]
         lr = stacked.params.learning_rate
-        self.critic_optimiser = torch.optim.Adam(both, lr)
-        self.actor_optimiser = torch.optim.Adam(self.actor.parameters(), lr)
-        self.temperature_optimiser = torch.optim.Adam([self.log_temperature], lr)
+        self.critic_optimiser = Adam(both, lr)
+        self.actor_optimiser = Adam(self.actor.parameters(), lr)
+        self.temperature_optimiser = Adam([self.log_temperature], lr)
 
     def sample(self, obs: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
         mu, log_std = self.actor(obs).chunk(2, -1)
