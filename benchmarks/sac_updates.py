@@ -24,6 +24,7 @@ from rich.table import Table
 from collectiverun_trainer.config import EnvironmentSettings, ExpertsParams, SACParams, Task
 from collectiverun_trainer.experts.training import expert_learning
 from collectiverun_trainer.replay.buffer import ReplayBuffer
+from collectiverun_trainer.replay.returns import Returns
 from collectiverun_trainer.sac.agent import StackedSAC
 
 EXPERTS = (1, 2, 3, 5, 10)
@@ -43,7 +44,8 @@ class Learner:
 
     def __init__(self, seeds: Sequence[int], params: SACParams) -> None:
         self.agent = StackedSAC(params, [torch.Generator().manual_seed(seed) for seed in seeds])
-        self.replay = ReplayBuffer(REPLAY_ROWS, [torch.Generator().manual_seed(seed) for seed in seeds])
+        streams = [torch.Generator().manual_seed(seed) for seed in seeds]
+        self.replay = ReplayBuffer(REPLAY_ROWS, streams, Returns(REPLAY_ROWS, 1, 0.99))
         for _ in range(REPLAY_ROWS):
             obs, next_obs, action, reward = torch.split(torch.rand(len(seeds), 83), [39, 39, 4, 1], -1)
             self.replay.add(obs, action, reward.squeeze(-1), next_obs)

@@ -24,6 +24,7 @@ from collectiverun_trainer.artifacts.checkpoint import CheckpointStore
 from collectiverun_trainer.artifacts.storage import Storage
 from collectiverun_trainer.order import StorageOptions
 from collectiverun_trainer.replay.buffer import ReplayBuffer
+from collectiverun_trainer.replay.returns import Returns
 
 ENV_STEPS, ACTION_REPEAT, EPISODE = 200_000, 2, 250
 EXPERTS = (1, 5)
@@ -37,7 +38,8 @@ def status_bytes(field: str) -> int:
 
 def filled(experts: int, decisions: int) -> ReplayBuffer:
     """A replay full of episodes whose neighbouring rows share their observation."""
-    replay = ReplayBuffer(decisions, [torch.Generator().manual_seed(seed) for seed in range(experts)])
+    streams = [torch.Generator().manual_seed(seed) for seed in range(experts)]
+    replay = ReplayBuffer(decisions, streams, Returns(decisions, 1, 0.99))
     obs = torch.rand(experts, 39)
     for decision in range(decisions):
         next_obs = torch.rand(experts, 39)

@@ -69,7 +69,7 @@ def steps(experts: int, params: SACParams) -> list[Callable[[], object]]:
     rows = params.batch_size
     obs, next_obs = torch.randn(2, experts, rows, OBS_SIZE)
     action = torch.rand(experts, rows, ACTION_SIZE) * 2 - 1
-    batch = Batch(obs, action, torch.rand(experts, rows), next_obs)
+    batch = Batch(obs, action, torch.rand(experts, rows), next_obs, torch.full((experts, rows), 0.99))
     noise = torch.randn(experts, 2, rows, ACTION_SIZE)
 
     def one(kind: type[NumpyStep] | type[AutogradStep]) -> Callable[[], object]:

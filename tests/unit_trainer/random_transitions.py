@@ -8,6 +8,7 @@ import torch
 
 from collectiverun_trainer.config import SACParams
 from collectiverun_trainer.replay.buffer import ReplayBuffer
+from collectiverun_trainer.replay.returns import Returns
 from collectiverun_trainer.sac.agent import StackedSAC
 
 
@@ -18,7 +19,8 @@ def generators(seeds: Sequence[int]) -> list[torch.Generator]:
 
 def filled_replay(seeds: Sequence[int], rows: int = 300) -> ReplayBuffer:
     """`rows` transitions per learner that depend on its seed alone."""
-    replay = ReplayBuffer(rows, generators([1000 + seed for seed in seeds]))
+    returns = Returns(horizon=rows, steps=1, discount=0.99)
+    replay = ReplayBuffer(rows, generators([1000 + seed for seed in seeds]), returns)
     sources = generators(seeds)
     for _ in range(rows):
         drawn = torch.stack([torch.rand(83, generator=source) for source in sources])

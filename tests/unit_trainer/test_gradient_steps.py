@@ -39,16 +39,22 @@ def transitions(seeds: list[int], rows: int = 20) -> tuple[Batch, Tensor]:
     """A batch and its noise, each expert's from its own seed."""
     drawn = torch.stack([torch.randn(rows, 91, generator=g) for g in generators(seeds)])
     obs, next_obs, action, reward, noise = drawn.split([39, 39, 4, 1, 8], -1)
-    batch = Batch(obs, torch.tanh(action), reward.squeeze(-1), next_obs)
+    discount = torch.where(torch.arange(rows) % 3 == 0, 0.5, 0.9).expand(len(seeds), rows)
+    batch = Batch(obs, torch.tanh(action), reward.squeeze(-1), next_obs, discount, examples=rows // 2)
     noise = 0.2 * noise  # so that few actions saturate: there, float32 knows their density to 1e-2 only
     return batch, noise.unflatten(-1, (2, 4)).transpose(1, 2)
 
 
 @pytest.mark.parametrize("hidden_sizes", SIZES)
 @pytest.mark.parametrize("layer_norm", [True, False])
-def test_both_have_the_same_losses_and_gradients(hidden_sizes: tuple[int, ...], layer_norm: bool) -> None:
+@pytest.mark.parametrize("imitation_weight", [0.0, 5.0])
+def test_both_have_the_same_losses_and_gradients(
+    hidden_sizes: tuple[int, ...], layer_norm: bool, imitation_weight: float
+) -> None:
     """Adam's first moment after its first step is a tenth of the gradient."""
-    params = SACParams(hidden_sizes=hidden_sizes, critic_layer_norm=layer_norm)
+    params = SACParams(
+        hidden_sizes=hidden_sizes, critic_layer_norm=layer_norm, imitation_weight=imitation_weight
+    )
     by_hand, by_autograd = (a_stack(params, [1, 2, 3], log_std_scale=100.0) for _ in range(2))
     batch, noise = transitions([1, 2, 3])
     log_std = by_hand.actor(batch.obs)[..., 4:]
@@ -64,7 +70,7 @@ def test_both_have_the_same_losses_and_gradients(hidden_sizes: tuple[int, ...], 
 
 
 def test_both_move_alike_for_many_steps() -> None:
-    params = SACParams(hidden_sizes=(32, 32))
+    params = SACParams(hidden_sizes=(32, 32), imitation_weight=0.3, actor_average_rate=0.1)
     stacks = [a_stack(params, [1, 2]) for _ in range(2)]
     steps = [NumpyStep(stacks[0], params), AutogradStep(stacks[1], params)]
     for k in range(30):
@@ -72,7 +78,7 @@ def test_both_move_alike_for_many_steps() -> None:
         for step in steps:
             step(batch, noise)
     by_hand, by_autograd = (stack.state_dict() for stack in stacks)
-    for module in ("actor", "critics", "target_critics"):
+    for module in ("actor", "averaged_actor", "critics", "target_critics"):
         torch.testing.assert_close(by_hand[module], by_autograd[module], rtol=1e-3, atol=2e-4)
     torch.testing.assert_close(by_hand["log_temperature"], by_autograd["log_temperature"])
     counts = {float(moments["step"]) for part in by_hand["optimisers"].values() for moments in part}

@@ -30,8 +30,9 @@ def test_saturated_actions_keep_finite_bounded_densities_and_gradients() -> None
 def test_targets_bootstrap_from_the_smaller_critic_and_never_end() -> None:
     reward, log_prob = torch.tensor([[1.0, 2.0]]), torch.tensor([[-1.0, 3.0]])
     next_values = torch.tensor([[[10.0, 20.0], [30.0, 5.0]]])
-    target = losses.bellman_target(reward, next_values, log_prob, torch.tensor([[0.1]]), 0.9)
-    torch.testing.assert_close(target, torch.tensor([[1 + 0.9 * (10 + 0.1), 2 + 0.9 * (5 - 0.3)]]))
+    discount = torch.tensor([[0.9, 0.5]])
+    target = losses.bellman_target(reward, next_values, log_prob, torch.tensor([[0.1]]), discount)
+    torch.testing.assert_close(target, torch.tensor([[1 + 0.9 * (10 + 0.1), 2 + 0.5 * (5 - 0.3)]]))
 
 
 def test_critic_loss_is_the_sum_of_both_critics_mean_squares() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -29,7 +30,8 @@ def test_grouped_experts_learn_what_each_learns_alone() -> None:
     for place, seed in enumerate([1, 2, 3]):
         alone, own_replay = agent([seed], params), filled_replay([seed])
         train(alone, own_replay, 20)
-        part = copy.deepcopy(grouped)
+        part = agent([1, 2, 3], params)
+        part.load_state_dict(grouped.state_dict())
         part.keep([place])
         assert_equal(part.state_dict(), alone.state_dict())
         assert torch.equal(replay.generators[place].get_state(), own_replay.generators[0].get_state())
@@ -168,6 +170,41 @@ def test_deterministic_actions_are_the_squashed_mean_and_draw_nothing() -> None:
     assert not torch.equal(sac.act(obs), sac.act(obs))
 
 
+def test_published_actors_are_averages_over_the_gradient_steps() -> None:
+    params = SACParams(hidden_sizes=(32, 32), batch_size=16, actor_average_rate=0.25)
+    sac, replay = agent([1, 2], params), filled_replay([1, 2])
+    average = copy.deepcopy(sac.actor.state_dict())
+    for _ in range(5):
+        train(sac, replay, 1)
+        average = {name: value.lerp(sac.actor.state_dict()[name], 0.25) for name, value in average.items()}
+    torch.testing.assert_close(sac.averaged_actor.state_dict(), average)
+    assert_equal(
+        sac.networks_of(1)["actor"],
+        {name: value[1:] for name, value in sac.averaged_actor.state_dict().items()},
+    )
+    obs = torch.randn(6, 39).numpy()
+    mean = sac.averaged_actor(scale_obs(torch.from_numpy(obs)).view(2, 3, 39))[..., :4]
+    torch.testing.assert_close(
+        StackPolicy(sac, range(2)).act(obs), torch.tanh(mean).flatten(0, 1).detach().numpy()
+    )
+
+
+def test_actors_that_imitate_come_to_act_as_was_demonstrated() -> None:
+    """A demonstrator that acts by the sign of what it sees; the critics are not touched."""
+    sac, generator = agent([1, 2]), torch.Generator().manual_seed(0)
+    critics = copy.deepcopy(sac.critics.state_dict())
+    obs = torch.rand(2, 300, 39, generator=generator)
+    shown = torch.where(obs[..., :4] > 0.5, 0.8, -0.8)
+    nothing = torch.zeros(2, 300)
+    batch = Batch(obs, shown, nothing, obs, nothing, examples=300)
+    sac.imitate([batch] * 400)
+    mu, log_std = sac.gaussian(obs)
+    assert (torch.tanh(mu) - shown).abs().mean() < 0.2
+    assert (log_std + 1.0).abs().mean() < 0.2
+    assert_equal(sac.averaged_actor.state_dict(), sac.actor.state_dict())
+    assert_equal(sac.critics.state_dict(), critics)
+
+
 def test_random_actions_cover_the_action_space() -> None:
     action = agent([1, 2]).random_action(500)
     assert action.shape == (2, 500, 4)
@@ -178,7 +215,7 @@ def test_random_actions_cover_the_action_space() -> None:
 
 def test_a_bonus_counts_only_with_its_weight() -> None:
     batch = filled_replay([1, 1]).sample(16)
-    shaped = Batch(batch.obs, batch.action, batch.reward, batch.next_obs, torch.ones(2, 16))
+    shaped = replace(batch, bonus=torch.ones(2, 16))
     baseline, bonused = agent([1, 1]), agent([1, 1])
     without = baseline.update(batch)["losses/critic"]
     with_bonus = bonused.update(shaped, bonus_weight=torch.tensor([0.0, 3.0]))["losses/critic"]

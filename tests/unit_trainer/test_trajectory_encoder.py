@@ -81,7 +81,7 @@ def test_padding_is_never_looked_at(encoder: TrajectoryEncoder) -> None:
 
 
 @pytest.mark.parametrize("what", ["state", "action", "reward"])
-def test_every_kind_of_token_counts(encoder: TrajectoryEncoder, what: str) -> None:
+def test_every_part_of_a_token_counts(encoder: TrajectoryEncoder, what: str) -> None:
     seen = all_windows()[20:]
     changed = replace(seen, **{what: getattr(seen, what) * 0.5})
     assert not torch.allclose(encoder.embed(changed), encoder.embed(seen), atol=1e-4)
@@ -97,11 +97,11 @@ def test_the_short_cut_of_the_last_layer_changes_nothing(encoder: TrajectoryEnco
     seen = all_windows()
     nothing = torch.zeros(*seen.mask.shape, 3, dtype=torch.bool)
     z, tokens = encoder.encode(seen, nothing)
-    assert tokens.shape == (len(seen), PARAMS.window, 3, PARAMS.model_size)
+    assert tokens.shape == (len(seen), PARAMS.window, PARAMS.model_size)
     torch.testing.assert_close(encoder(seen), z, rtol=1e-4, atol=1e-5)
 
 
-def test_hidden_tokens_do_not_leak(encoder: TrajectoryEncoder) -> None:
+def test_hidden_parts_do_not_leak(encoder: TrajectoryEncoder) -> None:
     seen = all_windows()[-8:]
     hidden = torch.zeros(*seen.mask.shape, 3, dtype=torch.bool)
     hidden[:, 2, 0] = hidden[:, 4, 2] = True

@@ -81,7 +81,7 @@ def test_temporal_loss_is_two_minus_two_cosines() -> None:
     assert temporal_loss(one, other).item() == pytest.approx(expected, abs=1e-6)
 
 
-def test_only_real_tokens_are_hidden_each_with_the_given_chance() -> None:
+def test_only_parts_of_real_tokens_are_hidden_each_with_the_given_chance() -> None:
     mask = torch.arange(400)[:, None] % 8 < torch.arange(8)
     generator = torch.Generator().manual_seed(0)
     hidden = sample_mask(mask, 0.15, generator)
@@ -91,10 +91,10 @@ def test_only_real_tokens_are_hidden_each_with_the_given_chance() -> None:
     assert not sample_mask(mask, 0.0, generator).any()
 
 
-def test_reconstruction_counts_hidden_tokens_only() -> None:
+def test_reconstruction_counts_hidden_parts_only() -> None:
     heads = Reconstruction(16)
-    tokens = torch.randn(2, 5, 3, 16)
-    truth = tuple(head(tokens[:, :, kind]).detach() for kind, head in enumerate(heads.heads))
+    tokens = torch.randn(2, 5, 16)
+    truth = tuple(head(tokens).detach() for head in heads.heads)
     hidden = torch.zeros(2, 5, 3, dtype=torch.bool)
     hidden[0, 1, 0] = hidden[1, 4, 0] = hidden[1, 2, 2] = True
     assert heads(tokens, truth, hidden).item() == 0.0

@@ -37,6 +37,17 @@ class SACParams(Model):
         0.005,
         description="Share of the critics mixed into the target critics in each gradient step.",
     )
+    n_step: int = Field(
+        1,
+        ge=1,
+        le=50,
+        description="Decisions whose rewards a critic's target adds up before the target critics' value.",
+    )
+    actor_average_rate: Annotated[float, Field(gt=0.0, le=1.0)] = Field(
+        1.0,
+        description="Share of the actor mixed into its average in each gradient step; the average is what is"
+        " evaluated and published. 1: the actor itself.",
+    )
     initial_temperature: Positive = Field(
         0.1,
         description="Initial temperature (weight of the entropy); it is tuned automatically.",
@@ -51,6 +62,11 @@ class SACParams(Model):
     reward_scale: Positive = Field(
         0.1,
         description="Factor applied to Meta-World's reward (0 to 10 per decision) before learning.",
+    )
+    success_reward: Weight = Field(
+        0.0,
+        description="Added to the scaled reward of each decision that ends in success: Meta-World's own"
+        " reward hardly tells some goals from what lies beyond them.",
     )
     critic_layer_norm: bool = Field(
         True, description="Apply layer normalisation in the critics, which keeps their values from diverging."
@@ -71,6 +87,18 @@ class SACParams(Model):
         le=1000,
         description="Episodes of Meta-World's scripted policy put into the replay buffer first; half of each"
         " batch is drawn from them. 0: learn from scratch.",
+    )
+    imitation_weight: Weight = Field(
+        0.0,
+        description="Weight in the actor's loss of its squared distance to demonstrated actions that the"
+        " critics value above its own, in units of the critics' mean magnitude. 0: they are only replayed.",
+    )
+    imitation_gradient_steps: int = Field(
+        0,
+        ge=0,
+        le=1_000_000,
+        description="Gradient steps that the actor takes towards the demonstrated actions before it first"
+        " acts.",
     )
     total_env_steps: EnvSteps = Field(
         400_000, description="Budget in env steps for each task, rounded up to whole episodes."

@@ -20,6 +20,7 @@ from collectiverun_trainer.learning.selection import StopRule, never
 from collectiverun_trainer.learning.stack_policy import StackPolicy
 from collectiverun_trainer.order import Success
 from collectiverun_trainer.replay.buffer import ReplayBuffer
+from collectiverun_trainer.replay.returns import Returns
 from collectiverun_trainer.rollouts.evaluation import evaluate_for_selection
 from collectiverun_trainer.rollouts.outcomes import Outcomes, mean_of
 from collectiverun_trainer.rollouts.play import Decision, play
@@ -76,7 +77,8 @@ class OffPolicyLearning:
         demonstrations = self.params.demonstrations * self.settings.horizon
         self.environment = VectorEnvironment(self.tasks, self.settings, len(self.roles))
         self.agent = StackedSAC(self.params, agents, self.device)
-        self.replay = ReplayBuffer(self.schedule.decisions, batches, demonstrations, self.device)
+        returns = Returns(self.settings.horizon, self.params.n_step, self.params.discount)
+        self.replay = ReplayBuffer(self.schedule.decisions, batches, returns, demonstrations, self.device)
         self._bonus = torch.zeros(len(self.active))
 
     @property
@@ -114,6 +116,8 @@ class OffPolicyLearning:
         goals = np.stack([stream.integers(self.settings.goals, size=count) for stream in streams])
         goals = np.repeat(goals, len(self.roles), axis=0)
         self.replay.set_demonstrations(demonstrate(self.environment, self.guide, goals))
+        steps, size = self.params.imitation_gradient_steps, self.params.batch_size
+        self.agent.imitate(self.replay.sample(size, examples=size) for _ in range(steps))
 
     def run_episode(self) -> dict[str, Tensor]:
         """One episode of every active learner with its gradient steps.

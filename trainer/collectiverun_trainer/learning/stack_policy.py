@@ -13,13 +13,13 @@ from collectiverun_trainer.sac.networks import StackedMLP, gaussian_head, take
 
 
 class StackPolicy(MemorylessPolicy):
-    """Mean actions of some slots of a stack, for rows that lie slot by slot, equally many of each."""
+    """Mean actions of some averaged actors of a stack; rows lie slot by slot, equally many of each."""
 
     def __init__(self, agent: StackedSAC, slots: Sequence[int]) -> None:
         self.scale, self.device = agent.scale, agent.device
         hidden = agent.params.hidden_sizes
         self.actor = StackedMLP(len(slots), agent.obs_size, hidden, 2 * ACTION_SIZE).to(agent.device)
-        self.actor.load_state_dict(take(agent.actor.state_dict(), slots))
+        self.actor.load_state_dict(take(agent.averaged_actor.state_dict(), slots))
         self.slots = len(slots)
 
     @torch.no_grad()

@@ -19,7 +19,8 @@ def loss_limit(params: Mapping[str, Any]) -> float:
     `params` are a phase's; where it has neither `rewardScale` nor `discount` those of SAC's defaults count.
     """
     scale, discount = params.get("rewardScale", 1.0), min(params.get("discount", 0.99), 0.999)
-    largest_return = _LARGEST_REWARD * max(scale, 1.0) / (1.0 - discount)
+    largest_reward = _LARGEST_REWARD * max(scale, 1.0) + params.get("successReward", 0.0)
+    largest_return = largest_reward / (1.0 - discount)
     return float((3.0 * largest_return) ** 2)
 
 

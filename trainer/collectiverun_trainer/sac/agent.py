@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -12,6 +13,7 @@ from collectiverun_trainer.config import SACParams
 from collectiverun_trainer.environments.observation import ACTION_SIZE, OBS_SIZE, scale_obs
 from collectiverun_trainer.sac.autograd_step import AutogradStep
 from collectiverun_trainer.sac.batch import Batch
+from collectiverun_trainer.sac.imitation import imitate
 from collectiverun_trainer.sac.networks import StackedMLP, State, TwinCritics, gaussian_head, take
 from collectiverun_trainer.sac.numpy_step import NumpyStep
 from collectiverun_trainer.sac.stack import Stack, take_experts
@@ -67,6 +69,11 @@ class StackedSAC:
         return self.stack.actor
 
     @property
+    def averaged_actor(self) -> StackedMLP:
+        """Stacked averages of the actors over gradient steps: those that are evaluated and published."""
+        return self.stack.averaged_actor
+
+    @property
     def critics(self) -> TwinCritics:
         """Stacked twin critics."""
         return self.stack.critics
@@ -113,10 +120,17 @@ class StackedSAC:
             Losses, entropy and temperature, (E,) each, detached.
         """
         reward = batch.reward * self.params.reward_scale
+        if batch.success is not None:
+            reward = reward + self.params.success_reward * batch.success
         if batch.bonus is not None and bonus_weight is not None:
             reward = reward + bonus_weight.unsqueeze(-1) * batch.bonus
-        scaled = Batch(self.scale(batch.obs), batch.action, reward, self.scale(batch.next_obs))
+        scaled = replace(batch, obs=self.scale(batch.obs), reward=reward, next_obs=self.scale(batch.next_obs))
         return self._step(scaled, self._draw(self.noise, 2, batch.obs.shape[1], ACTION_SIZE))
+
+    def imitate(self, batches: Iterable[Batch]) -> None:
+        """A gradient step of the actors towards the actions of each batch, all of them demonstrated."""
+        scaled = (replace(batch, obs=self.scale(batch.obs)) for batch in batches)
+        imitate(self.stack, scaled, self.params.learning_rate)
 
     def _draw(self, generators: Sequence[torch.Generator], *shape: int) -> Tensor:
         noise = torch.empty(len(generators), *shape)
@@ -125,9 +139,9 @@ class StackedSAC:
         return noise.to(self.device)
 
     def networks_of(self, expert: int) -> dict[str, State]:
-        """Copies of one expert's actor and twin critics, as stacks of one expert."""
+        """Copies of one expert's averaged actor and twin critics, as stacks of one expert."""
         return {
-            "actor": take(self.actor.state_dict(), [expert]),
+            "actor": take(self.averaged_actor.state_dict(), [expert]),
             "critics": take(self.critics.state_dict(), [expert], 2),
         }
 

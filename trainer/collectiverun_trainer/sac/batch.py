@@ -9,14 +9,17 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Batch:
-    """Transitions of E experts, B each.
+    """Transitions of E experts, B each; a transition may span several decisions of an episode.
 
     Time limits are truncations and Meta-World never terminates, so there is no terminal flag: `next_obs` is
-    the true next observation and its value always bootstraps.
+    the true observation after its last decision and its value always bootstraps.
     """
 
     obs: Tensor  # (E, B, O)
     action: Tensor  # (E, B, A)
-    reward: Tensor  # (E, B)
+    reward: Tensor  # (E, B) discounted sum over its decisions
     next_obs: Tensor  # (E, B, O)
+    discount: Tensor  # (E, B) on the value of next_obs
+    success: Tensor | None = None  # (E, B) discounted sum of 1 for each decision that ended in success
     bonus: Tensor | None = None  # (E, B), kept apart from the reward
+    examples: int = 0  # so many of each expert's transitions, the first ones, are worth imitating

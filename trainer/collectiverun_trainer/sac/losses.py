@@ -26,7 +26,7 @@ def squash(mu: Tensor, log_std: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def bellman_target(
-    reward: Tensor, next_values: Tensor, next_log_prob: Tensor, temperature: Tensor, discount: float
+    reward: Tensor, next_values: Tensor, next_log_prob: Tensor, temperature: Tensor, discount: Tensor
 ) -> Tensor:
     """Soft target (E, B) = r + γ (min of target critics − temperature · log π).
 
@@ -35,7 +35,7 @@ def bellman_target(
         next_values: (E, 2, B) of the target critics at the true next observation.
         next_log_prob: (E, B).
         temperature: (E, 1).
-        discount: γ per decision. Meta-World never terminates, so every value bootstraps.
+        discount: (E, B). Meta-World never terminates, so every value bootstraps.
     """
     return reward + discount * (next_values.amin(1) - temperature * next_log_prob)
 
@@ -48,6 +48,24 @@ def critic_loss(values: Tensor, target: Tensor) -> Tensor:
 def actor_loss(values: Tensor, log_prob: Tensor, temperature: Tensor) -> Tensor:
     """temperature · log π − smaller critic: values (E, 2, B), log_prob (E, B), temperature (E, 1) -> (E,)."""
     return (temperature * log_prob - values.amin(1)).mean(-1)
+
+
+def imitation_loss(action: Tensor, shown: Tensor, better: Tensor, batch: int) -> Tensor:
+    """Squared distance to those demonstrated actions that the critics value above the actor's own.
+
+    Their filter keeps what demonstrations do badly from being learned (Nair et al. 2018, arXiv:1709.10089,
+    section IV-C).
+
+    Args:
+        action: (E, D, A), the actor's mean after squashing.
+        shown: (E, D, A).
+        better: (E, D) bool.
+        batch: B, of which D were demonstrated.
+
+    Returns:
+        (E,) sums over the D transitions, divided by B.
+    """
+    return ((action - shown).square().sum(-1) * better).sum(-1) / batch
 
 
 def temperature_loss(log_temperature: Tensor, log_prob: Tensor, target_entropy: float) -> Tensor:

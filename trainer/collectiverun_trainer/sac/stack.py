@@ -20,7 +20,8 @@ from collectiverun_trainer.sac.optimiser import (
     take_optimiser_state,
 )
 
-_SLICES = {"actor": 1, "critics": 2, "target_critics": 2, "temperature": 1}
+_MODULES = {"actor": 1, "averaged_actor": 1, "critics": 2, "target_critics": 2}
+_SLICES = _MODULES | {"temperature": 1}
 
 
 class Stack:
@@ -44,6 +45,7 @@ class Stack:
         critics = TwinCritics(experts, obs_size + ACTION_SIZE, hidden, layer_norm, init)
         self.actor, self.critics = actor.to(device), critics.to(device)
         self.target_critics = copy.deepcopy(self.critics).requires_grad_(False)
+        self.averaged_actor = copy.deepcopy(self.actor).requires_grad_(False)
         start = math.log(params.initial_temperature)
         self.log_temperature = torch.full((experts, 1), start, device=device, requires_grad=True)
         self.parameters: dict[str, list[Tensor]] = {
@@ -58,7 +60,7 @@ class Stack:
 
     @property
     def _modules(self) -> dict[str, nn.Module]:
-        return {"actor": self.actor, "critics": self.critics, "target_critics": self.target_critics}
+        return {name: getattr(self, name) for name in _MODULES}
 
     def state_dict(self) -> dict[str, Any]:
         """Nested dicts and lists of tensors, all copies."""
@@ -84,7 +86,7 @@ class Stack:
 def take_experts(state: dict[str, Any], experts: Sequence[int]) -> dict[str, Any]:
     """A stack's state with these experts only; not one of their bits changes."""
     modules: dict[str, State] = {
-        name: take(state[name], experts, _SLICES[name]) for name in ("actor", "critics", "target_critics")
+        name: take(state[name], experts, slices) for name, slices in _MODULES.items()
     }
     return modules | {
         "log_temperature": state["log_temperature"][list(experts)],

@@ -41,7 +41,8 @@ def student_critics(collective: Collective, z: Tensor, task: Task) -> State | No
 @torch.no_grad()
 def set_slice(agent: StackedSAC, slot: int, actor: State, critics: State | None) -> None:
     """Put an actor, and critics if given, into one slot of a stack; targets follow the critics."""
-    modules: list[tuple[nn.Module, State, int, int]] = [(agent.actor, actor, slot, 1)]
+    actors = (agent.actor, agent.averaged_actor)
+    modules: list[tuple[nn.Module, State, int, int]] = [(module, actor, slot, 1) for module in actors]
     if critics is not None:
         modules += [(module, critics, 2 * slot, 2) for module in (agent.critics, agent.target_critics)]
     for module, state, first, slices in modules:

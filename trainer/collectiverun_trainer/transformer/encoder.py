@@ -1,8 +1,9 @@
 """The trajectory transformer's encoder: a window of experience in, the task embedding z out.
 
 Pre-norm transformer (Vaswani et al. 2017, arXiv:1706.03762; Xiong et al. 2020, arXiv:2002.04745) over one
-token for each state, action and reward of the window, and a trailing learned CLS token (Devlin et al. 2019,
-arXiv:1810.04805) whose output becomes z.
+token for each decision of the window, and a trailing learned CLS token (Devlin et al. 2019,
+arXiv:1810.04805) whose output becomes z. A decision's state, action and reward are projected each and added:
+a third of the tokens that one for each would make, for a third of the time (ADR 19).
 """
 
 from __future__ import annotations
@@ -78,9 +79,8 @@ class TrajectoryEncoder(nn.Module):
         self.projections = nn.ModuleList(
             nn.Sequential(nn.Linear(size, width), nn.LayerNorm(width)) for size in SIZES.values()
         )
-        self.time = nn.Parameter(0.02 * torch.randn(params.window, 1, width))
-        self.modality = nn.Parameter(0.02 * torch.randn(MODALITIES, width))
-        self.hidden_token = nn.Parameter(0.02 * torch.randn(width))
+        self.time = nn.Parameter(0.02 * torch.randn(params.window, width))
+        self.hidden_parts = nn.Parameter(0.02 * torch.randn(MODALITIES, width))
         self.cls = nn.Parameter(0.02 * torch.randn(width))
         self.blocks = nn.ModuleList(Block(params) for _ in range(params.layers))
         self.last_norm = nn.LayerNorm(width)
@@ -91,10 +91,9 @@ class TrajectoryEncoder(nn.Module):
         return self._embedding(self._run(windows, None, only_last=True)[:, -1])
 
     def encode(self, windows: Windows, masked: Tensor) -> tuple[Tensor, Tensor]:
-        """Task embeddings (B, Z) and outputs (B, T, 3, width) with `masked` (B, T, 3) tokens masked."""
+        """Task embeddings (B, Z) and outputs (B, T, width) with `masked` (B, T, 3) parts of tokens masked."""
         output = self._run(windows, masked, only_last=False)
-        tokens = output[:, :-1].reshape(*masked.shape, -1)
-        return self._embedding(output[:, -1]), tokens
+        return self._embedding(output[:, -1]), output[:, :-1]
 
     def embed(self, windows: Windows) -> Tensor:
         """Task embeddings (B, Z) of length 1, for inference: no gradients or dropout, on its device."""
@@ -116,17 +115,15 @@ class TrajectoryEncoder(nn.Module):
         return output
 
     def _tokens(self, windows: Windows, masked: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Tokens (B, 3 T + 1, width), CLS last, and which of them are real; CLS always is."""
+        """Tokens (B, T + 1, width), CLS last, and which of them are real; CLS always is."""
         values = self.normaliser(windows)
-        content = torch.stack(
-            [project(value) for project, value in zip(self.projections, values, strict=True)], dim=2
-        )
+        parts = [project(value) for project, value in zip(self.projections, values, strict=True)]
         if masked is not None:
-            content = torch.where(masked[..., None], self.hidden_token, content)
-        content = content + self.time + self.modality
+            hidden = zip(masked.unbind(-1), self.hidden_parts, parts, strict=True)
+            parts = [torch.where(mask[..., None], token, part) for mask, token, part in hidden]
+        content = torch.stack(parts).sum(0) + self.time
         cls = self.cls.expand(len(windows), 1, -1)
-        real = functional.pad(windows.mask.repeat_interleave(MODALITIES, dim=1), (0, 1), value=True)
-        return torch.cat([content.flatten(1, 2), cls], dim=1), real
+        return torch.cat([content, cls], dim=1), functional.pad(windows.mask, (0, 1), value=True)
 
     def _embedding(self, cls: Tensor) -> Tensor:
         return functional.normalize(self.head(cls), dim=-1)

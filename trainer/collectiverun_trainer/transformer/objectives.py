@@ -33,13 +33,13 @@ def temporal_loss(anchor: Tensor, neighbour: Tensor) -> Tensor:
 
 
 def sample_mask(mask: Tensor, probability: float, generator: torch.Generator) -> Tensor:
-    """Tokens to mask, (B, T, 3) bool: each real token of `mask` (B, T) independently."""
+    """Parts of tokens to mask, (B, T, 3) bool: each of the real tokens of `mask` (B, T) independently."""
     chance = torch.rand((*mask.shape, MODALITIES), generator=generator).to(mask.device)
     return (chance < probability) & mask[..., None]
 
 
 class Reconstruction(nn.Module):
-    """Reconstructs masked states, actions and rewards from the encoder's outputs at their positions."""
+    """Reconstructs masked states, actions and rewards from the encoder's outputs at their decisions."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -48,7 +48,7 @@ class Reconstruction(nn.Module):
     def forward(self, tokens: Tensor, truth: tuple[Tensor, ...], masked: Tensor) -> Tensor:
         """Sum of the three modalities' mean squared errors, in units of the normalised inputs."""
         errors = [
-            _mean_where(masked[:, :, kind], (head(tokens[:, :, kind]) - truth[kind]).square().mean(dim=-1))
+            _mean_where(masked[:, :, kind], (head(tokens) - truth[kind]).square().mean(dim=-1))
             for kind, head in enumerate(self.heads)
         ]
         return torch.stack(errors).sum()
