@@ -26,7 +26,7 @@ from collectiverun_trainer.config import SACParams
 from collectiverun_trainer.environments.observation import ACTION_SIZE, OBS_SIZE
 from collectiverun_trainer.process.device import configure_arithmetic
 from collectiverun_trainer.sac.autograd_step import AutogradStep
-from collectiverun_trainer.sac.batch import Batch
+from collectiverun_trainer.sac.batch import BOTH, Batch
 from collectiverun_trainer.sac.numpy_step import NumpyStep
 from collectiverun_trainer.sac.stack import Stack
 
@@ -75,7 +75,7 @@ def steps(experts: int, params: SACParams) -> list[Callable[[], object]]:
     def one(kind: type[NumpyStep] | type[AutogradStep]) -> Callable[[], object]:
         generators = [torch.Generator().manual_seed(seed) for seed in range(experts)]
         step = kind(Stack(experts, OBS_SIZE, params, torch.device("cpu"), generators), params)
-        return lambda: step(batch, noise)
+        return lambda: step(batch, noise, BOTH)
 
     return [one(NumpyStep), one(AutogradStep)]
 

@@ -90,8 +90,9 @@ class SACParams(Model):
     )
     imitation_weight: Weight = Field(
         0.0,
-        description="Weight in the actor's loss of its squared distance to demonstrated actions that the"
-        " critics value above its own, in units of the critics' mean magnitude. 0: they are only replayed.",
+        description="Weight in the actor's loss of its squared distance to the actions of examples, in units"
+        " of the critics' mean magnitude. Examples are demonstrations and own episodes that ended in success."
+        " It fades linearly to 0 over totalEnvSteps. 0: they are only replayed.",
     )
     imitation_gradient_steps: int = Field(
         0,
@@ -99,6 +100,13 @@ class SACParams(Model):
         le=1_000_000,
         description="Gradient steps that the actor takes towards the demonstrated actions before it first"
         " acts.",
+    )
+    imitation_env_steps: int = Field(
+        0,
+        ge=0,
+        le=10_000_000,
+        description="Env steps, rounded up to whole episodes, that the actor plays as it then is, while the"
+        " critics learn what it is worth.",
     )
     total_env_steps: EnvSteps = Field(
         400_000, description="Budget in env steps for each task, rounded up to whole episodes."

@@ -37,6 +37,8 @@ class VectorEnvironment:
         self.task_index: Integers = np.repeat(np.arange(len(self.tasks)), copies)
         self._environments = [make_environment(self.tasks[t]) for t in self.task_index]
         self._obs = np.zeros((len(self), OBS_SIZE), dtype=np.float32)
+        self.success: Flags = np.zeros(len(self), dtype=np.bool_)
+        """Whether each row's last env step was a success; False where an episode begins."""
 
     def __len__(self) -> int:
         return len(self.tasks) * self.copies
@@ -62,6 +64,7 @@ class VectorEnvironment:
         for row in self._rows(active):
             vectors = goal_vectors(self.tasks[self.task_index[row]], seed, self.settings.goals)
             self._obs[row] = begin_episode(self._environments[row], vectors[goals[row]])
+            self.success[row] = False
         return self._obs.copy()
 
     def step(self, action: Array, active: Flags | None = None) -> Step:
@@ -87,6 +90,7 @@ class VectorEnvironment:
                 success_end[row] = info["success"] > 0
                 success_any[row] |= success_end[row]
             self._obs[row] = obs
+            self.success[row] = success_end[row]
             reward[row] = total / self.settings.action_repeat
         return Step(self._obs.copy(), reward, success_any, success_end)
 

@@ -1,11 +1,12 @@
-"""Scripted episodes in the replay buffer of learners, with the bonus that a guide would pay."""
+"""Demonstrations in the replay buffer of learners, with the bonus that a guide would pay."""
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from collectiverun_trainer.environments.observation import Array, Integers
+from collectiverun_trainer.environments.observation import ACTION_SIZE, Array, Integers
 from collectiverun_trainer.environments.vector import VectorEnvironment
 from collectiverun_trainer.learning.guide import Guide
 from collectiverun_trainer.rollouts.policy import Policy, PolicyPerTask
@@ -13,12 +14,47 @@ from collectiverun_trainer.rollouts.recording import record
 from collectiverun_trainer.rollouts.scripted import ScriptedPolicy
 
 
+def drawn_goals(stream: np.random.Generator, goals: int, count: int) -> Integers:
+    """`count` of so many goals; none a second time before all were drawn."""
+    return np.resize(stream.permutation(goals), count)
+
+
 def demonstrate(environment: VectorEnvironment, guide: Guide, goals: Integers) -> dict[str, Tensor]:
-    """Episodes of each task's scripted policy on goals (E, k), as replay columns (E, k · horizon, size)."""
-    scripted = _Watched(PolicyPerTask([ScriptedPolicy(task) for task in environment.tasks]), guide)
-    recording = record(environment, scripted, goals)
+    """Episodes of each task's demonstrator on goals (E, k), as replay columns (E, k · horizon, size)."""
+    watched = _Watched(Demonstrator(environment), guide)
+    recording = record(environment, watched, goals)
     columns = {name: column.flatten(1, 2) for name, column in recording.columns.items()}
-    return columns | {"bonus": torch.stack(scripted.bonuses, 1).unsqueeze(-1)}
+    return columns | {"bonus": torch.stack(watched.bonuses, 1).unsqueeze(-1)}
+
+
+class Demonstrator:
+    """Meta-World's scripts, but where a task is in success the hand stays, with the gripper's last effort.
+
+    Some scripts drive on once the goal is reached: that of door-open succeeds at some step of 94 % of its
+    episodes and ends none of them so, that of push 36 % (Meta-World 3.1.1). They would show how to leave it.
+    """
+
+    def __init__(self, environment: VectorEnvironment) -> None:
+        self._environment = environment
+        self._script = PolicyPerTask([ScriptedPolicy(task) for task in environment.tasks])
+        self._gripper = np.zeros(len(environment), dtype=np.float32)
+
+    def begin(self, n: int) -> None:
+        """n new episodes start."""
+        self._script.begin(n)
+        self._gripper[:] = 0.0
+
+    def act(self, obs: Array) -> Array:
+        """Actions (n, 4)."""
+        staying = np.zeros((len(obs), ACTION_SIZE), dtype=np.float32)
+        staying[:, -1] = self._gripper
+        action: Array = np.where(self._environment.success[:, None], staying, self._script.act(obs))
+        self._gripper = action[:, -1].copy()
+        return action
+
+    def observe(self, obs: Array, action: Array, reward: Array) -> None:
+        """A decision is completed."""
+        self._script.observe(obs, action, reward)
 
 
 class _Watched:

@@ -12,7 +12,7 @@ from torch import Tensor
 from collectiverun_trainer.config import EnvironmentSettings, Phase, SACParams, Task
 from collectiverun_trainer.environments.observation import Array, Integers
 from collectiverun_trainer.environments.vector import VectorEnvironment
-from collectiverun_trainer.learning.demonstrations import demonstrate
+from collectiverun_trainer.learning.demonstrations import demonstrate, drawn_goals
 from collectiverun_trainer.learning.guide import Guide
 from collectiverun_trainer.learning.learner import Learner, Role
 from collectiverun_trainer.learning.schedule import Schedule
@@ -113,7 +113,7 @@ class OffPolicyLearning:
         if not count:
             return
         streams = [numpy_generator(self.seed, self.phase, task, "demonstrations") for task in self.tasks]
-        goals = np.stack([stream.integers(self.settings.goals, size=count) for stream in streams])
+        goals = np.stack([drawn_goals(stream, self.settings.goals, count) for stream in streams])
         goals = np.repeat(goals, len(self.roles), axis=0)
         self.replay.set_demonstrations(demonstrate(self.environment, self.guide, goals))
         steps, size = self.params.imitation_gradient_steps, self.params.batch_size
@@ -181,8 +181,9 @@ class OffPolicyLearning:
             return []
         weights = self.guide.weights(self.env_steps)
         weights = None if weights is None else weights.to(self.device)
+        emphasis = self.schedule.emphasis(self.decisions - 1)
         return [
-            self.agent.update(self.replay.sample(self.params.batch_size), weights)
+            self.agent.update(self.replay.sample(self.params.batch_size), weights, emphasis)
             for _ in range(self.params.gradient_steps_per_decision)
         ]
 
@@ -207,18 +208,15 @@ class OffPolicyLearning:
         if len(stay) == len(self.active):
             return
         for slot in sorted(set(range(len(self.active))) - set(stay)):
-            if self._sampled_episodes:
-                self._keep_episodes(slot)
+            if count := self._sampled_episodes:
+                learner, columns = self.active[slot], self.replay.experience(slot)
+                generator = numpy_generator(self.seed, self.phase, learner.task, "reservoir")
+                learner.keep_sample(columns, count, self.settings.horizon, generator)
         self.active = [self.active[slot] for slot in stay]
         if stay:
             self.agent.keep(stay)
             self.replay.keep(stay)
             self.environment = VectorEnvironment(self.tasks, self.settings, len(self.roles))
-
-    def _keep_episodes(self, slot: int) -> None:
-        learner, columns = self.active[slot], self.replay.experience(slot)
-        generator = numpy_generator(self.seed, self.phase, learner.task, "reservoir")
-        learner.keep_sample(columns, self._sampled_episodes, self.settings.horizon, generator)
 
     def state_dict(self) -> dict[str, Any]:
         """Everything the rest of learning depends on; taken between episodes."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from collectiverun_trainer.config import EnvironmentSettings, SACParams
+from collectiverun_trainer.sac.batch import Emphasis
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,15 @@ class Schedule:
     def decisions_before_learning(self) -> int:
         """Decisions before the first gradient step: at least one whole episode is in the replay by then."""
         return max(self.random_decisions, self.settings.horizon)
+
+    def emphasis(self, decisions: int) -> Emphasis:
+        """What gradient steps are about in the episode that the next decision is part of."""
+        begun = self.env_steps(decisions // self.settings.horizon * self.settings.horizon)
+        fading = 1.0 - begun / self.total_env_steps
+        return Emphasis(
+            actor=begun >= self.params.imitation_env_steps,
+            imitation=self.params.imitation_weight * fading,
+        )
 
     def env_steps(self, decisions: int) -> int:
         """Env steps that so many decisions take."""

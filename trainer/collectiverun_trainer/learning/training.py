@@ -17,7 +17,12 @@ Checkpoint = Callable[[int, int], None]
 
 
 def train(learning: OffPolicyLearning, reporter: Reporter, checkpoint: Checkpoint) -> None:
-    """Episode after episode, evaluated and saved at fixed distances, until no learner is left."""
+    """Episode after episode, evaluated and saved at fixed distances, until no learner is left.
+
+    Learners that begin as imitators are evaluated as such: nothing that is learned worse is published.
+    """
+    if learning.decisions == 0 and learning.params.imitation_gradient_steps:
+        _report_evaluation(learning, reporter, learning.evaluate())
     while learning.active:
         _report_episode(learning, reporter, learning.run_episode())
         if learning.evaluation_due:

@@ -66,19 +66,16 @@ class ReplayBuffer:
         """Every learner's examples anew, from what the rows say."""
         self._examples = [Examples() for _ in self.generators]
         horizon = self.returns.horizon
-        for start in range(0, self.demonstrations, horizon):
-            for examples, success in zip(self._examples, self._success(start), strict=True):
-                examples.add_demonstration(start, success)
+        shown = self._rows[:, : self.demonstrations, -1].cpu()
+        for examples, success in zip(self._examples, shown, strict=True):
+            examples.add_demonstrations(success.view(-1, horizon))
         for stop in range(horizon, self.added + 1, horizon):
             self._add_own_examples(self.demonstrations + stop - horizon)
 
     def _add_own_examples(self, start: int) -> None:
-        for examples, success in zip(self._examples, self._success(start), strict=True):
+        played = self._rows[:, start : start + self.returns.horizon, -1].cpu()
+        for examples, success in zip(self._examples, played, strict=True):
             examples.add_own(start, success)
-
-    def _success(self, start: int) -> Tensor:
-        """(E, horizon) of the episodes that begin in a row."""
-        return self._rows[:, start : start + self.returns.horizon, -1].cpu()
 
     def __len__(self) -> int:
         """Rows of experience each learner has."""

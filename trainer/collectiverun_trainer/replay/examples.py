@@ -9,9 +9,9 @@ from torch import Tensor
 class Examples:
     """Parts of episodes, as rows of a replay buffer, with the last row of the part that each lies in.
 
-    A demonstration counts until its last success: Meta-World's scripts leave the goal once it was reached
-    (door-open succeeds at some step of 94 % of its episodes and ends none so). A learner's own episode counts
-    if it ended in success (self-imitation, Oh et al. 2018, arXiv:1806.05635, with success for the return).
+    A demonstration counts until its last success; one without any counts only if none has any. A learner's
+    own episode counts if it ended in success (self-imitation, Oh et al. 2018, arXiv:1806.05635, with success
+    for the return).
     """
 
     def __init__(self) -> None:
@@ -20,15 +20,19 @@ class Examples:
     def __len__(self) -> int:
         return len(self._rows)
 
-    def add_demonstration(self, start: int, success: Tensor) -> None:
-        """An episode that begins in row `start`: success (horizon,) of its decisions."""
-        rows = len(success)
-        if (success > 0).any():
-            rows -= int((success > 0).flip(0).to(torch.int64).argmax())
-        self._add(start, rows)
+    def add_demonstrations(self, success: Tensor) -> None:
+        """Episodes that begin in row 0: success (k, horizon) of their decisions."""
+        episodes, horizon = success.shape
+        succeeded = (success > 0).any(1)
+        lengths = horizon - (success > 0).flip(1).to(torch.int64).argmax(1)
+        for episode in range(episodes):
+            if succeeded[episode]:
+                self._add(episode * horizon, int(lengths[episode]))
+            elif not succeeded.any():
+                self._add(episode * horizon, horizon)
 
     def add_own(self, start: int, success: Tensor) -> None:
-        """The same of an episode that the learner played."""
+        """An episode that the learner played from row `start` on: success (horizon,) of its decisions."""
         if success[-1] > 0:
             self._add(start, len(success))
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from collectiverun_trainer.config import SACParams
 from collectiverun_trainer.environments.observation import ACTION_SIZE, OBS_SIZE, scale_obs
 from collectiverun_trainer.sac.autograd_step import AutogradStep
-from collectiverun_trainer.sac.batch import Batch
+from collectiverun_trainer.sac.batch import BOTH, Batch, Emphasis
 from collectiverun_trainer.sac.imitation import imitate
 from collectiverun_trainer.sac.networks import StackedMLP, State, TwinCritics, gaussian_head, take
 from collectiverun_trainer.sac.numpy_step import NumpyStep
@@ -56,7 +56,7 @@ class StackedSAC:
     def _build(self, experts: int, init: Sequence[torch.Generator] | None) -> None:
         self.stack = Stack(experts, self.obs_size, self.params, self.device, init)
         step = NumpyStep if self.device.type == "cpu" else AutogradStep
-        self._step: Callable[[Batch, Tensor], dict[str, Tensor]] = step(self.stack, self.params)
+        self._step: Callable[[Batch, Tensor, Emphasis], dict[str, Tensor]] = step(self.stack, self.params)
 
     @property
     def experts(self) -> int:
@@ -109,7 +109,9 @@ class StackedSAC:
         values: Tensor = self.critics(self.scale(obs), action)
         return values.amin(1)
 
-    def update(self, batch: Batch, bonus_weight: Tensor | None = None) -> dict[str, Tensor]:
+    def update(
+        self, batch: Batch, bonus_weight: Tensor | None = None, emphasis: Emphasis = BOTH
+    ) -> dict[str, Tensor]:
         """One gradient step of critics, actor, temperature and target critics.
 
         Args:
@@ -117,7 +119,7 @@ class StackedSAC:
             bonus_weight: (E,) weight of `batch.bonus`, in units of the scaled reward.
 
         Returns:
-            Losses, entropy and temperature, (E,) each, detached.
+            Losses of what learned, entropy and temperature, (E,) each, detached.
         """
         reward = batch.reward * self.params.reward_scale
         if batch.success is not None:
@@ -125,12 +127,12 @@ class StackedSAC:
         if batch.bonus is not None and bonus_weight is not None:
             reward = reward + bonus_weight.unsqueeze(-1) * batch.bonus
         scaled = replace(batch, obs=self.scale(batch.obs), reward=reward, next_obs=self.scale(batch.next_obs))
-        return self._step(scaled, self._draw(self.noise, 2, batch.obs.shape[1], ACTION_SIZE))
+        return self._step(scaled, self._draw(self.noise, 2, batch.obs.shape[1], ACTION_SIZE), emphasis)
 
     def imitate(self, batches: Iterable[Batch]) -> None:
         """A gradient step of the actors towards the actions of each batch, all of them demonstrated."""
         scaled = (replace(batch, obs=self.scale(batch.obs)) for batch in batches)
-        imitate(self.stack, scaled, self.params.learning_rate)
+        imitate(self.stack, scaled)
 
     def _draw(self, generators: Sequence[torch.Generator], *shape: int) -> Tensor:
         noise = torch.empty(len(generators), *shape)

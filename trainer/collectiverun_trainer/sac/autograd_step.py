@@ -9,7 +9,7 @@ from torch import Tensor
 
 from collectiverun_trainer.config import SACParams
 from collectiverun_trainer.sac import losses
-from collectiverun_trainer.sac.batch import Batch
+from collectiverun_trainer.sac.batch import Batch, Emphasis
 from collectiverun_trainer.sac.networks import gaussian_head
 from collectiverun_trainer.sac.stack import Stack
 
@@ -22,7 +22,7 @@ class AutogradStep:
         self._targets: list[Tensor] = [*stack.target_critics.parameters()]
         self._averages: list[Tensor] = [*stack.averaged_actor.parameters()]
 
-    def __call__(self, batch: Batch, noise: Tensor) -> dict[str, Tensor]:
+    def __call__(self, batch: Batch, noise: Tensor, emphasis: Emphasis) -> dict[str, Tensor]:
         """One gradient step of critics, actor, temperature and target critics.
 
         Args:
@@ -30,26 +30,33 @@ class AutogradStep:
             noise: (E, 2, B, A), of the actions in the target and in the actor's loss.
 
         Returns:
-            Losses, entropy, and the temperature before the step: (E,) each, detached.
+            Losses of what learned, the temperature before the step, entropy: (E,) each, detached.
         """
-        stack, params = self._stack, self._params
-        temperature = stack.log_temperature.detach().exp()
+        temperature = self._stack.log_temperature.detach().exp()
         target = self._target(batch, noise[:, 0], temperature)
-        values = stack.critics(batch.obs, batch.action)
-        critic = losses.critic_loss(values, target)
+        critic = losses.critic_loss(self._stack.critics(batch.obs, batch.action), target)
         self._descend("critics", critic)
-        actor, log_prob = self._actor_loss(batch, values.detach().amin(1), noise[:, 1], temperature)
-        self._descend("actor", actor)
-        entropy = losses.temperature_loss(stack.log_temperature, log_prob, params.target_entropy)
+        told = {"losses/critic": critic.detach(), "temperature": temperature.squeeze(-1)}
+        if emphasis.actor:
+            told |= self._learn_to_act(batch, noise[:, 1], temperature, emphasis.imitation)
+        with torch.no_grad():
+            rate = self._params.target_update_rate
+            torch._foreach_lerp_(self._targets, self._stack.parameters["critics"], rate)
+        return told
+
+    def _learn_to_act(
+        self, batch: Batch, noise: Tensor, temperature: Tensor, imitation: float
+    ) -> dict[str, Tensor]:
+        loss, log_prob = self._actor_loss(batch, noise, temperature, imitation)
+        self._descend("actor", loss)
+        entropy = losses.temperature_loss(self._stack.log_temperature, log_prob, self._params.target_entropy)
         self._descend("temperature", entropy)
         with torch.no_grad():
-            torch._foreach_lerp_(self._targets, stack.parameters["critics"], params.target_update_rate)
-            torch._foreach_lerp_(self._averages, stack.parameters["actor"], params.actor_average_rate)
+            rate = self._params.actor_average_rate
+            torch._foreach_lerp_(self._averages, self._stack.parameters["actor"], rate)
         return {
-            "losses/critic": critic.detach(),
-            "losses/actor": actor.detach(),
+            "losses/actor": loss.detach(),
             "losses/temperature": entropy.detach(),
-            "temperature": temperature.squeeze(-1),
             "entropy": -log_prob.detach().mean(-1),
         }
 
@@ -60,26 +67,20 @@ class AutogradStep:
         return losses.bellman_target(batch.reward, values, log_prob, temperature, batch.discount)
 
     def _actor_loss(
-        self, batch: Batch, value: Tensor, noise: Tensor, temperature: Tensor
+        self, batch: Batch, noise: Tensor, temperature: Tensor, imitation: float
     ) -> tuple[Tensor, Tensor]:
-        """The loss and the log densities (E, B); value (E, B) is the critics' of the batch's actions."""
+        """The loss (E,) and the log densities (E, B) of the actions drawn."""
         mu, log_std = gaussian_head(self._stack.actor(batch.obs))
         action, log_prob = losses.squash(mu, log_std, noise)
         self._stack.critics.requires_grad_(False)
         values = self._stack.critics(batch.obs, action)
         self._stack.critics.requires_grad_(True)
         loss = losses.actor_loss(values, log_prob, temperature)
-        if self._params.imitation_weight and batch.examples:
-            loss = loss + self._imitation(batch, value, values.detach().amin(1), mu)
+        if imitation and batch.examples:
+            own, shown = torch.tanh(mu[:, : batch.examples]), batch.action[:, : batch.examples]
+            weight = imitation * values.detach().amin(1).abs().mean(-1)
+            loss = loss + weight * losses.imitation_loss(own, shown, batch.action.shape[1])
         return loss, log_prob
-
-    def _imitation(self, batch: Batch, shown: Tensor, own: Tensor, mu: Tensor) -> Tensor:
-        part = slice(batch.examples)
-        better = shown[:, part] > own[:, part]
-        loss = losses.imitation_loss(
-            torch.tanh(mu[:, part]), batch.action[:, part], better, batch.action.shape[1]
-        )
-        return self._params.imitation_weight * own.abs().mean(-1) * loss
 
     def _descend(self, name: str, loss: Tensor) -> None:
         parameters: Sequence[Tensor] = self._stack.parameters[name]

@@ -23,3 +23,17 @@ class Batch:
     success: Tensor | None = None  # (E, B) discounted sum of 1 for each decision that ended in success
     bonus: Tensor | None = None  # (E, B), kept apart from the reward
     examples: int = 0  # so many of each expert's transitions, the first ones, are worth imitating
+
+
+@dataclass(frozen=True)
+class Emphasis:
+    """What a gradient step is about."""
+
+    actor: bool = True
+    """Whether actor and temperature learn too, not the critics alone."""
+    imitation: float = 0.0
+    """Weight of the imitation of examples in the actor's loss, in units of the critics' mean magnitude."""
+
+
+BOTH = Emphasis()
+"""Critics and actor, without imitation: plain soft actor-critic."""

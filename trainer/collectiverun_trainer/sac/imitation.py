@@ -12,17 +12,18 @@ from collectiverun_trainer.sac.networks import gaussian_head
 from collectiverun_trainer.sac.optimiser import Adam
 from collectiverun_trainer.sac.stack import Stack
 
-LOG_STD = -1.0
-"""Of the cloned actors before squashing: wide enough to explore about what was demonstrated."""
+LEARNING_RATE = 1e-3
+LOG_STD = -1.7
+"""Of the cloned actors before squashing: they explore closely about what was demonstrated."""
 
 
-def imitate(stack: Stack, batches: Iterable[Batch], learning_rate: float) -> None:
+def imitate(stack: Stack, batches: Iterable[Batch]) -> None:
     """One gradient step of the actors for each batch, towards its actions; their averages become equal.
 
     Args:
         batches: scaled observations; all of their actions were demonstrated.
     """
-    optimiser = Adam(stack.parameters["actor"], learning_rate, fused=True)
+    optimiser = Adam(stack.parameters["actor"], LEARNING_RATE, fused=True)
     for batch in batches:
         mu, log_std = gaussian_head(stack.actor(batch.obs))
         distance = (torch.tanh(mu) - batch.action).square() + (log_std - LOG_STD).square()

@@ -50,22 +50,13 @@ def actor_loss(values: Tensor, log_prob: Tensor, temperature: Tensor) -> Tensor:
     return (temperature * log_prob - values.amin(1)).mean(-1)
 
 
-def imitation_loss(action: Tensor, shown: Tensor, better: Tensor, batch: int) -> Tensor:
-    """Squared distance to those demonstrated actions that the critics value above the actor's own.
+def imitation_loss(action: Tensor, shown: Tensor, batch: int) -> Tensor:
+    """Squared distance of the actor's mean action to those of examples: both (E, D, A) -> (E,).
 
-    Their filter keeps what demonstrations do badly from being learned (Nair et al. 2018, arXiv:1709.10089,
-    section IV-C).
-
-    Args:
-        action: (E, D, A), the actor's mean after squashing.
-        shown: (E, D, A).
-        better: (E, D) bool.
-        batch: B, of which D were demonstrated.
-
-    Returns:
-        (E,) sums over the D transitions, divided by B.
+    It is a sum over the D examples divided by B, the size of the batch that they are part of. Weighed by the
+    critics' mean magnitude as in TD3+BC (Fujimoto and Gu 2021, arXiv:2106.06860, section 5).
     """
-    return ((action - shown).square().sum(-1) * better).sum(-1) / batch
+    return (action - shown).square().sum((-1, -2)) / batch
 
 
 def temperature_loss(log_temperature: Tensor, log_prob: Tensor, target_entropy: float) -> Tensor:

@@ -19,12 +19,13 @@ from torch import Tensor
 
 from collectiverun_trainer.config import SACParams
 from collectiverun_trainer.environments.observation import Array
-from collectiverun_trainer.sac.batch import Batch
+from collectiverun_trainer.sac.batch import Batch, Emphasis
 from collectiverun_trainer.sac.numpy_descent import Descent, Rates
 from collectiverun_trainer.sac.numpy_networks import Perceptron, Sample, view_of
 from collectiverun_trainer.sac.stack import Stack
 
-_METRICS = ("losses/critic", "losses/actor", "losses/temperature", "temperature", "entropy")
+_METRICS = ("losses/critic", "temperature", "losses/actor", "losses/temperature", "entropy")
+"""Of a step; the first two where the actor does not learn."""
 
 
 class NumpyStep:
@@ -42,7 +43,7 @@ class NumpyStep:
         threads = min(stack.experts, torch.get_num_threads())
         self._pool = ThreadPoolExecutor(threads) if threads > 1 else None
 
-    def __call__(self, batch: Batch, noise: Tensor) -> dict[str, Tensor]:
+    def __call__(self, batch: Batch, noise: Tensor, emphasis: Emphasis) -> dict[str, Tensor]:
         """See `AutogradStep.__call__`."""
         for count in self._counts:
             count += 1
@@ -53,11 +54,13 @@ class NumpyStep:
         def learn(slot: int) -> tuple[np.float32, ...]:
             with np.errstate(over="ignore", invalid="ignore"):  # the losses tell, by task
                 part = (array[slot] for array in arrays)
-                return self._experts[slot].learn(rates, _Transitions(*part, examples=batch.examples))
+                return self._experts[slot].learn(
+                    rates, _Transitions(*part, examples=batch.examples), emphasis
+                )
 
         slots = range(len(self._experts))
         losses = list(self._pool.map(learn, slots) if self._pool else map(learn, slots))
-        return dict(zip(_METRICS, torch.tensor(losses).unbind(-1), strict=True))
+        return dict(zip(_METRICS, torch.tensor(losses).unbind(-1), strict=False))
 
 
 @dataclass(frozen=True)
@@ -106,18 +109,26 @@ class _Expert:
             params=params,
         )
 
-    def learn(self, rates: Rates, batch: _Transitions) -> tuple[np.float32, ...]:
-        """One step; returns losses of critics, actor and temperature, the temperature before, the entropy."""
+    def learn(self, rates: Rates, batch: _Transitions, emphasis: Emphasis) -> tuple[np.float32, ...]:
+        """One step; returns the values of `_METRICS`."""
         temperature = np.exp(self.log_temperature[0])
-        critic_loss, value = self._critics_step(batch, self._target(batch, temperature), rates)
-        actor_loss, log_prob = self._actor_step(batch, value, temperature, rates)
+        critic_loss = self._critics_step(batch, self._target(batch, temperature), rates)
+        told: tuple[np.float32, ...] = ()
+        if emphasis.actor:
+            told = self._learn_to_act(batch, temperature, rates, emphasis.imitation)
+        for target_critic, critic in zip(self.targets, self.critics, strict=True):
+            target_critic.approach(critic, np.float32(self.params.target_update_rate))
+        return critic_loss, temperature, *told
+
+    def _learn_to_act(
+        self, batch: _Transitions, temperature: np.float32, rates: Rates, imitation: float
+    ) -> tuple[np.float32, ...]:
+        loss, log_prob = self._actor_step(batch, temperature, rates, imitation)
         temperature_loss = -temperature * (log_prob + np.float32(self.params.target_entropy))
         # It is an exponential's multiple, so it is its own derivative.
         self.temperature_descent.step([(0, np.full(1, temperature_loss, np.float32))], rates)
-        for target_critic, critic in zip(self.targets, self.critics, strict=True):
-            target_critic.approach(critic, np.float32(self.params.target_update_rate))
         self.averaged_actor.approach(self.actor, np.float32(self.params.actor_average_rate))
-        return critic_loss, actor_loss, temperature_loss, temperature, -log_prob
+        return loss, temperature_loss, -log_prob
 
     def _target(self, batch: _Transitions, temperature: np.float32) -> Array:
         sample = Sample(self.actor.forward(batch.next_obs)[0], batch.noise[0])
@@ -126,22 +137,19 @@ class _Expert:
         target: Array = batch.reward + batch.discount * (values - temperature * sample.log_prob)
         return target
 
-    def _critics_step(self, batch: _Transitions, target: Array, rates: Rates) -> tuple[np.float32, Array]:
-        """Returns the loss and the smaller critic (B,) before the step."""
+    def _critics_step(self, batch: _Transitions, target: Array, rates: Rates) -> np.float32:
         x, share, loss = np.hstack([batch.obs, batch.action]), np.float32(1.0 / len(batch)), np.float32(0.0)
-        smaller = np.full(len(batch), np.inf, np.float32)
         for critic, descent in zip(self.critics, self.critic_descents, strict=True):
             values, trace = critic.forward(x)
-            np.minimum(smaller, values[:, 0], out=smaller)
             error = values - target[:, None]
             loss += share * np.vdot(error, error)
             descent.step(critic.gradients(2.0 * share * error, trace), rates)
-        return loss, smaller
+        return loss
 
     def _actor_step(
-        self, batch: _Transitions, value: Array, temperature: np.float32, rates: Rates
+        self, batch: _Transitions, temperature: np.float32, rates: Rates, imitation: float
     ) -> tuple[np.float32, np.float32]:
-        """Returns the loss and the mean log density of the actions; value (B,) is of the batch's own."""
+        """Returns the loss and the mean log density of the actions."""
         head, trace = self.actor.forward(batch.obs)
         sample, share = Sample(head, batch.noise[1]), np.float32(1.0 / len(batch))
         x = np.hstack([batch.obs, sample.action])
@@ -156,19 +164,17 @@ class _Expert:
         own = np.minimum(one, other)[:, 0]
         loss = np.mean(temperature * sample.log_prob - own)
         of_head = sample.gradient(of_action, temperature * share)
-        if self.params.imitation_weight and batch.examples:
-            loss += self._imitate(batch, value, own, head, of_head)
+        if imitation and batch.examples:
+            weight = np.float32(imitation / len(batch)) * np.abs(own).mean()
+            loss += self._imitate(batch, weight, head, of_head)
         self.actor_descent.step(self.actor.gradients(of_head, trace), rates)
         return loss, np.mean(sample.log_prob)
 
-    def _imitate(
-        self, batch: _Transitions, value: Array, own: Array, head: Array, of_head: Array
-    ) -> np.float32:
+    def _imitate(self, batch: _Transitions, weight: np.float32, head: Array, of_head: Array) -> np.float32:
         """The loss of `losses.imitation_loss`, weighed; its gradient is added to that at the head."""
         part, size = slice(batch.examples), batch.action.shape[1]
-        weight = np.float32(self.params.imitation_weight / len(batch)) * np.abs(own).mean()
         mean = np.tanh(head[part, :size])
-        distance = (mean - batch.action[part]) * (value[part] > own[part])[:, None]
+        distance = mean - batch.action[part]
         of_head[part, :size] += 2.0 * weight * distance * (1.0 - mean * mean)
         loss: np.float32 = weight * np.vdot(distance, distance)
         return loss
