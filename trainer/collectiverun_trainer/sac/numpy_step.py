@@ -52,11 +52,9 @@ class NumpyStep:
         arrays = [column.contiguous().numpy() for column in columns]
 
         def learn(slot: int) -> tuple[np.float32, ...]:
+            part = _Transitions(batch.examples, *(array[slot] for array in arrays))
             with np.errstate(over="ignore", invalid="ignore"):  # the losses tell, by task
-                part = (array[slot] for array in arrays)
-                return self._experts[slot].learn(
-                    rates, _Transitions(*part, examples=batch.examples), emphasis
-                )
+                return self._experts[slot].learn(rates, part, emphasis)
 
         slots = range(len(self._experts))
         losses = list(self._pool.map(learn, slots) if self._pool else map(learn, slots))
@@ -67,13 +65,13 @@ class NumpyStep:
 class _Transitions:
     """One expert's part of a batch and its noise; see `Batch`."""
 
+    examples: int
     obs: Array  # (B, O)
     next_obs: Array  # (B, O)
     action: Array  # (B, A)
     reward: Array  # (B,)
     discount: Array  # (B,)
     noise: Array  # (2, B, A)
-    examples: int
 
     def __len__(self) -> int:
         return len(self.obs)
