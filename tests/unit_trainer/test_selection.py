@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 
 from collectiverun_trainer.learning.selection import Selection
@@ -38,3 +39,19 @@ def test_state_survives_a_checkpoint() -> None:
         selection.best_step,
         selection.scores,
     )
+
+
+def test_the_best_few_are_kept_and_judged_by_both_goal_sets_in_the_end() -> None:
+    selection = Selection(kept=3)
+    for step, at_end in enumerate([0.2, 0.9, 0.5, 0.8, 0.85]):
+        success = Success(at_end=at_end, any_step=1.0)
+        assert selection.offer(step, success, {"weights": step}) == (step in (0, 1))
+    assert [candidate.state["weights"] for candidate in selection.candidates] == [1, 4, 3]
+    restored = Selection(kept=3)
+    restored.load_state_dict(selection.state_dict())
+    restored.confirm([Success(at_end=end, any_step=end) for end in (0.4, 0.6, 0.6)])
+    assert restored.state == {"weights": 4}
+    assert restored.best_step == 4
+    assert restored.best is not None
+    assert restored.best.at_end == pytest.approx(0.725)
+    assert restored.best.any_step == pytest.approx(0.8)

@@ -18,13 +18,17 @@ from collectiverun_trainer.sac.networks import State
 Role = Literal["expert", "student", "control"]
 
 
+CANDIDATES = 3
+"""Networks of each learner that are tried once more in the end."""
+
+
 @dataclass
 class Learner:
     """The state of one learner between episodes."""
 
     task: Task
     role: Role
-    selection: Selection = field(default_factory=Selection)
+    selection: Selection = field(default_factory=lambda: Selection(kept=CANDIDATES))
     """Scores on selection goals; the state kept is {"actor": …, "critics": …}, stacks of one."""
     env_steps: int = 0
     goals: list[int] = field(default_factory=list)

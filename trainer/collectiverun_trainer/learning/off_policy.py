@@ -12,9 +12,11 @@ from torch import Tensor
 from collectiverun_trainer.config import EnvironmentSettings, Phase, SACParams, Task
 from collectiverun_trainer.environments.observation import Array, Integers
 from collectiverun_trainer.environments.vector import VectorEnvironment
+from collectiverun_trainer.learning.confirmation import confirm
 from collectiverun_trainer.learning.demonstrations import demonstrate, drawn_goals
 from collectiverun_trainer.learning.guide import Guide
 from collectiverun_trainer.learning.learner import Learner, Role
+from collectiverun_trainer.learning.metrics import means
 from collectiverun_trainer.learning.schedule import Schedule
 from collectiverun_trainer.learning.selection import StopRule, never
 from collectiverun_trainer.learning.stack_policy import StackPolicy
@@ -136,7 +138,7 @@ class OffPolicyLearning:
         for learner in self.active:
             learner.env_steps = self.env_steps
         episode = {"episode/return": torch.from_numpy(returns), "episode/success": torch.from_numpy(success)}
-        return _means(losses) | episode | self.guide.episode_metrics()
+        return means(losses) | episode | self.guide.episode_metrics()
 
     def _draw_goals(self) -> Integers:
         drawn = [self._goals[task].integers(self.settings.goals) for task in self.tasks]
@@ -207,7 +209,9 @@ class OffPolicyLearning:
         stay = [s for s, learner in enumerate(self.active) if learner.task in staying and not spent]
         if len(stay) == len(self.active):
             return
-        for slot in sorted(set(range(len(self.active))) - set(stay)):
+        leaving = sorted(set(range(len(self.active))) - set(stay))
+        confirm([self.active[slot] for slot in leaving], self.settings, self.params, self.device)
+        for slot in leaving:
             if count := self._sampled_episodes:
                 learner, columns = self.active[slot], self.replay.experience(slot)
                 generator = numpy_generator(self.seed, self.phase, learner.task, "reservoir")
@@ -243,9 +247,3 @@ class OffPolicyLearning:
             self._build()
             self.agent.load_state_dict(state["agent"])
             self.replay.load_state_dict(state["replay"])
-
-
-def _means(losses: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
-    return (
-        {name: torch.stack([each[name] for each in losses]).mean(0) for name in losses[0]} if losses else {}
-    )

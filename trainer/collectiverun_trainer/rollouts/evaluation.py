@@ -69,6 +69,16 @@ def evaluate_for_selection(
     return evaluate(policies, tasks, settings, settings.goal_seed + 1, episodes)
 
 
+def evaluate_for_confirmation(
+    policies: Policy | Mapping[Task, Policy],
+    tasks: Sequence[Task],
+    settings: EnvironmentSettings,
+    episodes: int,
+) -> dict[Task, Outcomes]:
+    """`evaluate` on goals that are neither reported nor those of selection: of the seed after the next."""
+    return evaluate(policies, tasks, settings, settings.goal_seed + 2, episodes)
+
+
 def _play_round(
     environment: VectorEnvironment, policy: Policy, goal_seed: int, goals: npt.NDArray[np.int64], limit: int
 ) -> tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any]]:
