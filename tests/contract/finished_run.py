@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,12 +45,17 @@ class FinishedRun:
         """Run a program in another folder, by the Python that everything is installed in."""
         return self._run([sys.executable, "-c", program])
 
-    def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """`collectiverun …`, not on a terminal."""
-        return self._run([str(COMMAND), *arguments])
+    def command(
+        self, *arguments: str, variables: Mapping[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """`collectiverun …`, not on a terminal; `variables` are added to its environment."""
+        return self._run([str(COMMAND), *arguments], variables)
 
-    def _run(self, words: list[str]) -> subprocess.CompletedProcess[str]:
-        environment = {**os.environ, "COLLECTIVERUN_CACHE": str(self.cache), "OMP_NUM_THREADS": "1"}
+    def _run(
+        self, words: list[str], variables: Mapping[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        own = {"COLLECTIVERUN_CACHE": str(self.cache), "OMP_NUM_THREADS": "1", **(variables or {})}
+        environment = {key: value for key, value in os.environ.items() if key != "KUBECONFIG"} | own
         elsewhere = self.folder / "elsewhere"
         elsewhere.mkdir(exist_ok=True)
         return subprocess.run(
