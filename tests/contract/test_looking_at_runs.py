@@ -48,7 +48,7 @@ def test_the_list_has_each_runs_root(quickstart):
     assert run["root"] == f"file://{quickstart.root}"
     assert (run["namespace"], run["name"], run["state"]) == ("default", "quickstart", "Complete")
     line = printed(quickstart, "list").splitlines()[1]
-    assert re.match(r"default/quickstart +Complete +4/4 +\d+/\d+ % +\d{4}-", line)
+    assert re.match(r"default/quickstart +Complete +4/4 +\d+/\d+ % +\d+\.\d\d +\d{4}-", line)
     assert line.rstrip().endswith(str(quickstart.root))
 
 
@@ -71,6 +71,7 @@ def test_the_status_is_a_tree_down_to_the_attempts(quickstart):
     assert (attempt["attempt"], attempt["state"], attempt["exitCode"]) == (1, "Succeeded", 0)
     assert attempt["endedTime"] > attempt["startedTime"]
     assert Path(member["uri"].removeprefix("file://"), "_SUCCESS").exists()
+    assert run["cpuHours"] == pytest.approx(sum(p["cpuHours"] or 0 for p in run["phases"]), abs=1e-3) > 0
     text = printed(quickstart, "status", "quickstart")
     assert re.search(r"^experts +Succeeded +\d+:\d\d +\d+:\d\d +\d+/\d+ %", text, re.MULTILINE)
     assert str(quickstart.root) in text

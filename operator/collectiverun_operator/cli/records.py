@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
-from collectiverun_operator.api.status import RunStatus
+from collectiverun_operator.api.status import PhaseStatus, RunStatus
 from collectiverun_operator.api.status_fields import ConditionType
 from collectiverun_operator.json_types import JSONObject
 
@@ -74,7 +75,29 @@ class RunRecord:
                 return condition.message
         return ""
 
+    def cpu_seconds(self, phase: str = "") -> float | None:
+        """CPU time of a phase's processes over all attempts, of all phases if none is named; None: not known.
+
+        On this machine as the command measured it when each ended, on a cluster as they report it.
+        """
+        if self.state_directory is not None:
+            attempts = (one for one in self.attempts if phase in ("", one.phase))
+            return _sum(attempt.cpu_seconds for attempt in attempts)
+        return _sum(one.used_cpu_seconds or None for one in self._phases(phase))
+
+    def gpu_seconds(self, phase: str = "") -> float | None:
+        """GPUs that the phase's attempts were given, times the time they ran; None: none."""
+        return _sum(one.gpu_seconds or None for one in self._phases(phase))
+
+    def _phases(self, name: str) -> Iterator[PhaseStatus]:
+        return (phase for phase in self.status.phases if name in ("", phase.name))
+
     def attempts_of(self, phase: str, member: str) -> list[AttemptRecord]:
         """The attempts of a member, in their order."""
         found = [attempt for attempt in self.attempts if (attempt.phase, attempt.member) == (phase, member)]
         return sorted(found, key=lambda attempt: attempt.number)
+
+
+def _sum(figures: Iterable[float | None]) -> float | None:
+    known = [figure for figure in figures if figure is not None]
+    return sum(known) if known else None

@@ -13,19 +13,20 @@ from collectiverun_operator.cli.records import INTERRUPTED, AttemptRecord, RunRe
 from collectiverun_operator.cli.report import shown_uri
 from collectiverun_operator.cli.snapshot import duration_text, failure_sentence, last_line, success_text
 from collectiverun_operator.cluster.local.journal import covered
-from collectiverun_operator.formatting import format_time
+from collectiverun_operator.formatting import format_time, hours
 from collectiverun_operator.jobs.uris import absolute_uri
 from collectiverun_operator.json_types import JSONObject
 
 
 def runs_table(runs: Sequence[RunRecord]) -> Table:
     """One line for each run, the newest last."""
-    table = _table("run", "state", "done", "any/end", "began", "root")
+    table = _table("run", "state", "done", "any/end", "CPU h", "GPU h", "began", "root")
     for run in sorted(runs, key=lambda run: _began(run) or "~"):
         status = run.status
         success = success_text(status.success.collective or status.best_success)
         began = f"{status.start_time.astimezone():%Y-%m-%d %H:%M}" if status.start_time else ""
-        table.add_row(run.title, run.state, status.progress, success, began, shown_uri(status.storage_root))
+        spent, root = (hours(run.cpu_seconds()), hours(run.gpu_seconds())), shown_uri(status.storage_root)
+        table.add_row(run.title, run.state, status.progress, success, *spent, began, root)
     return table
 
 
@@ -54,6 +55,8 @@ def run_document(run: RunRecord) -> JSONObject:
         "completionTime": format_time(status.completion_time) if status.completion_time else None,
         "progress": status.progress or None,
         "success": status.success.to_json(),
+        "cpuHours": _hours(run.cpu_seconds()),
+        "gpuHours": _hours(run.gpu_seconds()),
         "stateDirectory": str(run.state_directory) if run.state_directory else None,
     }
 
@@ -67,6 +70,8 @@ def status_document(run: RunRecord) -> JSONObject:
                 "name": phase.name,
                 "state": _state(run, phase),
                 "success": phase.success.to_json() if phase.success else None,
+                "cpuHours": _hours(run.cpu_seconds(phase.name)),
+                "gpuHours": _hours(run.gpu_seconds(phase.name)),
                 "members": [_member_document(run, phase, member) for member in phase.members],
             }
             for phase in run.status.phases
@@ -121,12 +126,15 @@ def status_lines(run: RunRecord) -> Iterable[Table | Text]:
 
 
 def _tree(run: RunRecord) -> Table:
-    table = _table("", "state", "took", "CPU", "any/end", "why")
+    table = _table("", "state", "took", "CPU", "GPU", "any/end", "why")
     for phase in run.status.phases:
         attempts = [attempt for attempt in run.attempts if attempt.phase == phase.name]
-        table.add_row(phase.name, _state(run, phase), *_spent(attempts), success_text(phase.success), "")
+        spent = _took(attempts), *_cost(run, phase.name)
+        table.add_row(phase.name, _state(run, phase), *spent, success_text(phase.success), "")
         for member in phase.members:
             _add_member(table, run, phase, member)
+    if any(total := _cost(run)):
+        table.add_row("all", "", _took(run.attempts), *total, "", "")
     return table
 
 
@@ -136,13 +144,13 @@ def _add_member(table: Table, run: RunRecord, phase: PhaseStatus, member: Member
     why, state = _member_reason(run, phase.name, member), _state(run, member)
     if member.name != "all":
         success = success_text(member.success)
-        table.add_row(f"  {member.name}", state, *_spent(attempts), success, why)
+        table.add_row(f"  {member.name}", state, *_spent(attempts), "", success, why)
     elif why:
-        table.add_row("  all", state, "", "", "", why)
+        table.add_row("  all", state, "", "", "", "", why)
     if len(attempts) > 1 or any(attempt.state != "Succeeded" for attempt in attempts):
         for attempt in attempts:
             where = f"    attempt {attempt.number}"
-            table.add_row(where, attempt.state, *_spent([attempt]), "", _attempt_reason(attempt))
+            table.add_row(where, attempt.state, *_spent([attempt]), "", "", _attempt_reason(attempt))
 
 
 def _state(run: RunRecord, part: PhaseStatus | MemberStatus) -> str:
@@ -169,12 +177,25 @@ def _attempt_reason(attempt: AttemptRecord) -> str:
     return ", ".join(part for part in (reason, code, last_line(attempt.message), place) if part)
 
 
+def _cost(run: RunRecord, phase: str = "") -> tuple[str, str]:
+    """CPU time and GPU time of a phase, or of all."""
+    return duration_text(run.cpu_seconds(phase)), duration_text(run.gpu_seconds(phase))
+
+
 def _spent(attempts: Sequence[AttemptRecord]) -> tuple[str, str]:
-    """Time during which attempts ran, one after the other or side by side, and their CPU time."""
-    spans = [(one.started, one.ended) for one in attempts if one.started and one.ended]
+    """Time during which attempts ran, and their CPU time, both empty where they are not known."""
     cpu = [one.cpu_seconds for one in attempts if one.cpu_seconds is not None]
-    wall = covered(spans) if spans else None
-    return duration_text(wall), duration_text(sum(cpu)) if cpu else ""
+    return _took(attempts), duration_text(sum(cpu)) if cpu else ""
+
+
+def _took(attempts: Sequence[AttemptRecord]) -> str:
+    """Time during which attempts ran, one after the other or side by side."""
+    spans = [(one.started, one.ended) for one in attempts if one.started and one.ended]
+    return duration_text(covered(spans)) if spans else ""
+
+
+def _hours(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds / 3600, 4)
 
 
 def _began(run: RunRecord) -> str | None:
@@ -184,7 +205,7 @@ def _began(run: RunRecord) -> str | None:
 def _table(*columns: str) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 3, 0, 0))
     for column in columns:
-        right = column in ("took", "CPU", "any/end", "done")
+        right = column in ("took", "CPU", "GPU", "CPU h", "GPU h", "any/end", "done")
         folds = "fold" if column in ("why", "root") else "ellipsis"
         table.add_column(
             column, justify="right" if right else "left", no_wrap=folds != "fold", overflow="fold"
