@@ -32,7 +32,8 @@ from collectiverun_operator.cli.trainer_process import ask_trainer
 PIPE_WIDTH = 400  # for a program that reads lines none is broken
 
 
-def _complete_name(begun: str) -> list[str]:
+def complete_name(begun: str) -> list[str]:
+    """Names of this machine's runs that begin so, for a shell."""
     known = this_machine.runs_here(cache_folder())
     return sorted({run.name for run in known if isinstance(run, RunRecord) and run.name.startswith(begun)})
 
@@ -42,7 +43,7 @@ Name = Annotated[
     typer.Argument(
         metavar="NAME",
         help="Name of the run; NAME-ID, the name of its folder in storage, where runs share a name.",
-        autocompletion=_complete_name,
+        autocompletion=complete_name,
     ),
 ]
 Cache = Annotated[

@@ -18,6 +18,7 @@ from collectiverun_trainer.process import output
 
 RETRY_SECONDS = "30"  # a person waits
 _FAILED = 1
+_EXTRAS = {"av": "play", "onnx": "export", "onnxruntime": "export", "onnxscript": "export"}
 
 
 def main(arguments: list[str]) -> int:
@@ -47,7 +48,7 @@ def _answered(command: str, text: str) -> dict[str, Any]:
 
 
 def _missing(package: str, command: str) -> str:
-    extra = "export" if package.startswith("onnx") else "trainer"
+    extra = _EXTRAS.get(package.split(".")[0], "trainer")
     return f"{command} needs the package {package}: pip install 'collectiverun[{extra}]'"
 
 

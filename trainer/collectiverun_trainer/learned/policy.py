@@ -37,13 +37,14 @@ class LearnedPolicy:
         """How these were stepped: the horizon, and the env steps for which an action is held."""
         self.uri = uri
         """The artifact that it is of."""
-        self._policy = policy
+        self.policy = policy
+        """What the phases let act; no public part."""
         self._state: EpisodeState | None = None
 
     @property
     def needs_reward(self) -> bool:
         """Whether it makes out the task from what happens (the collective), or looks at `obs` alone."""
-        return isinstance(self._policy, CollectivePolicy)
+        return isinstance(self.policy, CollectivePolicy)
 
     def reset(self) -> None:
         """Episodes begin with the next `predict`, as many as it is given; earlier ones are forgotten."""
@@ -80,14 +81,14 @@ class LearnedPolicy:
             raise ValueError(f"obs must be of shape ({OBS_SIZE},) or (n, {OBS_SIZE}), not {given.shape}")
         rows = given.reshape(-1, OBS_SIZE)
         begins = _flags(episode_start, len(rows))
-        if not isinstance(self._policy, CollectivePolicy):
-            return self._policy.act(rows).reshape(*given.shape[:-1], ACTION_SIZE), None
+        if not isinstance(self.policy, CollectivePolicy):
+            return self.policy.act(rows).reshape(*given.shape[:-1], ACTION_SIZE), None
         before = self._state if state is None else state
-        self._policy.begin(len(rows))
+        self.policy.begin(len(rows))
         if before is not None and not begins.all():
-            self._policy.history = _continued(before, rows, _rewards(reward, len(rows)), begins)
-        action = self._policy.act(rows)
-        after = EpisodeState(self._policy.history, rows.copy(), action)
+            self.policy.history = _continued(before, rows, _rewards(reward, len(rows)), begins)
+        action = self.policy.act(rows)
+        after = EpisodeState(self.policy.history, rows.copy(), action)
         if state is None:
             self._state = after
         return action.reshape(*given.shape[:-1], ACTION_SIZE), after
