@@ -129,6 +129,7 @@ app.command()(looking.status)
 app.command()(looking.logs)
 app.command()(looking.report)
 app.command()(using.play)
+app.add_typer(using.export, name="export")
 
 
 def _load(source: str, smoke: bool, platform: Platform = HERE) -> tuple[dict[str, object], CollectiveRun]:

@@ -1,4 +1,4 @@
-"""The commands that use what a run has learned: play. Processes of the trainer do the work."""
+"""The commands that use what a run has learned: play, export. Processes of the trainer do the work."""
 
 from __future__ import annotations
 
@@ -61,6 +61,38 @@ def play(
     words = {(True, True): "success at the end", (True, False): "success on the way, not at the end"}
     ending = words.get((told["success"]["anyStep"], told["success"]["atEnd"]), "no success")
     typer.echo(f"{told['output']}: {told['network']} on {told['task']}, goal {told['goal']}: {ending}")
+
+
+export = typer.Typer(help="Write what a run has learned for programs of others.", no_args_is_help=True)
+
+
+@export.command("policy")
+def export_policy(
+    run: RunOrRoot,
+    output: Annotated[str, typer.Option("--output", "-o", help="Folder to write; a new or an empty one.")],
+    network: Annotated[str, typer.Option(help="collective, expert, student, or control.")] = "collective",
+    task: Annotated[
+        str | None,
+        typer.Option(help="Of an expert, student or control; the run's first one if none is named."),
+    ] = None,
+    as_json: AsJSON = False,
+    endpoint: Endpoint = None,
+    kubernetes: Kubernetes = False,
+    namespace: Namespace = "default",
+    cache: Cache = None,
+) -> None:
+    """Write ONNX graphs of a policy, what describes them, and a program that acts with them."""
+    request = addressed(run, endpoint, kubernetes, namespace, cache) | {"network": network, "output": output}
+    told = ask_trainer("export-policy", request | ({"task": task} if task else {}))
+    if as_json:
+        typer.echo(json.dumps(told, indent=2))
+        return
+    check = told["check"]
+    typer.echo(f"{told['output']}: {', '.join(told['files'])}")
+    typer.echo(
+        f"compared with torch on {check['episodes']} whole episodes, {check['decisions']} decisions:"
+        f" no action differs by more than {check['largestDifference']:.1e}"
+    )
 
 
 def addressed(

@@ -43,8 +43,27 @@ class PlayRequest(Model):
         return output
 
 
+class ExportPolicyRequest(Model):
+    """Make a bundle of a policy."""
+
+    run: str = Field(description="The run's root, a path or a URI.")
+    storage: StorageOptions = StorageOptions()
+    network: Network = "collective"
+    task: str | None = Field(None, description="Of an expert, student or control; else the run's first one.")
+    output: str = Field(description="Folder to write; it may not be there yet, or be empty.")
+
+    @field_validator("output")
+    @classmethod
+    def _an_empty_folder(cls, output: str) -> str:
+        folder = Path(output)
+        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            raise ValueError("is there already, and no empty folder; name a new one")
+        return output
+
+
 REQUESTS: Final[dict[str, tuple[type[Model], str]]] = {
     "play": (PlayRequest, "collectiverun_trainer.commands.play"),
+    "export-policy": (ExportPolicyRequest, "collectiverun_trainer.commands.export_policy"),
     "list": (ListRequest, "collectiverun_trainer.commands.list_runs"),
 }
 """By command: its request, and the module whose `run` answers it."""

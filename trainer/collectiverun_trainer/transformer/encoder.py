@@ -124,7 +124,8 @@ class TrajectoryEncoder(nn.Module):
         if masked is not None:
             content = torch.where(masked[..., None], self.hidden_token, content)
         content = content + self.time + self.modality
-        cls = self.cls.expand(len(windows), 1, -1)
+        # Not len(windows): a tracer, as for the export, would take this batch's size for a constant.
+        cls = self.cls.expand(windows.mask.shape[0], 1, -1)
         real = functional.pad(windows.mask.repeat_interleave(MODALITIES, dim=1), (0, 1), value=True)
         return torch.cat([content.flatten(1, 2), cls], dim=1), real
 
