@@ -27,6 +27,11 @@ def gibibytes(count: int) -> str:
     return f"{count / 2**30:.2f} GiB"
 
 
+def hours(seconds: float | None) -> str:
+    """5400 → `1.50`, 41 → `0.01`; empty where there is none."""
+    return "" if seconds is None else f"{seconds / 3600:.2f}"
+
+
 def parse_time(text: str | None) -> datetime | None:
     """The moment, or None if there is none."""
     return None if not text else datetime.fromisoformat(text).astimezone(UTC)

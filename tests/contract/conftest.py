@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from contract.collectiverun_command import start
+from contract.finished_run import FinishedRun
 
 StartEndless = Callable[..., subprocess.Popen[str]]
 
@@ -25,3 +26,9 @@ def start_endless() -> Iterator[StartEndless]:
     for process in started:
         process.kill()
         process.wait()
+
+
+@pytest.fixture(scope="session")
+def quickstart(tmp_path_factory: pytest.TempPathFactory) -> FinishedRun:
+    """A finished run; tests only read it."""
+    return FinishedRun.make(tmp_path_factory.mktemp("quickstart"))

@@ -195,6 +195,7 @@ def test_the_operator_reads_the_trainers_result():
         experts=Success(any_step=1.0, at_end=0.5),
         students=Success(any_step=0.3, at_end=0.2),
         peak_memory_bytes=1 << 30,
+        cpu_seconds=75.4,
         note="refinement did not help",
     ).to_line()
     terminated = {"exitCode": 0, "reason": "Completed", "message": line}
@@ -208,6 +209,7 @@ def test_the_operator_reads_the_trainers_result():
             experts=outcome.Success(1.0, 0.5),
             students=outcome.Success(0.3, 0.2),
             peak_memory_bytes=1 << 30,
+            cpu_seconds=75,
             note="refinement did not help",
         )
     )

@@ -6,6 +6,7 @@ import pytest
 from unit_operator.builders import NOON, ended
 from unit_operator.story import Story
 
+from collectiverun_operator.api.outcome import Progress
 from collectiverun_operator.formatting import format_time
 from collectiverun_operator.plan.costs import requested
 
@@ -96,3 +97,34 @@ def test_a_node_whose_clock_is_wrong_costs_nothing_below_nothing():
     story = at_work()
     assert end(story, ended(1), -3600).member()["attempt"] == 2  # it ended an hour before it was started
     assert costs(story) == (0, 0, 0, 0)
+
+
+def reported(story, *figures):
+    """The attempt that runs says what CPU time its process has taken, again and again; the phase's sum."""
+    for cpu_seconds in figures:
+        said = Progress(env_steps=cpu_seconds, cpu_seconds=cpu_seconds)
+        story.cluster.progress = {name: said.after(None, story.now) for name in story.cluster.jobs}
+        story.settle()
+    story.cluster.progress = {}  # the log of a container that has ended is not read
+    return story.phase("experts").get("usedCpuSeconds", 0)
+
+
+def test_what_processes_say_they_have_used_is_summed_over_attempts():
+    story = at_work()
+    assert reported(story, 20, 50) == 50
+    story.fail(ended(1)).start()
+    assert "usedCpuSeconds" not in story.member()
+    assert reported(story, 60, 70) == 120
+    story.succeed()
+    assert story.phase("experts")["usedCpuSeconds"] == 120
+
+
+def test_a_second_process_of_an_attempt_counts_from_zero_too():
+    """Kueue took the first one's place back, and the same Job went on later."""
+    assert reported(at_work(), 50, 10, 30) == 80
+
+
+def test_a_trainer_that_does_not_say_it_leaves_no_figure():
+    story = at_work().succeed()
+    assert story.phase("experts")["usedCpuSeconds"] == 0
+    assert "usedCpuSeconds" not in story.member()

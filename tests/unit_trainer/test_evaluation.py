@@ -130,7 +130,7 @@ def test_wilson_interval_solves_its_quadratic(successes: int, n: int) -> None:
 
 def test_a_video_shows_the_whole_episode() -> None:
     settings = EnvironmentSettings(horizon_env_steps=60, action_repeat=10)
-    frames = record_video(ScriptedPolicy(DRAWER), DRAWER, settings, goal=0, size=96)
+    frames = record_video(ScriptedPolicy(DRAWER), DRAWER, settings, goal=0, size=96).frames
     assert frames.shape == (7, 96, 96, 3)
     assert frames.dtype == np.uint8
     assert all(np.abs(a.astype(int) - b).max() > 50 for a, b in pairwise(frames))

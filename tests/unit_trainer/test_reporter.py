@@ -34,6 +34,7 @@ def test_progress_tells_speed_and_time_left():
     reporter.progress(600, 1100, Success(any_step=0.5, at_end=0.25), "evaluating")
     first, second = lines(stream)
     assert first["etaSeconds"] is None
+    assert second.pop("cpuSeconds") >= first["cpuSeconds"] > 0
     assert second.pop("peakMemoryBytes") >= first["peakMemoryBytes"] > 0
     assert second == {
         "kind": "progress",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import time
 import traceback
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
@@ -78,7 +79,8 @@ def _work(order: PhaseOrder, reporter: Reporter, stop: StopFlag) -> PhaseResult:
     _warn_of_films()
     leftovers.abort_cut_off_uploads(work.storage, order)
     done = phases.load(order.phase)(work)
-    return done.model_copy(update={"peak_memory_bytes": memory.peak_bytes() or None})
+    taken = {"peak_memory_bytes": memory.peak_bytes() or None, "cpu_seconds": round(time.process_time(), 1)}
+    return done.model_copy(update=taken)
 
 
 def _warn_of_films() -> None:

@@ -92,6 +92,7 @@ class PhaseResult(Model):
     students: Success | None = Field(None, description="Evaluation only: success of the students.")
     experts: Success | None = Field(None, description="Evaluation only: success of the experts.")
     peak_memory_bytes: int | None = Field(None, description="The most memory that its process has needed.")
+    cpu_seconds: float | None = Field(None, description="CPU time that its process has taken.")
     note: str = Field("", description="One sentence a person should read, such as 'refinement did not help'.")
 
     def to_line(self) -> str:

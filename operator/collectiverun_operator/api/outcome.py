@@ -35,6 +35,7 @@ class Result:
     experts: Success | None = None
     students: Success | None = None
     peak_memory_bytes: int = 0
+    cpu_seconds: int = 0
     note: str = ""
 
 
@@ -42,7 +43,7 @@ class Result:
 class Progress:
     """How far a running member is. None: its progress line does not say.
 
-    `peak_memory_bytes`: the most it has needed, 0 where it does not say.
+    `peak_memory_bytes`, `cpu_seconds`: what its process has needed, 0 where it does not say.
     `since`: when it got there, as far as anybody has looked. `retrying`: what failed and is tried again now,
     such as a write to storage, in the trainer's words; empty while it works.
     """
@@ -55,6 +56,7 @@ class Progress:
     success: Success | None = None
     activity: str = ""
     peak_memory_bytes: int = 0
+    cpu_seconds: int = 0
     since: datetime | None = None
     retrying: str = ""
 

@@ -72,6 +72,7 @@ class MemberStatus(Record):
     manifest_sha256: Short = Field("", description="SHA-256 of the artifact's manifest: what was committed.")
     env_steps: Count = Field(0, description="Env steps taken so far.")
     peak_memory_bytes: Count = Field(0, description="Most memory that attempt has reported, in bytes.")
+    used_cpu_seconds: Count = Field(0, description="CPU seconds that attempt has reported.")
     success: Rates | None = Field(None, description="Success of the network it trains.")
     experts: Rates | None = Field(None, description="Success of the experts; set by the evaluation only.")
     students: Rates | None = Field(None, description="Success of the students; set by the evaluation only.")
@@ -99,10 +100,9 @@ class PhaseStatus(Record):
     eta_seconds: Count | None = Field(None, description="Estimated time left, in seconds.")
     start_time: Moment | None = Field(None, description="When its first attempt began.")
     completion_time: Moment | None = Field(None, description="When it succeeded or failed.")
-    cpu_seconds: Count = Field(
-        0, description="CPU cores requested times seconds, of attempts that have ended."
-    )
+    cpu_seconds: Count = Field(0, description="CPU cores requested times seconds, of ended attempts.")
     gpu_seconds: Count = Field(0, description="GPUs requested times seconds, of attempts that have ended.")
+    used_cpu_seconds: Count = Field(0, description="CPU seconds that all attempts have reported.")
     failed_cpu_seconds: Count = Field(0, description="CPU cores times seconds that failed attempts took.")
     failed_gpu_seconds: Count = Field(0, description="GPUs times seconds that failed attempts took.")
     members: Annotated[tuple[MemberStatus, ...], Field(json_schema_extra={"maxItems": 64})] = Field(

@@ -17,7 +17,7 @@ LIMIT_BYTES = 64 * 1024
 
 # Progress of the run and of its phases and members: it changes all the time and is written now and then.
 _RUN_PROGRESS = ("success", "bestSuccess", "successRate", "etaSeconds", "eta")
-_PROGRESS = ("envSteps", "success", "etaSeconds", "peakMemoryBytes")
+_PROGRESS = ("envSteps", "success", "etaSeconds", "peakMemoryBytes", "usedCpuSeconds")
 
 
 class UnreadableStatusError(CollectiveRunError):

@@ -37,6 +37,7 @@ def read_result(report: JSONObject) -> Result | None:
         experts=read_success(report.get("experts")),
         students=read_success(report.get("students")),
         peak_memory_bytes=read_count(report.get("peakMemoryBytes")),
+        cpu_seconds=read_count(report.get("cpuSeconds")),
         note=str(report.get("note") or ""),
     )
 
@@ -66,6 +67,7 @@ def read_progress(line: JSONObject) -> Progress:
         success=read_success(line.get("success")),
         activity=str(line.get("activity") or ""),
         peak_memory_bytes=read_count(line.get("peakMemoryBytes")),
+        cpu_seconds=read_count(line.get("cpuSeconds")),
     )
 
 

@@ -1,6 +1,7 @@
-"""The command `collectiverun`: read a run file, check it, run it on this machine.
+"""The command `collectiverun`: read a run file, check it, run it on this machine; look at runs.
 
-Exit codes: 0 Complete, 1 Failed, 2 usage or unreadable, 3 a fault in the spec, 130 stopped.
+Exit codes of `run` and `validate`: 0 Complete, 1 Failed, 2 usage or unreadable, 3 a fault in the spec, 130
+stopped. Those of the others are in `exit_codes.py`.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ import typer
 
 from collectiverun_operator.api.advice import advice
 from collectiverun_operator.api.run import CollectiveRun, Platform, parse_run
+from collectiverun_operator.cli import looking, using
 from collectiverun_operator.cli.cache_folder import state_folder
+from collectiverun_operator.cli.exit_codes import STOPPED, CommandError
 from collectiverun_operator.cli.run_command import COMPLETE_CODE, ChangedRunError, discard_output, run_here
 from collectiverun_operator.cli.run_file import (
     folder_of,
@@ -34,12 +37,11 @@ ON_A_CLUSTER = Platform(local=False, image="default")
 SMOKE_VERDICT = (
     "A smoke run shows that everything fits together; success, and what is said of it, means nothing."
 )
-FAILED, UNREADABLE, INVALID, STOPPED = 1, 2, 3, 130
+UNREADABLE, INVALID = 2, 3
 
 app = typer.Typer(
-    help="Collective learning on Meta-World: run a CollectiveRun on this machine.",
+    help="Collective learning on Meta-World: run a CollectiveRun on this machine, and use what it learned.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
 
@@ -58,7 +60,11 @@ def main() -> None:
         signal.signal(signal.SIGINT, lambda *_: sys.exit(STOPPED))
     if isinstance(sys.stdout, TextIOWrapper):  # a letter that it has not must not end a run
         sys.stdout.reconfigure(errors="replace")
-    app()
+    try:
+        app()
+    except CommandError as error:
+        _say(str(error), err=True)
+        sys.exit(error.exit_code)
 
 
 def _print_version(requested: bool) -> None:
@@ -73,7 +79,7 @@ def _options(
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
-    """Collective learning on Meta-World: run a CollectiveRun on this machine."""
+    """Collective learning on Meta-World: run a CollectiveRun on this machine, and use what it learned."""
 
 
 @app.command()
@@ -116,6 +122,14 @@ def validate(
     """Only check a run file; every fault is reported with its field."""
     _, parsed = _load(file, smoke, ON_A_CLUSTER if kubernetes else HERE)
     _say(f"{parsed.namespace}/{parsed.name} is valid: {len(parsed.spec.tasks)} tasks")
+
+
+app.command("list")(looking.list_runs)
+app.command()(looking.status)
+app.command()(looking.logs)
+app.command()(looking.report)
+app.command()(using.play)
+app.add_typer(using.export, name="export")
 
 
 def _load(source: str, smoke: bool, platform: Platform = HERE) -> tuple[dict[str, object], CollectiveRun]:

@@ -86,7 +86,7 @@ class PlainLines:
         for phase in snapshot.status.phases:
             for member in phase.members:
                 progress = snapshot.member_progress(phase, member)
-                text = "" if progress is None or progress.is_silent else _progress_text(progress)
+                text = "" if progress is None or progress.is_silent else progress_text(progress)
                 if text and self._is_new((phase.name, member.name, "progress"), text):
                     self.say(f"{member_name(phase.name, member.name)}: {text}")
 
@@ -110,7 +110,8 @@ def _reached(part: PhaseStatus | MemberStatus) -> str:
     return f", {success_words(part.success)}"
 
 
-def _progress_text(progress: Progress) -> str:
+def progress_text(progress: Progress) -> str:
+    """How far a member is: share, activity, env steps, speed, success, time left."""
     speed, left = progress.env_steps_per_second, progress.eta_seconds
     parts = [
         percent(progress.fraction or 0.0),

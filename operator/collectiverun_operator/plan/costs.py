@@ -1,4 +1,6 @@
-"""What a run has taken of the cluster: requested CPU cores and GPUs times the time that containers ran."""
+"""What a run has taken: of the cluster (cores and GPUs requested, times the time that containers ran), and of
+processors (the CPU time that its processes report).
+"""
 
 from __future__ import annotations
 
@@ -12,6 +14,7 @@ from collectiverun_operator.api.phases import PHASE_BY_NAME
 from collectiverun_operator.api.quantities import effective_requests, parse_quantity
 from collectiverun_operator.api.run import CollectiveRun
 from collectiverun_operator.api.status import MemberStatus, PhaseStatus, RunStatus
+from collectiverun_operator.api.trainer_report import MAX_COUNT
 from collectiverun_operator.jobs.phase_order import resources_of
 from collectiverun_operator.json_types import JSONObject
 from collectiverun_operator.plan.observation import Observed
@@ -55,6 +58,8 @@ def _with_phase_costs(
     for after in phase.members:
         before = old.get((phase.name, after.name), MemberStatus(name=after.name))
         after = _with_running_since(phase.name, before, after, observed)
+        used = phase.used_cpu_seconds + _newly_used(before, after)
+        phase = phase.replace(used_cpu_seconds=min(used, MAX_COUNT))
         if before.running_since is not None and after.running_since != before.running_since:
             attempt = observed.attempt(phase.name, after.name, before.attempt)
             end = attempt.finish_time(before.pod_uid) or now
@@ -63,6 +68,12 @@ def _with_phase_costs(
             phase = _charged(phase, request, seconds, has_failed=_has_failed(before, after))
         members.append(after)
     return phase.replace(members=tuple(members))
+
+
+def _newly_used(before: MemberStatus, after: MemberStatus) -> int:
+    """CPU seconds since the last status. Each process counts from zero: a figure that fell is a new one's."""
+    is_same = after.used_cpu_seconds >= before.used_cpu_seconds and after.attempt == before.attempt
+    return after.used_cpu_seconds - (before.used_cpu_seconds if is_same else 0)
 
 
 def _has_failed(before: MemberStatus, after: MemberStatus) -> bool:

@@ -23,7 +23,13 @@ def with_progress(member: MemberStatus, progress: Progress | None) -> MemberStat
         return member
     success = Rates.of(progress.success) or member.success
     peak_bytes = progress.peak_memory_bytes or member.peak_memory_bytes
-    return member.replace(env_steps=progress.env_steps, success=success, peak_memory_bytes=peak_bytes)
+    cpu_seconds = progress.cpu_seconds or member.used_cpu_seconds
+    return member.replace(
+        env_steps=progress.env_steps,
+        success=success,
+        peak_memory_bytes=peak_bytes,
+        used_cpu_seconds=cpu_seconds,
+    )
 
 
 def with_progress_summary(run: CollectiveRun, status: RunStatus, observed: Observed) -> RunStatus:

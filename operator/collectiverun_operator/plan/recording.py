@@ -95,6 +95,7 @@ def _succeeded(member: MemberStatus, result: Result, root: str) -> MemberStatus:
         experts=Rates.of(result.experts),
         students=Rates.of(result.students),
         peak_memory_bytes=result.peak_memory_bytes or member.peak_memory_bytes,
+        used_cpu_seconds=result.cpu_seconds or member.used_cpu_seconds,
         # A phase of many members has no room for notes: the manifest keeps them.
         note=result.note[:NOTE_LIMIT] if member.name == SINGLE_MEMBER else "",
     )

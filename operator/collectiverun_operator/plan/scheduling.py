@@ -103,6 +103,7 @@ def _begin(member: MemberStatus) -> MemberStatus:
         pod_uid="",
         next_attempt_time=None,
         peak_memory_bytes=0,
+        used_cpu_seconds=0,
     )
 
 

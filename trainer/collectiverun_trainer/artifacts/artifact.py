@@ -162,7 +162,7 @@ def opened(artifact: Artifact) -> Artifact:
     if not isinstance(artifact, Artifact):
         raise TypeError(
             f"{artifact!r} is no Artifact: Artifact.open makes one of a storage and a URI, and"
-            " collectiverun_trainer.learned.load_policy a policy of any address"
+            " collectiverun_trainer.learned.open_run opens a run of any address"
         )
     return artifact
 

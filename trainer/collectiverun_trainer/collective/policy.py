@@ -57,19 +57,19 @@ class CollectivePolicy:
         self.z_mode = z_mode
         self.tasks = tasks
         self.device = next(network.parameters()).device
-        self._history = History(0, encoder.params.window)
+        self.history = History(0, encoder.params.window)
 
     def begin(self, n: int) -> None:
         """n new episodes start with empty histories."""
-        self._history = History(n, self.encoder.params.window)
+        self.history = History(n, self.encoder.params.window)
 
     def observe(self, obs: Array, action: Array, reward: Array) -> None:
         """A decision is completed: obs (n, 39), action (n, 4), unscaled reward (n,)."""
-        self._history.append(obs, action, reward)
+        self.history.append(obs, action, reward)
 
     def embed(self) -> Tensor:
         """The current task embeddings (n, Z)."""
-        z = self.encoder.embed(self._history.windows())
+        z = self.encoder.embed(self.history.windows())
         if self.z_mode == "zero":
             return torch.zeros_like(z)
         return z if self.z_mode == "true" else z.roll(len(z) // self.tasks, 0)
@@ -85,10 +85,10 @@ class CollectivePolicy:
         Raises:
             ValueError: other than n episodes have begun.
         """
-        if len(obs) != len(self._history):
+        if len(obs) != len(self.history):
             raise ValueError(
-                f"{len(obs)} observations for {len(self._history)} episodes: where episodes begin, tell"
-                " begin(n) how many, or reset(n) of a LearnedPolicy"
+                f"{len(obs)} observations for {len(self.history)} episodes: where episodes begin, tell"
+                " begin(n) how many"
             )
         mu, _ = self.gaussian(obs, self.embed())
         action: Array = torch.tanh(mu).cpu().numpy().astype(np.float32)

@@ -152,6 +152,7 @@ def _summary(context: PhaseContext, prior: PriorPhases, measurements: Measuremen
         env_steps=measurements.env_steps,
         wall_seconds=wall_seconds,
         cpu_seconds=cpu_seconds,
+        gpu_seconds=wall_seconds if context.device.type == "cuda" else 0.0,
     )
     here = machine.describe(context.device.type)
     return summarise(context.order, prior, measurements.outcomes, own_cost, versions(), here)

@@ -78,6 +78,7 @@ class Reporter:
             "success": success.model_dump(by_alias=True) if success else None,
             "activity": activity,
             "peakMemoryBytes": memory.peak_bytes(),
+            "cpuSeconds": round(time.process_time(), 1),
         }
         self._emit("progress", document)
         if self._bar:

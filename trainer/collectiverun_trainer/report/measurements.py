@@ -115,7 +115,7 @@ def video(policy: Policy, task: Task, settings: EnvironmentSettings, params: Eva
 
     def measure(measurements: Measurements) -> None:
         try:
-            frames = record_video(policy, task, settings, VIDEO_GOAL, params.video_size)
+            frames = record_video(policy, task, settings, VIDEO_GOAL, params.video_size).frames
         except RenderingError as error:
             _logger.warning("There is no film of %s: %s.", task.name, error)
             return

@@ -39,6 +39,7 @@ def cost(phase: str, artifacts: Sequence[Artifact]) -> PhaseCost:
         env_steps=sum(manifest["envSteps"] for manifest in manifests),
         wall_seconds=sum(manifest["wallSeconds"] for manifest in manifests),
         cpu_seconds=sum(manifest["cpuSeconds"] for manifest in manifests),
+        gpu_seconds=sum(manifest["wallSeconds"] for manifest in manifests if manifest["device"] == "cuda"),
     )
 
 

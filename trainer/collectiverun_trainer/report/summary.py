@@ -114,6 +114,8 @@ class PhaseCost(Model):
     env_steps: int
     wall_seconds: float
     cpu_seconds: float
+    gpu_seconds: float = 0.0
+    """Wall time of the members that computed on a GPU."""
 
 
 class Machine(Model):

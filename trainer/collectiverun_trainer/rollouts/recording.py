@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -67,13 +68,21 @@ class _Filmed:
         self.frames.append(self.environment.render(0, self.size))
 
 
-def record_video(
-    policy: Policy, task: Task, settings: EnvironmentSettings, goal: int, size: int
-) -> npt.NDArray[np.uint8]:
-    """One episode as frames (horizon + 1, size, size, 3) uint8: before each decision, and after the last."""
+class Film(NamedTuple):
+    """One episode as it was drawn, and its outcome."""
+
+    frames: npt.NDArray[np.uint8]  # (horizon + 1, size, size, 3): before each decision, and after the last
+    any_step: bool  # success at any env step
+    at_end: bool  # success at the last one
+
+
+def record_video(policy: Policy, task: Task, settings: EnvironmentSettings, goal: int, size: int) -> Film:
+    """Film one episode on a goal of `settings.goal_seed`. Raises RenderingError if nothing can be drawn."""
     environment = VectorEnvironment((task,), settings)
     filmed = _Filmed(policy, environment, size)
-    for _ in play(environment, filmed, [goal]):
-        pass
+    any_step = at_end = False
+    for decision in play(environment, filmed, [goal]):
+        any_step |= bool(decision.success_any[0])
+        at_end = bool(decision.success_end[0])
     filmed.draw()
-    return np.stack(filmed.frames)
+    return Film(np.stack(filmed.frames), any_step, at_end)

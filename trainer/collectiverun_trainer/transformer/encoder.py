@@ -122,7 +122,8 @@ class TrajectoryEncoder(nn.Module):
             hidden = zip(masked.unbind(-1), self.hidden_parts, parts, strict=True)
             parts = [torch.where(mask[..., None], token, part) for mask, token, part in hidden]
         content = torch.stack(parts).sum(0) + self.time
-        cls = self.cls.expand(len(windows), 1, -1)
+        # Not len(windows): a tracer, as for the export, would take this batch's size for a constant.
+        cls = self.cls.expand(windows.mask.shape[0], 1, -1)
         return torch.cat([content, cls], dim=1), functional.pad(windows.mask, (0, 1), value=True)
 
     def _embedding(self, cls: Tensor) -> Tensor:

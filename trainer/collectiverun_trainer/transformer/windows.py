@@ -8,6 +8,7 @@ takes them from recorded episodes, `History` keeps them up to date in rollouts; 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -107,10 +108,14 @@ class History:
     def __len__(self) -> int:
         return len(self._mask)
 
-    def begin(self) -> None:
-        """Clear all histories: all n episodes start anew."""
+    def begin(self, rows: np.ndarray | slice = slice(None)) -> None:
+        """Clear histories: the episodes of these rows, an index or flags (n,), start anew."""
         for stored in (self._state, self._action, self._reward, self._mask):
-            stored.fill(0)
+            stored[rows] = 0
+
+    def copy(self) -> History:
+        """The same histories, which go their own way from here."""
+        return deepcopy(self)
 
     def append(self, obs: np.ndarray, action: np.ndarray, reward: np.ndarray) -> None:
         """Append a decision: the obs before it (n, 39), action (n, 4), unscaled reward (n,) or (n, 1)."""

@@ -158,10 +158,10 @@ def phase_times(events: Sequence[Event]) -> dict[str, PhaseTime]:
     for event in ended.values():
         spans[event["phase"]].append((event["startedTime"], event["endedTime"]))
         cpu[event["phase"]] += event["cpuSeconds"]
-    return {phase: PhaseTime(_covered(spans[phase]), cpu[phase]) for phase in spans}
+    return {phase: PhaseTime(covered(spans[phase]), cpu[phase]) for phase in spans}
 
 
-def _covered(spans: list[tuple[float, float]]) -> float:
+def covered(spans: Iterable[tuple[float, float]]) -> float:
     """Length of the union of intervals."""
     total, reached = 0.0, float("-inf")
     for start, end in sorted(spans):

@@ -39,7 +39,7 @@ _CANNOT_SYNCHRONISE = frozenset(
     }
 )
 _logger = logging.getLogger(__name__)
-DRIVER_FILE = "driver.json"
+DRIVER_FILE, RUN_FILE, JOURNAL_FILE = "driver.json", "run.json", "history.jsonl"
 _REMEDY = (
     "restore it, or remove the state directory it lies in and run the same command again: "
     "what is published in storage is taken over, the rest is done again"
@@ -60,7 +60,7 @@ class StateDir:
     def __init__(self, folder: Path, lock: FileLock, run_uid: str = "") -> None:
         self.folder = folder
         self._run_uid = run_uid
-        self.journal = Journal(folder / "history.jsonl")
+        self.journal = Journal(folder / JOURNAL_FILE)
         self.last_heartbeat_time = self._read_heartbeat()
         self._lock = lock
         self._next_heartbeat = 0.0
@@ -98,10 +98,7 @@ class StateDir:
         """The run as last written; None if it is new. Raises DamagedStateError."""
         if not self._run.exists():
             return None
-        document = read_json(self._run)
-        with _told_with(self._run):
-            check_run(document, self._run_uid)
-        return document
+        return read_run_document(self._run, self._run_uid)
 
     def write_run(self, run: dict[str, Any]) -> None:
         """Replace the run's document."""
@@ -126,7 +123,7 @@ class StateDir:
 
     @property
     def _run(self) -> Path:
-        return self.folder / "run.json"
+        return self.folder / RUN_FILE
 
     @property
     def _driver(self) -> Path:
@@ -171,6 +168,14 @@ def _told_with(path: Path) -> Iterator[None]:
         yield
     except WrongDocumentError as error:
         raise DamagedStateError(f"{path} is not what was written there ({error}); {_REMEDY}") from None
+
+
+def read_run_document(path: Path, run_uid: str = "") -> dict[str, Any]:
+    """The run in a `run.json`, of that uid if one is given. Raises DamagedStateError with a sentence."""
+    document = read_json(path)
+    with _told_with(path):
+        check_run(document, run_uid)
+    return document
 
 
 def read_json(path: Path) -> dict[str, Any]:

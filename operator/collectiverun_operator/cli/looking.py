@@ -1,0 +1,241 @@
+"""The commands that look at runs and change nothing: list, status, logs, report."""
+
+from __future__ import annotations
+
+import json
+import webbrowser
+from collections.abc import Iterable
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console, RenderableType
+from rich.text import Text
+
+from collectiverun_operator.cli import this_machine
+from collectiverun_operator.cli.cache_folder import cache_folder
+from collectiverun_operator.cli.exit_codes import NotThereError, UnknownRunError
+from collectiverun_operator.cli.log_lines import readable
+from collectiverun_operator.cli.logs import chosen_attempts, heading, show_files
+from collectiverun_operator.cli.records import AttemptRecord, RunRecord
+from collectiverun_operator.cli.report import shown_uri
+from collectiverun_operator.cli.run_tree import (
+    run_document,
+    runs_table,
+    status_document,
+    status_lines,
+    stored_runs_table,
+)
+from collectiverun_operator.cli.trainer_process import ask_trainer
+
+PIPE_WIDTH = 400  # for a program that reads lines none is broken
+
+
+def complete_name(begun: str) -> list[str]:
+    """Names of this machine's runs that begin so, for a shell."""
+    known = this_machine.runs_here(cache_folder())
+    return sorted({run.name for run in known if isinstance(run, RunRecord) and run.name.startswith(begun)})
+
+
+Name = Annotated[
+    str,
+    typer.Argument(
+        metavar="NAME",
+        help="Name of the run; NAME-ID, the name of its folder in storage, where runs share a name.",
+        autocompletion=complete_name,
+    ),
+]
+Cache = Annotated[
+    Path | None,
+    typer.Option(help="Folder of state directories; else $COLLECTIVERUN_CACHE, else the system's cache."),
+]
+AsJSON = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Kubernetes = Annotated[
+    bool, typer.Option("--kubernetes", help="A run of the cluster of $KUBECONFIG or ~/.kube/config.")
+]
+Namespace = Annotated[str, typer.Option("--namespace", "-n", help="With --kubernetes: the run's namespace.")]
+
+
+def list_runs(
+    root: Annotated[
+        str | None,
+        typer.Argument(help="Storage root, s3://… or a folder: the runs that published below it."),
+    ] = None,
+    as_json: AsJSON = False,
+    endpoint: Annotated[str | None, typer.Option(help="URL of an S3 server other than AWS.")] = None,
+    kubernetes: Annotated[
+        bool, typer.Option("--kubernetes", help="Runs of the cluster of $KUBECONFIG or ~/.kube/config.")
+    ] = False,
+    namespace: Annotated[
+        str | None, typer.Option("--namespace", "-n", help="With --kubernetes: of this namespace only.")
+    ] = None,
+    cache: Cache = None,
+) -> None:
+    """List the runs of this machine, those below a storage root, or those of a cluster."""
+    if root is not None:
+        _list_stored(root, endpoint, as_json)
+        return
+    runs = list(_known_runs(kubernetes, namespace, cache))
+    if as_json:
+        _print_json([run_document(run) for run in runs])
+    elif runs:
+        _print(runs_table(runs))
+    else:
+        where = "the cluster" if kubernetes else str(cache_folder(cache))
+        typer.echo(f"no run is known to {where}", err=True)
+
+
+def status(
+    name: Name,
+    as_json: AsJSON = False,
+    kubernetes: Kubernetes = False,
+    namespace: Namespace = "default",
+    cache: Cache = None,
+) -> None:
+    """Show how a run stands: its phases, their members, their attempts, and why."""
+    run = find(name, kubernetes, namespace, cache)
+    if as_json:
+        _print_json(status_document(run))
+    else:
+        _print(*status_lines(run))
+
+
+def logs(
+    name: Name,
+    member: Annotated[
+        str | None, typer.Argument(help="A phase, a member, or PHASE/MEMBER; else all of the run.")
+    ] = None,
+    attempt: Annotated[int | None, typer.Option(min=1, help="Number of the attempt; else the last.")] = None,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the attempts end.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the lines as they were written.")] = False,
+    kubernetes: Kubernetes = False,
+    namespace: Namespace = "default",
+    cache: Cache = None,
+) -> None:
+    """Print what the attempts of a run wrote."""
+    run = find(name, kubernetes, namespace, cache)
+    attempts = chosen_attempts(run, member, attempt)
+    printer = _LogPrinter(several=len(attempts) > 1, as_json=as_json)
+    if kubernetes:
+        _logs_there(run, attempts, printer, follow)
+        return
+    show_files(run, attempts, printer.show, (lambda: _any_runs(run, attempts, cache)) if follow else None)
+
+
+def report(
+    name: Name,
+    open_it: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
+    as_json: AsJSON = False,
+    kubernetes: Kubernetes = False,
+    namespace: Namespace = "default",
+    cache: Cache = None,
+) -> None:
+    """Print where a run's report is."""
+    run = find(name, kubernetes, namespace, cache)
+    uri = run.status.report
+    if not uri:
+        raise NotThereError(
+            f"{run.title} has no report: it is {run.state}, and its evaluation has not succeeded"
+        )
+    if uri.startswith("file://") and not kubernetes and not Path(shown_uri(uri)).is_file():
+        raise NotThereError(f"the report of {run.title} is gone: there is no {shown_uri(uri)}")
+    if as_json:
+        _print_json({"report": uri})
+    else:
+        typer.echo(shown_uri(uri))
+    if open_it and not (uri.startswith("file://") and webbrowser.open(uri)):
+        raise NotThereError(
+            f"no browser of this machine opens {shown_uri(uri)}; fetch it, or open it elsewhere"
+        )
+
+
+def find(name: str, kubernetes: bool, namespace: str, cache: Path | None) -> RunRecord:
+    """The run of that name, here or on a cluster. Raises CommandError."""
+    if kubernetes:
+        from collectiverun_operator.cli import on_a_cluster  # imported late: nothing else needs its client
+
+        return on_a_cluster.find_there(name, namespace)
+    return this_machine.find_here(cache_folder(cache), name)
+
+
+def _known_runs(kubernetes: bool, namespace: str | None, cache: Path | None) -> Iterable[RunRecord]:
+    if kubernetes:
+        from collectiverun_operator.cli import on_a_cluster
+
+        yield from on_a_cluster.runs_there(namespace)
+        return
+    for run in this_machine.runs_here(cache_folder(cache)):
+        if isinstance(run, RunRecord):
+            yield run
+        else:
+            typer.echo(run, err=True)
+
+
+def _list_stored(root: str, endpoint: str | None, as_json: bool) -> None:
+    """Only the trainer opens storage."""
+    runs = ask_trainer("list", {"root": root, "storage": {"endpoint": endpoint} if endpoint else {}})["runs"]
+    if as_json:
+        _print_json(runs)
+    elif runs:
+        _print(stored_runs_table(runs))
+    else:
+        raise NotThereError(
+            f"{root} holds no run that has published anything; give the storage.uri of a run file"
+        )
+
+
+def _any_runs(run: RunRecord, attempts: list[AttemptRecord], cache: Path | None) -> bool:
+    """Whether one of the attempts still runs."""
+    now = this_machine.find_here(cache_folder(cache), run.uid)
+    wanted = {(one.phase, one.member, one.number) for one in attempts}
+    return any(
+        one.state == "Running" and (one.phase, one.member, one.number) in wanted for one in now.attempts
+    )
+
+
+def _logs_there(run: RunRecord, attempts: list[AttemptRecord], printer: _LogPrinter, follow: bool) -> None:
+    from collectiverun_operator.cli import on_a_cluster
+
+    if follow and len(attempts) > 1:
+        raise UnknownRunError("--follow with --kubernetes follows one attempt; name its phase and member")
+    for one in attempts:
+        on_a_cluster.show_log_there(run, one, partial(printer.show, one), follow=follow)
+
+
+class _LogPrinter:
+    """Prints the lines of attempts; above those of another one a heading, if there are several."""
+
+    def __init__(self, *, several: bool, as_json: bool) -> None:
+        self._several, self._as_json = several, as_json
+        self._last: AttemptRecord | None = None
+        self._warnings: set[str] = set()
+
+    def show(self, attempt: AttemptRecord, line: bytes) -> None:
+        """Print a line, unless it is for programs or says again what was said."""
+        text = line.decode(errors="replace") if self._as_json else readable(line)
+        if text is None or (not self._as_json and self._is_said(text)):
+            return
+        if self._several and not self._as_json and attempt != self._last:
+            typer.echo(heading(attempt))
+            self._last = attempt
+        typer.echo(text)
+
+    def _is_said(self, text: str) -> bool:
+        """Whether it is a warning that was shown already: each is written to both streams."""
+        _, _, warning = text.partition("warning: ")
+        if warning:
+            self._warnings.add(warning)
+        return text in self._warnings
+
+
+def _print(*parts: RenderableType) -> None:
+    console = Console(highlight=False)
+    if not console.file.isatty():
+        console.width = PIPE_WIDTH
+    for part in parts:
+        console.print(part, soft_wrap=isinstance(part, Text))
+
+
+def _print_json(document: object) -> None:
+    typer.echo(json.dumps(document, indent=2, ensure_ascii=False))

@@ -1,0 +1,110 @@
+"""The commands that use what a run has learned: play, export. Processes of the trainer do the work."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from collectiverun_operator.cli.exit_codes import NotThereError
+from collectiverun_operator.cli.looking import AsJSON, Cache, Kubernetes, Namespace, complete_name, find
+from collectiverun_operator.cli.trainer_process import ask_trainer
+from collectiverun_operator.json_types import JSONObject
+
+_OPTIONS = ("endpoint", "region", "addressing", "insecure")
+
+RunOrRoot = Annotated[
+    str,
+    typer.Argument(
+        metavar="RUN",
+        help="Name of a run, or its root: ./path, /path, file:// or s3://.",
+        autocompletion=complete_name,
+    ),
+]
+Endpoint = Annotated[
+    str | None, typer.Option(help="URL of an S3 server other than AWS; a run's own is known by its name.")
+]
+
+
+def play(
+    run: RunOrRoot,
+    output: Annotated[str, typer.Option("--output", "-o", help="File to write: *.mp4 or *.webp.")],
+    network: Annotated[
+        str, typer.Option(help="collective, expert, student, or control (a student without help).")
+    ] = "collective",
+    task: Annotated[
+        str | None, typer.Option(help="Task, such as reach-v3; the run's first one if none is named.")
+    ] = None,
+    goal: Annotated[int, typer.Option(min=0, help="Index of the goal, as in the report's films.")] = 0,
+    size: Annotated[int, typer.Option(min=64, max=1024, help="Width and height, in pixels.")] = 480,
+    frames_per_second: Annotated[int, typer.Option("--fps", min=1, max=60, help="Speed.")] = 20,
+    as_json: AsJSON = False,
+    endpoint: Endpoint = None,
+    kubernetes: Kubernetes = False,
+    namespace: Namespace = "default",
+    cache: Cache = None,
+) -> None:
+    """Film one episode of a network of a run."""
+    request = addressed(run, endpoint, kubernetes, namespace, cache) | {
+        "network": network,
+        "goal": goal,
+        "output": output,
+        "size": size,
+        "framesPerSecond": frames_per_second,
+    }
+    told = ask_trainer("play", request | ({"task": task} if task else {}))
+    if as_json:
+        typer.echo(json.dumps(told, indent=2))
+        return
+    words = {(True, True): "success at the end", (True, False): "success on the way, not at the end"}
+    ending = words.get((told["success"]["anyStep"], told["success"]["atEnd"]), "no success")
+    typer.echo(f"{told['output']}: {told['network']} on {told['task']}, goal {told['goal']}: {ending}")
+
+
+export = typer.Typer(help="Write what a run has learned for programs of others.", no_args_is_help=True)
+
+
+@export.command("policy")
+def export_policy(
+    run: RunOrRoot,
+    output: Annotated[str, typer.Option("--output", "-o", help="Folder to write; a new or an empty one.")],
+    network: Annotated[str, typer.Option(help="collective, expert, student, or control.")] = "collective",
+    task: Annotated[
+        str | None,
+        typer.Option(help="Of an expert, student or control; the run's first one if none is named."),
+    ] = None,
+    as_json: AsJSON = False,
+    endpoint: Endpoint = None,
+    kubernetes: Kubernetes = False,
+    namespace: Namespace = "default",
+    cache: Cache = None,
+) -> None:
+    """Write ONNX graphs of a policy, what describes them, and a program that acts with them."""
+    request = addressed(run, endpoint, kubernetes, namespace, cache) | {"network": network, "output": output}
+    told = ask_trainer("export-policy", request | ({"task": task} if task else {}))
+    if as_json:
+        typer.echo(json.dumps(told, indent=2))
+        return
+    check = told["check"]
+    typer.echo(f"{told['output']}: {', '.join(told['files'])}")
+    typer.echo(
+        f"compared with torch on {check['episodes']} whole episodes, {check['decisions']} decisions:"
+        f" no action differs by more than {check['largestDifference']:.1e}"
+    )
+
+
+def addressed(
+    run: str, endpoint: str | None, kubernetes: bool, namespace: str, cache: Path | None
+) -> JSONObject:
+    """A run as the trainer is told of it: its root, and how its storage is reached. Raises CommandError."""
+    given: JSONObject = {"endpoint": endpoint} if endpoint else {}
+    if not kubernetes and ("/" in run or "://" in run or run.startswith(".")):
+        return {"run": run, "storage": given}
+    found = find(run, kubernetes, namespace, cache)
+    if not found.status.storage_root:
+        raise NotThereError(f"{found.title} has not begun: it is {found.state}, and has published nothing")
+    storage = found.storage or {}
+    own = {name: storage[name] for name in _OPTIONS if name in storage}
+    return {"run": found.status.storage_root, "storage": own | given}

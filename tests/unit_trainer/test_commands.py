@@ -1,0 +1,51 @@
+"""Commands of the trainer as processes: what a request or an installation lacks is told in one sentence."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+# The command in a process that lacks a package.
+WITHOUT = """
+import runpy, sys
+package = sys.argv.pop(1)
+class Nothing:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] == package:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+sys.meta_path.insert(0, Nothing())
+runpy.run_module("collectiverun_trainer.commands", run_name="__main__", alter_sys=True)
+"""
+
+
+def answer(command, request, lacks="nothing-of-that-name"):
+    words = [sys.executable, "-c", WITHOUT, lacks, command]
+    done = subprocess.run(words, input=json.dumps(request), capture_output=True, text=True)
+    assert done.stderr == ""
+    return done.returncode, json.loads(done.stdout.splitlines()[-1])["message"]
+
+
+@pytest.mark.parametrize(
+    ("command", "package", "extra"),
+    [("list", "torch", "trainer"), ("play", "av", "play"), ("export-policy", "onnx", "export")],
+)
+def test_a_package_that_is_missing_is_told_with_its_extra(command, package, extra, tmp_path):
+    request = {"root": "/x"} if command == "list" else {"run": "/x", "output": f"{tmp_path}/new.mp4"}
+    code, message = answer(command, request, lacks=package)
+    assert (code, message) == (
+        2,
+        f"{command} needs the package {package}: pip install 'collectiverun[{extra}]'",
+    )
+
+
+def test_a_request_that_is_wrong_is_told_before_anything_heavy_is_loaded(tmp_path):
+    (tmp_path / "a").touch()
+    wrong = {
+        "play": ({"run": "/x", "output": "x.gif"}, "play: output: ends neither in .mp4 nor in .webp"),
+        "export-policy": ({"run": "/x", "output": str(tmp_path)}, "export-policy: output: is there already"),
+    }
+    for command, (request, sentence) in wrong.items():
+        code, message = answer(command, request, lacks="torch")
+        assert code == 2
+        assert message.startswith(sentence)

@@ -1,0 +1,73 @@
+"""The runs that published something below a storage root: `<root>/<namespace>/<name>-<id>/<phase>/…`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any, Final
+
+import torch
+
+from collectiverun_trainer.artifacts.storage import Storage, join
+from collectiverun_trainer.commands.requests import ListRequest
+from collectiverun_trainer.config import PHASE_NAMES
+from collectiverun_trainer.errors import InputInvalid
+from collectiverun_trainer.learned.addresses import locate
+from collectiverun_trainer.learned.run import Run
+
+_FOLDER: Final = re.compile(r"(?P<name>.+)-[0-9a-f]{8}")
+_DEPTH: Final = 2  # a namespace, then a run
+
+
+def run(request: ListRequest) -> dict[str, Any]:
+    """`{"runs": […]}`, by namespace and name."""
+    root = request.root if "://" in request.root else f"./{request.root}".replace(".//", "/")
+    address = locate(root, request.storage)
+    storage = Storage(address.options)
+    return {"runs": [_told(storage, uri) for uri in _roots(storage, address.uri, _DEPTH)]}
+
+
+def _roots(storage: Storage, uri: str, depth: int) -> Iterator[str]:
+    """Folders of runs at a URI or below it: those that hold a folder of a phase."""
+    names = storage.list(uri)
+    if _FOLDER.fullmatch(uri.rsplit("/", 1)[-1]) and set(names) & set(PHASE_NAMES):
+        yield uri
+    elif depth:
+        for name in names:
+            yield from _roots(storage, join(uri, name), depth - 1)
+
+
+def _told(storage: Storage, uri: str) -> dict[str, Any]:
+    namespace, folder = uri.rsplit("/", 2)[-2:]
+    found = _FOLDER.fullmatch(folder)
+    document: dict[str, Any] = {
+        "namespace": namespace,
+        "name": found["name"] if found else folder,
+        "root": uri,
+    }
+    try:
+        opened = Run(uri, storage, torch.device("cpu"))
+    except InputInvalid as error:
+        return document | {
+            "published": "damaged or nothing",
+            "phases": [],
+            "success": {},
+            "fault": str(error),
+        }
+    return document | {
+        "published": "report" if "evaluation" in opened.phases else f"up to {opened.phases[-1]}",
+        "phases": list(opened.phases),
+        "success": _success(opened),
+        "report": f"{opened.artifact('evaluation').uri}/report.html"
+        if "evaluation" in opened.phases
+        else None,
+    }
+
+
+def _success(opened: Run) -> dict[str, Any]:
+    """What the evaluation's result says of each kind of network; nothing before it."""
+    if "evaluation" not in opened.phases:
+        return {}
+    result = opened.artifact("evaluation").manifest["result"]
+    kinds = {"collective": "success", "experts": "experts", "students": "students"}
+    return {kind: result[key] for kind, key in kinds.items() if result.get(key)}

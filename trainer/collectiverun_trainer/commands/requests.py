@@ -1,0 +1,69 @@
+"""What each command is asked, as typed documents; light, so that a wrong one is told at once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final, Literal
+
+from pydantic import Field, field_validator
+
+from collectiverun_trainer.config import Model
+from collectiverun_trainer.order import StorageOptions
+
+
+class ListRequest(Model):
+    """Find runs in storage."""
+
+    root: str = Field(description="A storage root, a namespace's folder or a run's: a path or a URI.")
+    storage: StorageOptions = StorageOptions()
+
+
+Network = Literal["collective", "expert", "student", "control"]
+
+
+class PlayRequest(Model):
+    """Film one episode."""
+
+    run: str = Field(description="The run's root, a path or a URI.")
+    storage: StorageOptions = StorageOptions()
+    network: Network = "collective"
+    task: str | None = Field(None, description="Task; the run's first one if none is named.")
+    goal: int = Field(0, ge=0, description="Index of the goal in the run's goal set.")
+    output: str = Field(description="File to write, *.mp4 or *.webp.")
+    size: int = Field(480, ge=64, le=1024, description="Width and height, in pixels.")
+    frames_per_second: int = Field(20, ge=1, le=60)
+
+    @field_validator("output")
+    @classmethod
+    def _a_film(cls, output: str) -> str:
+        if not output.lower().endswith((".mp4", ".webp")):
+            raise ValueError("ends neither in .mp4 nor in .webp; films are written as one of these")
+        if not Path(output).absolute().parent.is_dir():
+            raise ValueError(f"can't be written: there is no folder {Path(output).absolute().parent}")
+        return output
+
+
+class ExportPolicyRequest(Model):
+    """Make a bundle of a policy."""
+
+    run: str = Field(description="The run's root, a path or a URI.")
+    storage: StorageOptions = StorageOptions()
+    network: Network = "collective"
+    task: str | None = Field(None, description="Of an expert, student or control; else the run's first one.")
+    output: str = Field(description="Folder to write; it may not be there yet, or be empty.")
+
+    @field_validator("output")
+    @classmethod
+    def _an_empty_folder(cls, output: str) -> str:
+        folder = Path(output)
+        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            raise ValueError("is there already, and no empty folder; name a new one")
+        return output
+
+
+REQUESTS: Final[dict[str, tuple[type[Model], str]]] = {
+    "play": (PlayRequest, "collectiverun_trainer.commands.play"),
+    "export-policy": (ExportPolicyRequest, "collectiverun_trainer.commands.export_policy"),
+    "list": (ListRequest, "collectiverun_trainer.commands.list_runs"),
+}
+"""By command: its request, and the module whose `run` answers it."""

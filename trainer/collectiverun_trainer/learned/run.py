@@ -1,0 +1,219 @@
+"""A run as its artifacts in storage tell it; every file is checked against its manifest when it is read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+
+from collectiverun_trainer.artifacts.artifact import Artifact
+from collectiverun_trainer.artifacts.commits import committed
+from collectiverun_trainer.artifacts.storage import Storage, join
+from collectiverun_trainer.config import PHASE_NAMES, EnvironmentSettings, Phase, Task
+from collectiverun_trainer.environments.observation import Array
+from collectiverun_trainer.environments.vector import VectorEnvironment
+from collectiverun_trainer.errors import InputInvalid
+from collectiverun_trainer.learned.addresses import locate
+from collectiverun_trainer.learned.policy import LearnedPolicy
+from collectiverun_trainer.learning.learner import Role
+from collectiverun_trainer.order import ArtifactReference, StorageOptions
+from collectiverun_trainer.policy_files import (
+    EVALUATION,
+    load_collective,
+    load_encoder,
+    load_experts,
+    load_students,
+)
+from collectiverun_trainer.replay.episodes import Episodes
+from collectiverun_trainer.replay.shards import read_episodes
+from collectiverun_trainer.rollouts.outcomes import Outcomes
+from collectiverun_trainer.transformer.encoder import TrajectoryEncoder
+from collectiverun_trainer.transformer.windows import windows
+
+_COLLECTIVE_PHASES: Final[tuple[Phase, ...]] = ("refinement", "onlineDistillation")
+"""Those that publish a collective, the latest first."""
+_ROWS: Final = 1024  # of recorded episodes whose windows are in memory at once
+
+
+class Run:
+    """What a run has published so far. Opening it reads the manifests alone.
+
+    Every method raises InputInvalid where what it is asked for is not there (yet) or is damaged,
+    StorageRefused or StorageUnavailable where storage can't be read.
+    """
+
+    def __init__(self, root: str, storage: Storage, device: torch.device) -> None:
+        self.root = root
+        """URI of the run's folder."""
+        self._storage, self._device = storage, device
+        self._artifacts = {phase: found for phase in PHASE_NAMES if (found := self._open(phase))}
+        if not self._artifacts:
+            raise InputInvalid(
+                f"{root} holds no finished phase of a run; give the folder of one, "
+                f"<storage.uri>/<namespace>/<name>-<id>"
+            )
+
+    @property
+    def phases(self) -> tuple[Phase, ...]:
+        """The phases of which something is published, in their order."""
+        return tuple(self._artifacts)
+
+    @cached_property
+    def tasks(self) -> tuple[Task, ...]:
+        """The run's tasks, in its order; while no later phase is done those whose experts are."""
+        whole = [found for phase, found in self._artifacts.items() if phase not in ("experts", "students")]
+        return _tasks(*(whole[-1] if whole else self._artifacts["experts"]))
+
+    @property
+    def environment(self) -> EnvironmentSettings:
+        """How every phase stepped Meta-World."""
+        (first, *_) = self._artifacts[self.phases[0]]
+        return EnvironmentSettings.model_validate(first.manifest["config"]["environment"])
+
+    def artifact(self, phase: Phase, task: Task | str | None = None) -> Artifact:
+        """A phase's artifact: of the member that has the task, where a phase has several."""
+        found = self._of(phase)
+        if task is None:
+            return found[0]
+        wanted = self.task(task)
+        for artifact in found:
+            if wanted in _tasks(artifact):
+                return artifact
+        raise InputInvalid(f"{self.root} has published nothing of phase {phase} for task {wanted.name}")
+
+    def task(self, task: Task | str) -> Task:
+        """The run's task of that name, `reach-v3-sawyer` or `reach-v3`."""
+        for known in self.tasks:
+            if task in (known, known.name, known.env):
+                return known
+        name = task.name if isinstance(task, Task) else task
+        raise InputInvalid(
+            f"{self.root} has no task {name!r}; it has {', '.join(t.name for t in self.tasks)}"
+        )
+
+    def collective(self) -> LearnedPolicy:
+        """The network for all tasks; the refined one where the run has refined it."""
+        artifact = self._latest_collective()
+        collective = load_collective(artifact, self._device)
+        return LearnedPolicy(collective.policy(), collective.tasks, self.environment, artifact.uri)
+
+    def expert(self, task: Task | str) -> LearnedPolicy:
+        """The expert of one task."""
+        wanted, artifact = self.task(task), self.artifact("experts", task)
+        experts, _ = load_experts([(_reference(artifact, wanted), artifact)], self._device)
+        return LearnedPolicy(experts.policy_for(wanted), (wanted,), self.environment, artifact.uri)
+
+    def student(self, task: Task | str) -> LearnedPolicy:
+        """The student of one task: a new learner that the collective helped."""
+        return self._learner(task, "student")
+
+    def control(self, task: Task | str) -> LearnedPolicy:
+        """The student's control, which nobody helped."""
+        return self._learner(task, "control")
+
+    def encoder(self) -> TrajectoryEncoder:
+        """The trajectory transformer, a torch module that makes task embeddings of windows."""
+        return load_encoder(self.artifact("trajectoryTransformer"), self._device)
+
+    def embeddings(self, episodes: Episodes) -> Array:
+        """The encoder's embedding (rows, Z) of the episode so far, at every decision of recorded episodes."""
+        encoder = self.encoder()
+        rows = torch.split(torch.arange(episodes.rows), _ROWS)
+        parts = [encoder.embed(windows(episodes, some, encoder.params.window)) for some in rows]
+        embedded: Array = torch.cat(parts).cpu().numpy()
+        return embedded
+
+    def expert_episodes(self, task: Task | str) -> Episodes:
+        """`buffer_distill`: episodes of one expert's training and of the expert itself, with its labels."""
+        return read_episodes(self.artifact("experts", task), f"{self.task(task).name}/buffer_distill")
+
+    def online_episodes(self) -> Episodes:
+        """`online_buffer`: every episode that online distillation played, with the experts' labels."""
+        return read_episodes(self.artifact("onlineDistillation"), "online_buffer")
+
+    def outcomes(self) -> dict[str, dict[Task, Outcomes]]:
+        """How every episode of the evaluation ended, by network and task.
+
+        Networks: experts, collective, zero and shuffled (its ablations), students, controls.
+        """
+        artifact = self.artifact("evaluation")
+        try:
+            read = {
+                network: [Outcomes.from_document(document) for document in documents]
+                for network, documents in artifact.read_json(EVALUATION).items()
+            }
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise InputInvalid(f"{EVALUATION} of {artifact.uri} holds no outcomes: {error!r}") from error
+        return {network: {outcome.task: outcome for outcome in found} for network, found in read.items()}
+
+    def summary(self) -> dict[str, Any]:
+        """Every number of the report (`summary.json` of the evaluation)."""
+        document: dict[str, Any] = self.artifact("evaluation").read_json("summary.json")
+        return document
+
+    def environments(self, *tasks: Task | str, copies: int = 1) -> VectorEnvironment:
+        """Fresh environments, stepped as the run's were: `copies` of each task side by side, task by task.
+
+        Without tasks: of all tasks of the run. A Task that the run never saw is fine.
+        """
+        chosen = tuple(task if isinstance(task, Task) else self.task(task) for task in tasks) or self.tasks
+        return VectorEnvironment(chosen, self.environment, copies)
+
+    def _learner(self, task: Task | str, role: Role) -> LearnedPolicy:
+        wanted, artifact = self.task(task), self.artifact("students", task)
+        policies = load_students([(_reference(artifact, wanted), artifact)], self._device)
+        return LearnedPolicy(policies[role][wanted], (wanted,), self.environment, artifact.uri)
+
+    def _latest_collective(self) -> Artifact:
+        done = [phase for phase in _COLLECTIVE_PHASES if phase in self._artifacts]
+        return self.artifact(done[0] if done else "onlineDistillation")
+
+    def _of(self, phase: Phase) -> list[Artifact]:
+        if phase in self._artifacts:
+            return self._artifacts[phase]
+        if phase not in PHASE_NAMES:
+            raise InputInvalid(f"{phase!r} is no phase; the phases are {', '.join(PHASE_NAMES)}")
+        raise InputInvalid(
+            f"{self.root} has published nothing of phase {phase}: the run has not got there, or has no such"
+            f" phase (it has published {', '.join(self.phases)})"
+        )
+
+    def _open(self, phase: Phase) -> list[Artifact]:
+        """What each member of the phase committed first, as the run itself takes it."""
+        return [Artifact.open(self._storage, uri) for uri in self._commits(join(self.root, phase))]
+
+    def _commits(self, phase_uri: str) -> Iterator[str]:
+        for member in self._storage.list(phase_uri):
+            uri = next(committed(self._storage, join(phase_uri, member)), None)
+            if uri is not None:
+                yield uri
+
+
+def open_run(
+    address: str | Path, storage: StorageOptions | None = None, device: str | torch.device = "cpu"
+) -> Run:
+    """A run by its name on this machine, or by its root: a path (`./…`, `/…`), `file://` or `s3://`.
+
+    Args:
+        address: `quickstart`, or `quickstart-0b5f1a2c` where runs share a name; or the run's folder.
+        storage: how an S3 server other than AWS is reached; a run that is known by name brings its own.
+            Keys come from the environment (AWS_*).
+        device: where its networks compute.
+
+    Raises:
+        InputInvalid: there is no such run, nothing of it is published, or a manifest is damaged.
+        StorageRefused, StorageUnavailable: storage can't be read.
+    """
+    found = locate(address, storage)
+    return Run(found.uri, Storage(found.options), torch.device(device))
+
+
+def _tasks(*artifacts: Artifact) -> tuple[Task, ...]:
+    return tuple(Task.model_validate(task) for artifact in artifacts for task in artifact.manifest["tasks"])
+
+
+def _reference(artifact: Artifact, task: Task) -> ArtifactReference:
+    return ArtifactReference(member=artifact.manifest["member"], uri=artifact.uri, tasks=(task,))
