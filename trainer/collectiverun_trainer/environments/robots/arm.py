@@ -26,7 +26,11 @@ _HINGE: Final = mujoco.mjtJoint.mjJNT_HINGE.value
 
 
 class ArmFault(InvalidConfiguration):
-    """A robot's file that cannot be used; the message has a sentence for every fault."""
+    """A robot's file that cannot be used; the message is its sentences, one for every fault."""
+
+    def __init__(self, *sentences: str) -> None:
+        super().__init__(" ".join(sentences))
+        self.sentences = sentences
 
 
 @dataclass(frozen=True)
@@ -62,11 +66,11 @@ def read_arm(file: Path) -> Arm:
     spec = open_spec(file)
     faults = _faults_of_structure(spec)
     if faults:
-        raise ArmFault(" ".join(faults))
+        raise ArmFault(*faults)
     model = _compiled(spec, file)
     faults = _faults_of_home(model)
     if faults:
-        raise ArmFault(" ".join(faults))
+        raise ArmFault(*faults)
     return _described(file, spec, model)
 
 

@@ -83,7 +83,7 @@ class ArmKinematics:
                 self.error, np.clip(first, low + 1e-9, high - 1e-9), self._jacobian, (low, high),
                 method="dogbox", args=(position,), xtol=1e-10, ftol=1e-10, max_nfev=80,
             )  # fmt: skip
-            posture = self._posture(found.x, position)
+            posture = self.posture(found.x, position)
             if best is None or _miss(posture) < _miss(best):
                 best = posture
             if best.reaches():
@@ -92,7 +92,14 @@ class ArmKinematics:
         assert best is not None
         return best
 
-    def _posture(self, angles: Vector, position: Vector) -> Posture:
+    def hand_position(self, angles: Vector) -> Vector:
+        """Where the hand is (3,), in metres."""
+        self.move(angles)
+        position: Vector = self.data.xpos[self._hand].copy()
+        return position
+
+    def posture(self, angles: Vector, position: Vector) -> Posture:
+        """What these angles miss of a position (3,) with the fingers down."""
         error = self.error(angles, position)
         return Posture(
             angles, float(np.linalg.norm(error[:3])), float(np.linalg.norm(error[3:]) / _METRES_PER_RADIAN)
