@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import struct
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from collectiverun_trainer.__main__ import main
@@ -61,6 +63,14 @@ BROKEN = {
         re.sub(r"<inertial[^>]*/>", "", WHOLE, count=2),
         "^No <inertial> in link00, link01: each link needs one",
     ),
+    "a joint without a name": (
+        changed(('<joint name="link03_joint"', "<joint")),
+        "^1 of its joints have no name: give each one.$",
+    ),
+    "a mount of three numbers": (
+        changed((MOUNT, '<numeric name="mount" data="0 0 0"/>')),
+        "^Its mount has 3 numbers; it is x, y, z in metres and the yaw in degrees.$",
+    ),
     "no home": (changed((HOME_LINE, "")), "^It has no keyframe 'home': its qpos is the pose"),
     "a home outside a joint's range": (
         changed((HOME_LINE, OUTSIDE)),
@@ -94,6 +104,24 @@ def test_each_fault_has_its_sentence(
     told = capfd.readouterr()
     assert re.search(sentence, told.out, re.MULTILINE), told.out
     assert "Traceback" not in told.out + told.err
+
+
+def test_an_arm_with_meshes_of_its_own_folder_has_none(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A mesh may also be called as one of Meta-World's."""
+    corners = np.eye(4, 3, dtype=np.float32) / 20
+    faces = [corners[list(face)].ravel() for face in ((0, 1, 2), (0, 3, 1), (0, 2, 3), (1, 3, 2))]
+    records = b"".join(struct.pack("<12fH", 0, 0, 0, *face, 0) for face in faces)
+    (tmp_path / "shells").mkdir()
+    (tmp_path / "shells" / "shell.stl").write_bytes(bytes(80) + struct.pack("<I", len(faces)) + records)
+    text = changed(
+        ('autolimits="true"', 'autolimits="true" meshdir="shells"'),
+        ("<custom>", '<asset><mesh name="tabletop" file="shell.stl"/></asset><custom>'),
+        ("<geom type", '<geom type="mesh" mesh="tabletop"/><geom type'),
+    )
+    (tmp_path / "arm.xml").write_text(text)
+    assert main(["robots", "check", str(tmp_path / "arm.xml")]) == 0, capfd.readouterr().out
 
 
 def test_a_file_that_is_not_there(capfd: pytest.CaptureFixture[str]) -> None:

@@ -114,7 +114,30 @@ def _faults_of_structure(spec: Any) -> list[str]:
             f"It has no site {FLANGE!r}: add one to the last link, where the hand is fastened, "
             "its z axis pointing away from the arm."
         ]
-    return [*_faults_of_joints(spec), *_faults_of_links(spec)]
+    return [
+        *_faults_of_names(spec),
+        *_faults_of_joints(spec),
+        *_faults_of_links(spec),
+        *_faults_of_mount(spec),
+    ]
+
+
+def _faults_of_names(spec: Any) -> list[str]:
+    nameless = {
+        kind: sum(not part.name for part in parts)
+        for kind, parts in {"bodies": spec.bodies, "joints": spec.joints}.items()
+    }
+    return [
+        f"{count} of its {kind} have no name: give each one." for kind, count in nameless.items() if count
+    ]
+
+
+def _faults_of_mount(spec: Any) -> list[str]:
+    return [
+        f"Its mount has {len(each.data)} numbers; it is x, y, z in metres and the yaw in degrees."
+        for each in spec.numerics
+        if each.name == "mount" and len(each.data) != len(_FACING_THE_TABLE)
+    ]
 
 
 def _faults_of_joints(spec: Any) -> list[str]:
