@@ -120,7 +120,7 @@ INVALID = {
     "an empty list of tasks": (changed("spec.tasks", []), "spec.tasks: "),
     "65 tasks": (changed("spec.tasks", [{"env": "reach-v3"}] * 65), "spec.tasks: "),
     "an unknown task": (changed("spec.tasks.1.env", "drawer-close"), "spec.tasks[1]"),
-    "an unknown robot": (changed("spec.tasks.0.robot", "panda"), "spec.tasks[0]"),
+    "an unknown robot": (changed("spec.tasks.0.robot", "robbie"), "spec.tasks[0]"),
     "a duplicate task": (changed("spec.tasks.1.env", "reach-v3"), "spec.tasks: "),
     "a task that is a string": (changed("spec.tasks.0", "reach-v3"), "spec.tasks[0]: "),
     "no storage": (changed("spec.storage", REMOVED), "spec.storage: "),

@@ -38,7 +38,7 @@ def storage(**values):
 BAD = {
     "an unknown task": ({"tasks": tasks("raech")}, "spec.tasks[0].env", 'Unsupported value: "raech-v3"'),
     "an unknown robot": (
-        {"tasks": [{"env": "reach-v3", "robot": "panda"}]},
+        {"tasks": [{"env": "reach-v3", "robot": "robbie"}]},
         "spec.tasks[0].robot",
         'supported values: "sawyer"',
     ),

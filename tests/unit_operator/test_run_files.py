@@ -39,9 +39,14 @@ FAULTY_SPECS = {
     "too many tasks": ({"tasks": tasks("reach") * 65}, "spec.tasks", "at most 64 entries, not 65"),
     "unknown task": ({"tasks": tasks("raech")}, "spec.tasks[0]", "did you mean 'reach-v3'?"),
     "unknown robot": (
-        {"tasks": [{"env": "reach-v3", "robot": "panda"}]},
+        {"tasks": [{"env": "reach-v3", "robot": "pamda"}]},
         "spec.tasks[0]",
-        "robot 'panda' is not supported yet",
+        "unknown robot 'pamda'; did you mean 'panda'?; known are sawyer, panda, ur5e",
+    ),
+    "the same robot by two names": (
+        {"tasks": [{"env": "reach-v3", "robot": "kuka"}, {"env": "reach-v3", "robot": "iiwa"}]},
+        "spec.tasks",
+        "'reach-v3-iiwa'",
     ),
     "the same task twice": ({"tasks": tasks("reach", "push", "reach")}, "spec.tasks", "'reach-v3-sawyer'"),
     "only holdouts": ({"tasks": [{"env": "reach-v3", "holdout": True}]}, "spec.tasks", "at least one"),

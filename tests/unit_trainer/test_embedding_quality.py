@@ -18,8 +18,7 @@ from collectiverun_trainer.transformer.quality import (
     report,
 )
 
-# Only one robot can be ordered for now; the metrics must not depend on that.
-TWO_ROBOTS = (*TASKS[:2], *(Task.model_construct(env=task.env, robot="other") for task in TASKS[:2]))
+TWO_ROBOTS = (*TASKS[:2], *(Task(env=task.env, robot="panda") for task in TASKS[:2]))
 
 
 def sample(z: np.ndarray, tasks: int, episodes_per_task: int = 5, robots: int = 1) -> Sample:
@@ -89,8 +88,8 @@ def test_the_report_has_every_robot_task_and_length_of_history() -> None:
     document = report(perfect(4, 0, robots=2), perfect(4, 1, robots=2), TWO_ROBOTS)
     names = [metric["name"] for metric in document["figures"]]
     assert names[-2:] == ["kNN robot accuracy", "linear probe robot accuracy"]
-    assert set(document["byRobot"]) == {"sawyer", "other"}
-    assert [each["chance"] for each in document["byRobot"]["other"][:2]] == [0.5, 0.5]
+    assert set(document["byRobot"]) == {"sawyer", "panda"}
+    assert [each["chance"] for each in document["byRobot"]["panda"][:2]] == [0.5, 0.5]
     assert document["byTask"] == {task.name: 1.0 for task in TWO_ROBOTS}
     assert document["confusion"] == (60 * np.eye(4, dtype=int)).tolist()
     assert document["windows"] == {"reference": 240, "heldOut": 240}

@@ -17,7 +17,7 @@ from collectiverun_trainer.config.collective import (
 )
 from collectiverun_trainer.config.environment import EnvironmentSettings, Task
 from collectiverun_trainer.config.model import Model
-from collectiverun_trainer.config.names import ROBOTS, TASK_NAMES
+from collectiverun_trainer.config.names import ROBOT_ALIASES, ROBOTS, TASK_NAMES
 from collectiverun_trainer.config.phases import PARAMS, PHASE_NAMES, PHASES, Phase
 from collectiverun_trainer.config.s3_names import (
     ANY_BUCKET,
@@ -38,6 +38,7 @@ __all__ = [
     "PHASES",
     "PHASE_NAMES",
     "ROBOTS",
+    "ROBOT_ALIASES",
     "TASK_NAMES",
     "CollectiveLossParams",
     "EnvironmentSettings",

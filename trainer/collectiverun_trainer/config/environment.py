@@ -5,10 +5,10 @@ from __future__ import annotations
 from difflib import get_close_matches
 from typing import Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from collectiverun_trainer.config.model import Model
-from collectiverun_trainer.config.names import ROBOTS, TASK_NAMES
+from collectiverun_trainer.config.names import ROBOT_ALIASES, ROBOTS, TASK_NAMES
 
 
 class Task(Model):
@@ -21,9 +21,9 @@ class Task(Model):
     )
     robot: str = Field(
         default="sawyer",
-        description="Robot that solves it; only sawyer for now.",
+        description="Robot that solves it. kuka is another name of iiwa.",
         max_length=32,
-        json_schema_extra={"enum": list(ROBOTS)},
+        json_schema_extra={"enum": [*ROBOTS, *ROBOT_ALIASES]},
     )
 
     @property
@@ -31,21 +31,28 @@ class Task(Model):
         """`<env>-<robot>`, the task's folder and its name in every table."""
         return f"{self.env}-{self.robot}"
 
+    @field_validator("robot")
+    @classmethod
+    def _one_name(cls, robot: str) -> str:
+        return ROBOT_ALIASES.get(robot, robot)
+
     @model_validator(mode="after")
     def _known(self) -> Self:
         if self.env not in TASK_NAMES:
             raise ValueError(
-                f"unknown task {self.env!r}{_suggestion(self.env)}; Meta-World v3 names end in '-v3'"
+                f"unknown task {self.env!r}{_suggestion(self.env, TASK_NAMES)}; "
+                "Meta-World v3 names end in '-v3'"
             )
         if self.robot not in ROBOTS:
             raise ValueError(
-                f"robot {self.robot!r} is not supported yet; supported for now: {', '.join(ROBOTS)}"
+                f"unknown robot {self.robot!r}{_suggestion(self.robot, ROBOTS)}; "
+                f"known are {', '.join(ROBOTS)}"
             )
         return self
 
 
-def _suggestion(name: str) -> str:
-    close = get_close_matches(name, TASK_NAMES, n=1)
+def _suggestion(name: str, names: tuple[str, ...]) -> str:
+    close = get_close_matches(name, names, n=1)
     return f"; did you mean {close[0]!r}?" if close else ""
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-ROBOTS: tuple[str, ...] = ("sawyer",)
+# Sawyer is Meta-World's own; each other one is a file of environments/robots/models.
+ROBOTS: tuple[str, ...] = ("sawyer", "panda", "ur5e", "ur10e", "iiwa", "xarm7", "gen3", "viperx", "z1")
+# Other names that a run file may use, and what they mean everywhere else.
+ROBOT_ALIASES: dict[str, str] = {"kuka": "iiwa"}
 
 # The fifty tasks of Meta-World v3, in the order of its own MT50 list of names.
 TASK_NAMES: tuple[str, ...] = tuple(

@@ -4,9 +4,9 @@ Stock environments spend most of a step outside the physics: looking names up, w
 scipy's rotations of one matrix, numpy on scalars. Here those parts are rewritten; observations, rewards
 and infos stay bit-identical (tests/unit_trainer/test_fast_stepping.py compares all fifty tasks).
 
-* Environments of one XML file share one MuJoCo model. A goal changes nothing of it but body and site
-  positions; each environment keeps its own and puts them in place when it takes its turn. Environments are
-  therefore for one thread.
+* Environments of one XML file and robot share one MuJoCo model. A goal changes nothing of it but body and
+  site positions; each environment keeps its own and puts them in place when it takes its turn. Environments
+  are therefore for one thread.
 * The hand settles for 250 physics steps at each reset. The outcome depends on the goal alone, so it is
   simulated once per goal.
 * Contact forces on bodies (`mj_rnePostConstraint`) are left out: nothing reads them.
@@ -36,7 +36,7 @@ class FastEnvironment(SawyerXYZEnv):  # type: ignore[misc]  # metaworld has no t
     _shared: SharedModel
 
     def _initialize_simulation(self) -> tuple[Any, Any]:
-        self._shared = shared_model(self.fullpath)
+        self._shared = shared_model(self.fullpath, self.robot)
         self._hand_quaternion = np.array(self.robot.hand_quaternion)
         self._body_pos = self._shared.first_body_pos.copy()
         self._site_pos = self._shared.first_site_pos.copy()

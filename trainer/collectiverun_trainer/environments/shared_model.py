@@ -1,12 +1,13 @@
-"""One compiled MuJoCo model for all environments made from one XML file: a model takes 20 MB and 0.1 s."""
+"""One compiled MuJoCo model for all environments of one XML file and robot: a model takes 20 MB and 0.1 s."""
 
 from __future__ import annotations
 
 from functools import cache
 
-import mujoco
 import numpy as np
 import numpy.typing as npt
+
+from collectiverun_trainer.environments.robots import Robot
 
 Vector = npt.NDArray[np.float64]
 
@@ -15,10 +16,10 @@ FRAME_BUFFER_PIXELS = 1024
 
 
 class SharedModel:
-    """A compiled MuJoCo model, used in turn by all environments made from one XML file."""
+    """A compiled MuJoCo model, used in turn by all environments made from one XML file with one robot."""
 
-    def __init__(self, path: str) -> None:
-        self.model = mujoco.MjModel.from_xml_path(path)
+    def __init__(self, path: str, robot: Robot) -> None:
+        self.model = robot.model(path)
         self.model.vis.global_.offwidth = self.model.vis.global_.offheight = FRAME_BUFFER_PIXELS
         self.model.vis.quality.offsamples = 0
         self.body_pos: Vector = self.model.body_pos  # views of the model's memory
@@ -36,6 +37,10 @@ class SharedModel:
 
 
 @cache
-def shared_model(path: str) -> SharedModel:
-    """The model of an XML file, compiled once per process."""
-    return SharedModel(path)
+def shared_model(path: str, robot: Robot) -> SharedModel:
+    """The model of one of Meta-World's XML files with a robot, compiled once per process.
+
+    Raises:
+        ArmFault: the robot's own file can't be used.
+    """
+    return SharedModel(path, robot)

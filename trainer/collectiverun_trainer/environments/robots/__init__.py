@@ -1,28 +1,43 @@
 """What a robot is to the environment: everything that builds or steps one asks here.
 
 A robot that a run file may name (`config.names.ROBOTS`) but that is not described here is refused, never
-simulated as another. The scaling of observations is no part of a robot: it is the same for all, so that no
-statistic tells one from another.
+simulated as another. Sawyer is Meta-World's own, bit for bit. Every other robot is a file of `models/`, its
+arm (`arm.py` says what the file must have), in Sawyer's place in Meta-World's models (`composing.py`); the
+hand and all that is said of it here stays Meta-World's. The scaling of observations is no part of a robot: it
+is the same for all, so that no statistic tells one from another.
 """
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
 from typing import Any, Final
 
+import mujoco
+
+from collectiverun_trainer.config import ROBOTS
+from collectiverun_trainer.environments.robots.arm import read_arm
+from collectiverun_trainer.environments.robots.composing import compose
 from collectiverun_trainer.errors import InvalidConfiguration
+
+MODELS: Final = Path(__file__).with_name("models")
+"""Where the files of the robots are, `<name>.xml`; Sawyer has none."""
 
 
 @dataclass(frozen=True)
 class Robot:
     """One arm with a two-finger gripper whose hand follows a mocap body.
 
-    The class that `stock_class` gives for a task says which MuJoCo model is loaded, where the hand starts
-    (`hand_init_pos`), how far it may go (`mocap_low`, `mocap_high`) and how far an action moves it
+    The class that `stock_class` gives for a task says which file of Meta-World is loaded, where the hand
+    starts (`hand_init_pos`), how far it may go (`mocap_low`, `mocap_high`) and how far an action moves it
     (`action_scale`). The names are those of the model.
     """
+
+    model: Callable[[str], Any]
+    """The `mujoco.MjModel` of a task's file of Meta-World, with this robot."""
 
     stock_class: Callable[[str], type[Any]]
     """Meta-World's class of a task, such as `reach-v3`, with this robot."""
@@ -58,7 +73,16 @@ def _sawyer_policy(env_name: str) -> Any:
     return ENV_POLICY_MAP[env_name]()
 
 
+def _sawyer_model(task_file: str) -> Any:
+    return mujoco.MjModel.from_xml_path(task_file)
+
+
+def _arms_model(arm_file: Path, task_file: str) -> Any:
+    return compose(task_file, read_arm(arm_file))
+
+
 SAWYER: Final = Robot(
+    model=_sawyer_model,
     stock_class=_sawyer_class,
     scripted_policy=_sawyer_policy,
     hand_quaternion=(1.0, 0.0, 1.0, 0.0),
@@ -69,7 +93,15 @@ SAWYER: Final = Robot(
     pads=("leftpad_geom", "rightpad_geom"),
 )
 
-BUILT: Final[dict[str, Robot]] = {"sawyer": SAWYER}
+
+def with_arm(file: Path) -> Robot:
+    """The robot that has the arm of an MJCF file; the file is read when its first model is made."""
+    return replace(SAWYER, model=partial(_arms_model, file))
+
+
+BUILT: Final[dict[str, Robot]] = {
+    name: SAWYER if name == "sawyer" else with_arm(MODELS / f"{name}.xml") for name in ROBOTS
+}
 
 
 def robot(name: str) -> Robot:

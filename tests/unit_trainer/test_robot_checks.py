@@ -1,0 +1,150 @@
+"""`robots check MODEL`: a sentence for each fault of an arm's file, and none for those that are built in."""
+
+from __future__ import annotations
+
+import re
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from collectiverun_trainer.__main__ import main
+from collectiverun_trainer.config import ROBOTS
+from collectiverun_trainer.environments.robots import MODELS
+
+WHOLE = (MODELS / "z1.xml").read_text()
+HOME_LINE = re.search(r'    <key name="home".*\n', WHOLE)[0]
+FINGER = (
+    '<body name="finger"><joint name="grip" type="slide"/>'
+    '<inertial pos="0 0 0" mass="1" diaginertia="1 1 1"/></body>'
+)
+OUTSIDE = HOME_LINE.replace(HOME_LINE.split()[3], "4.5", 1)  # of the shoulder
+
+
+def changed(*pairs: tuple[str, str]) -> str:
+    text = WHOLE
+    for old, new in pairs:
+        assert old in text
+        text = text.replace(old, new, 1)
+    return text
+
+
+SITE = re.search(r' *<site name="attachment_site".*\n', WHOLE)[0]
+ELBOW = re.search(r' *<joint name="link03_joint".*\n', WHOLE)[0]
+MOUNT = re.search(r'<numeric name="mount" data="(.*)"/>', WHOLE)[0]
+
+BROKEN = {
+    "no MJCF": ("reach the goal", r"^MuJoCo can't read '.*arm\.xml': "),
+    "a mesh that is not there": (
+        changed(("<custom>", '<asset><mesh name="shell" file="shell.stl"/></asset><custom>'),
+                ("<geom type", '<geom type="mesh" mesh="shell"/><geom type')),
+        r"MuJoCo can't compile '.*arm\.xml': .*shell\.stl",
+    ),
+    "an empty world": ("<mujoco><worldbody/></mujoco>", "^Its world has 0 bodies; an arm is one body"),
+    "two arms": (changed(("</worldbody>", '<body name="spare"/></worldbody>')), "2 bodies: link00, spare;"),
+    "nowhere to fasten the hand": (
+        changed((SITE, "")),
+        "^It has no site 'attachment_site': add one to the last link",
+    ),
+    "five joints": (
+        changed((ELBOW, ""), (HOME_LINE, "")),
+        "^There are 5 joints between its root and the flange; an arm has 6 or 7.$",
+    ),
+    "a gripper of its own": (
+        changed((SITE, SITE + FINGER)),
+        "^Joint 'grip' does not move the flange, .*: remove it with what it moves",
+    ),
+    "a joint that slides": (
+        changed(('<joint name="link03_joint"', '<joint name="link03_joint" type="slide"')),
+        "^Joint 'link03_joint' is no hinge; only hinges are supported.$",
+    ),
+    "no masses": (
+        re.sub(r"<inertial[^>]*/>", "", WHOLE, count=2),
+        "^No <inertial> in link00, link01: each link needs one",
+    ),
+    "a joint without a name": (
+        changed(('<joint name="link03_joint"', "<joint")),
+        "^1 of its joints have no name: give each one.$",
+    ),
+    "a mount of three numbers": (
+        changed((MOUNT, '<numeric name="mount" data="0 0 0"/>')),
+        "^Its mount has 3 numbers; it is x, y, z in metres and the yaw in degrees.$",
+    ),
+    "no home": (changed((HOME_LINE, "")), "^It has no keyframe 'home': its qpos is the pose"),
+    "a home outside a joint's range": (
+        changed((HOME_LINE, OUTSIDE)),
+        "^Joint 'link02_joint' is at 4.500 rad in keyframe 'home', outside its range 0.000 to 2.967.$",
+    ),
+    "links in each other": (
+        changed((ELBOW, ELBOW + '<geom type="sphere" size="0.35"/>')),
+        r"^Links 'link\d\d' and 'link\d\d' overlap by \d+ mm in keyframe 'home': bend the arm",
+    ),
+    "a home somewhere else": (
+        changed((HOME_LINE, '<key name="home" qpos="0 1.5 -1.5 0 0 0"/>\n')),
+        r'fingers down, by \d+ mm and \d+ degrees: with qpos="[-0-9. ]+" it is there.$',
+    ),
+    "too far from the table": (
+        changed((MOUNT, '<numeric name="mount" data="0 -1 0 90"/>')),
+        r'nearer than \d+ mm and \d+ degrees, so mount the arm elsewhere \(.* data="0 -1 0 90"/>',
+    ),
+    "the far half of the table out of reach": (
+        changed((MOUNT, '<numeric name="mount" data="0 0.05 0.2 90"/>')),
+        r"^With the fingers down the hand does not reach .*\(-0.1, 0.85, 0.1\) m by \d+ mm and",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "sentence"), BROKEN.values(), ids=BROKEN)
+def test_each_fault_has_its_sentence(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], text: str, sentence: str
+) -> None:
+    (tmp_path / "arm.xml").write_text(text)
+    assert main(["robots", "check", str(tmp_path / "arm.xml")]) == 3
+    told = capfd.readouterr()
+    assert re.search(sentence, told.out, re.MULTILINE), told.out
+    assert "Traceback" not in told.out + told.err
+
+
+def test_an_arm_with_meshes_of_its_own_folder_has_none(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A mesh may also be called as one of Meta-World's."""
+    corners = np.eye(4, 3, dtype=np.float32) / 20
+    faces = [corners[list(face)].ravel() for face in ((0, 1, 2), (0, 3, 1), (0, 2, 3), (1, 3, 2))]
+    records = b"".join(struct.pack("<12fH", 0, 0, 0, *face, 0) for face in faces)
+    (tmp_path / "shells").mkdir()
+    (tmp_path / "shells" / "shell.stl").write_bytes(bytes(80) + struct.pack("<I", len(faces)) + records)
+    text = changed(
+        ('autolimits="true"', 'autolimits="true" meshdir="shells"'),
+        ("<custom>", '<asset><mesh name="tabletop" file="shell.stl"/></asset><custom>'),
+        ("<geom type", '<geom type="mesh" mesh="tabletop"/><geom type'),
+    )
+    (tmp_path / "arm.xml").write_text(text)
+    assert main(["robots", "check", str(tmp_path / "arm.xml")]) == 0, capfd.readouterr().out
+
+
+def test_a_file_that_is_not_there(capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["robots", "check", "no/such/arm.xml"]) == 3
+    assert capfd.readouterr().out == "There is no file 'no/such/arm.xml'.\n"
+
+
+@pytest.mark.parametrize("robot", [name for name in ROBOTS if name != "sawyer"])
+def test_what_is_built_in_has_none(capfd: pytest.CaptureFixture[str], robot: str) -> None:
+    assert main(["robots", "check", str(MODELS / f"{robot}.xml")]) == 0
+    assert capfd.readouterr().out.endswith(f"{robot}.xml can take Sawyer's place.\n")
+
+
+def test_the_list_has_every_robot_and_draws_it(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["robots", "list", "--pictures", str(tmp_path / "pictures")]) == 0
+    out = capfd.readouterr().out
+    assert all(re.search(rf"^{name} ", out, re.MULTILINE) for name in ROBOTS)
+    assert "kuka is another name of iiwa." in out
+    assert {path.stem for path in (tmp_path / "pictures").iterdir()} == set(ROBOTS)
+    assert len({path.read_bytes() for path in (tmp_path / "pictures").iterdir()}) == len(ROBOTS)
+
+
+def test_pictures_that_cannot_be_written_are_told(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").write_text("")
+    assert main(["robots", "list", "--pictures", str(tmp_path / "file")]) == 2
+    assert "Pictures can't be written to" in capfd.readouterr().err

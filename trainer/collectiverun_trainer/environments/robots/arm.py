@@ -1,0 +1,209 @@
+"""A robot's arm as data: one MJCF file, read and checked before anything is composed from it.
+
+What the file must have: one root body in its world; six or seven hinge joints in a row, from the root to the
+site `attachment_site`, where Meta-World's hand is fastened (its z axis points away from the arm); an
+`<inertial>` of every link; a keyframe `home`. In `<custom>`: `mount`, where the root stands in Meta-World's
+world (x, y, z in metres, yaw in degrees; without it at Meta-World's own base, turned to the table), and what
+the tables show: the texts `title` and `source`, the numbers `reach` (metres) and `payload` (kg).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import mujoco
+
+from collectiverun_trainer.errors import InvalidConfiguration
+
+FLANGE: Final = "attachment_site"
+HOME: Final = "home"
+JOINTS: Final = 7  # Meta-World's tasks write object poses into qpos behind seven joints and two fingers
+_FACING_THE_TABLE: Final = (0.0, 0.0, 0.0, 90.0)
+_HINGE: Final = mujoco.mjtJoint.mjJNT_HINGE.value
+
+
+class ArmFault(InvalidConfiguration):
+    """A robot's file that cannot be used; the message is its sentences, one for every fault."""
+
+    def __init__(self, *sentences: str) -> None:
+        super().__init__(" ".join(sentences))
+        self.sentences = sentences
+
+
+@dataclass(frozen=True)
+class ArmJoint:
+    """One joint; angles in radians."""
+
+    name: str
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Arm:
+    """What a robot's file says."""
+
+    file: Path
+    joints: tuple[ArmJoint, ...]
+    home: tuple[float, ...]  # radians, one per joint
+    mount: tuple[float, ...]  # x, y, z in metres, yaw in degrees
+    mass_kg: float
+    title: str = ""
+    source: str = ""
+    reach_metres: float | None = None
+    payload_kg: float | None = None
+
+
+def read_arm(file: Path) -> Arm:
+    """The arm that an MJCF file describes.
+
+    Raises:
+        ArmFault: the file can't be read, or lacks something; every fault in a sentence.
+    """
+    spec = open_spec(file)
+    faults = _faults_of_structure(spec)
+    if faults:
+        raise ArmFault(*faults)
+    model = _compiled(spec, file)
+    faults = _faults_of_home(model)
+    if faults:
+        raise ArmFault(*faults)
+    return _described(file, spec, model)
+
+
+def open_spec(file: Path) -> Any:
+    """The file as an `mujoco.MjSpec`, not compiled; ArmFault if MuJoCo can't read it."""
+    if not file.is_file():
+        raise ArmFault(f"There is no file {str(file)!r}.")
+    try:
+        return mujoco.MjSpec.from_file(str(file))
+    except ValueError as error:
+        raise ArmFault(f"MuJoCo can't read {str(file)!r}: {_one_line(error)}.") from error
+
+
+def chain(spec: Any) -> list[Any]:
+    """The bodies from the root to the one that holds the flange, in order."""
+    body, bodies = spec.site(FLANGE).parent, []
+    while body.name != "world":
+        bodies.append(body)
+        body = body.parent
+    return bodies[::-1]
+
+
+def _compiled(spec: Any, file: Path) -> Any:
+    try:
+        return spec.compile()
+    except ValueError as error:
+        raise ArmFault(f"MuJoCo can't compile {str(file)!r}: {_one_line(error)}.") from error
+
+
+def _one_line(error: ValueError) -> str:
+    return " ".join(str(error).split()).removeprefix("Error: ").rstrip(".")
+
+
+def _faults_of_structure(spec: Any) -> list[str]:
+    roots = [body.name or "(no name)" for body in spec.worldbody.bodies]
+    if len(roots) != 1:
+        listed = f": {', '.join(roots)}" if roots else ""
+        return [f"Its world has {len(roots)} bodies{listed}; an arm is one body and those inside it."]
+    if spec.site(FLANGE) is None:
+        return [
+            f"It has no site {FLANGE!r}: add one to the last link, where the hand is fastened, "
+            "its z axis pointing away from the arm."
+        ]
+    return [
+        *_faults_of_names(spec),
+        *_faults_of_joints(spec),
+        *_faults_of_links(spec),
+        *_faults_of_mount(spec),
+    ]
+
+
+def _faults_of_names(spec: Any) -> list[str]:
+    nameless = {
+        kind: sum(not part.name for part in parts)
+        for kind, parts in {"bodies": spec.bodies, "joints": spec.joints}.items()
+    }
+    return [
+        f"{count} of its {kind} have no name: give each one." for kind, count in nameless.items() if count
+    ]
+
+
+def _faults_of_mount(spec: Any) -> list[str]:
+    return [
+        f"Its mount has {len(each.data)} numbers; it is x, y, z in metres and the yaw in degrees."
+        for each in spec.numerics
+        if each.name == "mount" and len(each.data) != len(_FACING_THE_TABLE)
+    ]
+
+
+def _faults_of_joints(spec: Any) -> list[str]:
+    in_chain = [joint for body in chain(spec) for joint in body.joints]
+    names = {joint.name for joint in in_chain}
+    faults = [
+        f"Joint {joint.name!r} does not move the flange, as a gripper's would not: remove it with what "
+        "it moves, Meta-World's own hand is used."
+        for joint in spec.joints
+        if joint.name not in names
+    ]
+    faults += [
+        f"Joint {joint.name!r} is no hinge; only hinges are supported."
+        for joint in in_chain
+        if int(joint.type) != _HINGE
+    ]
+    if len(in_chain) not in (JOINTS - 1, JOINTS):
+        faults.append(
+            f"There are {len(in_chain)} joints between its root and the flange; an arm has {JOINTS - 1} or "
+            f"{JOINTS}."
+        )
+    crowded = [body.name for body in chain(spec) if len(body.joints) > 1]
+    return [*faults, *(f"Body {name!r} has more than one joint; give each a body." for name in crowded)]
+
+
+def _faults_of_links(spec: Any) -> list[str]:
+    bare = [body.name for body in spec.bodies if body.name != "world" and not body.explicitinertial]
+    if not bare:
+        return []
+    return [
+        f"No <inertial> in {', '.join(bare)}: each link needs one, as Meta-World's models take no mass "
+        "from shapes."
+    ]
+
+
+def _faults_of_home(model: Any) -> list[str]:
+    keys = [model.key(k).name for k in range(model.nkey)]
+    if HOME not in keys:
+        return [
+            f"It has no keyframe {HOME!r}: its qpos is the pose that has the hand over the table, fingers "
+            "down."
+        ]
+    home = model.key(HOME).qpos
+    return [
+        f"Joint {model.joint(j).name!r} is at {home[j]:.3f} rad in keyframe {HOME!r}, outside its range "
+        f"{model.jnt_range[j][0]:.3f} to {model.jnt_range[j][1]:.3f}."
+        for j in range(model.njnt)
+        if model.jnt_limited[j] and not model.jnt_range[j][0] <= home[j] <= model.jnt_range[j][1]
+    ]
+
+
+def _described(file: Path, spec: Any, model: Any) -> Arm:
+    numbers = {each.name: list(each.data) for each in spec.numerics}
+    texts = {each.name: str(each.data) for each in spec.texts}
+    limited, ranges = model.jnt_limited.tolist(), model.jnt_range.tolist()
+    return Arm(
+        file=file,
+        joints=tuple(
+            ArmJoint(model.joint(j).name, *(ranges[j] if limited[j] else (-math.inf, math.inf)))
+            for j in range(model.njnt)
+        ),
+        home=tuple(model.key(HOME).qpos.tolist()),
+        mount=tuple(numbers.get("mount", _FACING_THE_TABLE)),
+        mass_kg=float(model.body_mass.sum()),
+        title=texts.get("title", ""),
+        source=texts.get("source", ""),
+        reach_metres=next(iter(numbers.get("reach", [])), None),
+        payload_kg=next(iter(numbers.get("payload", [])), None),
+    )

@@ -1,0 +1,121 @@
+"""What is wrong with an arm's file, in sentences: what it lacks, and how it does in Meta-World's reach-v3."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final
+
+import mujoco
+import numpy as np
+
+from collectiverun_trainer.environments.robots.arm import HOME, Arm, ArmFault, read_arm
+from collectiverun_trainer.environments.robots.composing import compose
+from collectiverun_trainer.environments.robots.kinematics import (
+    HAND_HOME_METRES,
+    HAND_QUATERNION,
+    ArmKinematics,
+    Posture,
+    Vector,
+)
+
+# Where hands go in MT10: where tasks begin, and the ends of the ways that Meta-World's scripts take.
+PLACES_METRES: Final = (
+    (0.0, 0.6, 0.2), (0.0, 0.4, 0.2), (-0.1, 0.85, 0.1), (0.1, 0.88, 0.2), (0.2, 0.7, 0.06),
+    (-0.15, 0.6, 0.06),
+)  # fmt: skip
+_HOME_METRES, _HOME_RADIANS = 0.02, 0.1
+_TRIES = 30
+_HELD_STEPS, _HELD_METRES = 400, 0.01
+_WELD: Final = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0, -1.0, 0.0, 0.0, 0.0, 5.0)  # as Meta-World sets it
+
+
+def check(file: Path) -> list[str]:
+    """Every fault of an arm's file in a sentence; none if a run may use it."""
+    try:
+        arm = read_arm(file)
+        model = compose(_reach_file(), arm)
+    except ArmFault as fault:
+        return list(fault.sentences)
+    except ValueError as error:
+        return [f"It can't take Sawyer's place in Meta-World's model: {' '.join(str(error).split())}"]
+    kinematics = ArmKinematics(model)
+    return [
+        *_overlap(kinematics),
+        *_home(kinematics, arm),
+        *_out_of_reach(kinematics),
+        *_motion(model, kinematics),
+    ]
+
+
+def _reach_file() -> str:
+    import metaworld  # imported late: it takes a second
+
+    return str(Path(metaworld.__file__).with_name("assets") / "sawyer_xyz" / "sawyer_reach_v3.xml")
+
+
+def _overlap(kinematics: ArmKinematics) -> list[str]:
+    apart, first, second = kinematics.deepest_contact(kinematics.home)
+    if apart >= 0:
+        return []
+    return [
+        f"Links {first!r} and {second!r} overlap by {-1000 * apart:.0f} mm in keyframe {HOME!r}: bend the "
+        "arm so that they do not."
+    ]
+
+
+def _home(kinematics: ArmKinematics, arm: Arm) -> list[str]:
+    posture = kinematics.posture(kinematics.home, np.array(HAND_HOME_METRES))
+    if posture.reaches(_HOME_METRES, _HOME_RADIANS):
+        return []
+    missed = (
+        f"In keyframe {HOME!r} the hand misses its place, {_place(HAND_HOME_METRES)} with the fingers down, "
+        f"by {_miss(posture)}: "
+    )
+    found = kinematics.solve(np.array(HAND_HOME_METRES), tries=_TRIES)
+    if found.reaches():
+        angles = " ".join(f"{angle:.4f}" for angle in found.angles)
+        return [f'{missed}with qpos="{angles}" it is there.']
+    mount = " ".join(f"{number:g}" for number in arm.mount)
+    return [
+        f"{missed}no angles within the joints' ranges bring it nearer than {_miss(found)}, so mount the arm "
+        f'elsewhere (<numeric name="mount" data="{mount}"/> in <custom>: x, y, z in metres, yaw in degrees) '
+        "or turn its flange."
+    ]
+
+
+def _out_of_reach(kinematics: ArmKinematics) -> list[str]:
+    missed = []
+    for place in PLACES_METRES:
+        posture = kinematics.solve(np.array(place), tries=_TRIES)
+        if not posture.reaches():
+            missed.append(f"{_place(place)} by {_miss(posture)}")
+    if not missed:
+        return []
+    return [f"With the fingers down the hand does not reach {', '.join(missed)}; mount the arm elsewhere."]
+
+
+def _motion(model: Any, kinematics: ArmKinematics) -> list[str]:
+    """Hold the hand at home, as an environment does, and look whether it stays there."""
+    data, place = mujoco.MjData(model), kinematics.hand_position(kinematics.home)
+    model.eq_data[0] = _WELD
+    data.mocap_pos[0], data.mocap_quat[0] = place, HAND_QUATERNION
+    mujoco.mj_step(model, data, _HELD_STEPS)
+    warned = [
+        mujoco.mjtWarning(kind).name.removeprefix("mjWARN_")
+        for kind, warning in enumerate(data.warning)
+        if warning.number
+    ]
+    if warned:
+        return [f"MuJoCo warns of {', '.join(warned)} while the hand is held still at home."]
+    away = float(np.linalg.norm(data.body("hand").xpos - place))
+    if away <= _HELD_METRES:
+        return []
+    return [f"Held still at home for a second, the hand is {1000 * away:.0f} mm away from where it was."]
+
+
+def _place(metres: Vector | tuple[float, ...]) -> str:
+    return f"({', '.join(f'{each:g}' for each in metres)}) m"
+
+
+def _miss(posture: Posture) -> str:
+    return f"{1000 * posture.position_error:.0f} mm and {np.degrees(posture.rotation_error):.0f} degrees"
