@@ -2,8 +2,8 @@
 
     python benchmarks/expert_recipes.py --seeds 1 --env-steps 50000 recipe '{"nStep": 3}' '{"discount": 0.98}'
 
-Trains the experts of some MT10 tasks in this process, as the phase does, once for `recipe` (the parameters of
-examples/03-mt10.yaml) and once for every JSON document of parameters that are laid over it. Prints, for
+Trains the experts of some tasks in this process, as the phase does, once for `recipe` (the parameters of an
+example) and once for every JSON document of parameters that are laid over it. Prints, for
 each, success on the 50 reported goals (any step / at end, per cent) of the published networks, at which of
 their env steps those were, and CPU seconds. A line of progress goes to standard error at every evaluation.
 """
@@ -30,7 +30,7 @@ from collectiverun_trainer.process.device import configure_arithmetic
 from collectiverun_trainer.rollouts.evaluation import evaluate_reported
 from collectiverun_trainer.rollouts.outcomes import Outcomes
 
-EXAMPLE = Path(__file__).parents[1] / "examples" / "03-mt10.yaml"
+MT10 = Path(__file__).parents[1] / "examples" / "03-mt10.yaml"
 SLOW = ("push-v3", "pick-place-v3", "door-open-v3", "peg-insert-side-v3")
 
 
@@ -43,6 +43,7 @@ def main() -> None:
     parser.add_argument("--tasks", nargs="+", default=list(SLOW))
     parser.add_argument("--seeds", type=int, nargs="+", default=[1])
     parser.add_argument("--env-steps", type=int, default=50_000, help="budget of each task")
+    parser.add_argument("--example", type=Path, default=MT10, help="whose recipe and environment")
     parser.add_argument("--threads", type=int, default=1)
     arguments = parser.parse_args()
     configure_arithmetic(arguments.threads)
@@ -52,11 +53,11 @@ def main() -> None:
     tasks = [Task(env=env) for env in arguments.tasks]
     for variant in arguments.variants:
         for seed in arguments.seeds:
-            print(_row(variant, seed, tasks, arguments.env_steps), flush=True)
+            print(_row(arguments.example, variant, seed, tasks, arguments.env_steps), flush=True)
 
 
-def _row(variant: str, seed: int, tasks: list[Task], env_steps: int) -> str:
-    spec = yaml.safe_load(EXAMPLE.read_text())["spec"]
+def _row(example: Path, variant: str, seed: int, tasks: list[Task], env_steps: int) -> str:
+    spec = yaml.safe_load(example.read_text())["spec"]
     changed: dict[str, Any] = {} if variant == "recipe" else json.loads(variant)
     values = spec["phases"]["experts"]["params"] | {"totalEnvSteps": env_steps} | changed
     params = ExpertsParams.model_validate(values)
@@ -79,14 +80,20 @@ def _row(variant: str, seed: int, tasks: list[Task], env_steps: int) -> str:
 
 def _trained(learning: OffPolicyLearning, variant: str) -> OffPolicyLearning:
     learning.demonstrate()
+    if learning.params.imitation_gradient_steps:
+        _tell(learning, variant)
     while learning.active:
         learning.run_episode()
         if learning.evaluation_due:
-            outcomes = learning.evaluate()["expert"]
-            reached = ", ".join(f"{task.env} {_rates(outcome)}" for task, outcome in outcomes.items())
-            print(f"{variant} {learning.env_steps} env steps: {reached}", file=sys.stderr, flush=True)
+            _tell(learning, variant)
             learning.stop_finished()
     return learning
+
+
+def _tell(learning: OffPolicyLearning, variant: str) -> None:
+    outcomes = learning.evaluate()["expert"]
+    reached = ", ".join(f"{task.env} {_rates(outcome)}" for task, outcome in outcomes.items())
+    print(f"{variant} {learning.env_steps} env steps: {reached}", file=sys.stderr, flush=True)
 
 
 def _rates(outcome: Outcomes) -> str:

@@ -46,6 +46,8 @@ BROKEN = {
     "a student of less than an episode": phase("students", totalEnvSteps=499),
     "an expert of nothing but random steps": phase("experts", totalEnvSteps=1000),
     "a student of nothing but random steps": phase("students", totalEnvSteps=1000),
+    "an expert that imitates nobody": phase("experts", imitationWeight=0.5),
+    "a student that imitates nobody": phase("students", imitationGradientSteps=10),
     "less than an episode each": phase("onlineDistillation", envStepsPerTask=2000),
     "heads that do not divide": phase("trajectoryTransformer", heads=5),
     "no loss at all": phase(

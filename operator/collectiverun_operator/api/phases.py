@@ -28,6 +28,7 @@ _SAC_SMOKE_BUDGETS = {
     "selectionEpisodes": 2,
     "checkpointEveryEnvSteps": 200,
 }
+_SAC_SMOKE_LIMITS = {"imitationGradientSteps": 20, "imitationEnvSteps": 80}
 
 
 class PhaseSettings(Model):
@@ -38,7 +39,9 @@ class PhaseSettings(Model):
     READS: ClassVar[tuple[tuple[str, ...], ...]] = ()
     """For each input the phases that may provide it; the first one that is enabled does."""
     SMOKE_BUDGETS: ClassVar[Mapping[str, int]] = {}
-    """The most that `--smoke` leaves of each budget in `params`."""
+    """The most that `--smoke` leaves of each budget in `params`, also where a file leaves it out."""
+    SMOKE_LIMITS: ClassVar[Mapping[str, int]] = {}
+    """The same of what is off unless a file has it."""
     SEES_WHOLE_RUN: ClassVar[bool] = False
     """Whether its order carries the spec and the holdout tasks too."""
 
@@ -63,6 +66,7 @@ class ExpertsPhase(PhaseSettings):
 
     SHORT_NAME: ClassVar = "experts"
     SMOKE_BUDGETS: ClassVar = _SAC_SMOKE_BUDGETS | {"distillEpisodes": 8, "policyEpisodes": 4}
+    SMOKE_LIMITS: ClassVar = _SAC_SMOKE_LIMITS
 
     tasks_per_job: Annotated[int, Field(ge=1, le=64)] = Field(
         1, description="Number of consecutive tasks one Job trains as one batch, on one GPU."
@@ -137,6 +141,7 @@ class StudentsPhase(PhaseSettings):
     SHORT_NAME: ClassVar = "students"
     READS: ClassVar = (("refinement", "onlineDistillation"),)
     SMOKE_BUDGETS: ClassVar = _SAC_SMOKE_BUDGETS | {"decayEnvSteps": 200}
+    SMOKE_LIMITS: ClassVar = _SAC_SMOKE_LIMITS
 
     enabled: bool = Field(False, description="Whether the phase runs.")
     parallelism: Annotated[int, Field(ge=1, le=64)] = Field(

@@ -37,7 +37,12 @@ def with_smoke_budgets(body: dict[str, Any]) -> dict[str, Any]:
     phases = spec.setdefault("phases", {})
     for phase in PHASES:
         if isinstance(phases, dict) and isinstance(phases.setdefault(phase.name, {}), dict):
-            _shrink(phases[phase.name], "params", phase.settings.SMOKE_BUDGETS)
+            limits = phase.settings.SMOKE_LIMITS
+            given = phases[phase.name].get("params")
+            named = {
+                name: limit for name, limit in limits.items() if isinstance(given, dict) and name in given
+            }
+            _shrink(phases[phase.name], "params", phase.settings.SMOKE_BUDGETS | named)
     return smoke
 
 

@@ -20,6 +20,8 @@ def consistency_rules() -> Mapping[str, tuple[Rule, ...]]:
             *_environment_rules(),
             *_budget_rules("experts"),
             *_budget_rules("students"),
+            *_imitation_rules("experts"),
+            *_imitation_rules("students"),
             *_encoder_rules(),
             *_distillation_rules(),
         ),
@@ -86,6 +88,19 @@ def _budget_rules(phase: str) -> Iterator[Rule]:
         "{random} leaves none of totalEnvSteps {total} to learn in; lower it",
         {"random": random, "total": total},
         about=(_HORIZON, path),
+    )
+
+
+def _imitation_rules(phase: str) -> Iterator[Rule]:
+    path = f"phases.{phase}.params"
+    parts = ("imitationWeight == 0.0", "imitationGradientSteps == 0", "imitationEnvSteps == 0")
+    off = " && ".join(f"self.{path}.{part}" for part in parts)
+    yield Rule(
+        path,
+        f"self.{path}.demonstrations > 0 || ({off})",
+        "imitationWeight, imitationGradientSteps and imitationEnvSteps need demonstrations,"
+        " of which there are 0",
+        about=(path,),
     )
 
 

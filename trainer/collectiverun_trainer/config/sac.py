@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from collectiverun_trainer.config.environment import Task
 from collectiverun_trainer.config.model import (
@@ -123,6 +123,16 @@ class SACParams(Model):
     checkpoint_every_env_steps: EnvSteps = Field(
         20_000, description="Env steps between two checkpoints: the most that a killed Job repeats."
     )
+
+    @model_validator(mode="after")
+    def _imitates_something(self) -> Self:
+        imitates = self.imitation_weight or self.imitation_gradient_steps or self.imitation_env_steps
+        if imitates and not self.demonstrations:
+            raise ValueError(
+                "imitationWeight, imitationGradientSteps and imitationEnvSteps need demonstrations,"
+                " of which there are 0"
+            )
+        return self
 
 
 class ExpertsParams(SACParams):
