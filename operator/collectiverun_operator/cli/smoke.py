@@ -42,7 +42,7 @@ def with_smoke_budgets(body: dict[str, Any]) -> dict[str, Any]:
             named = {
                 name: limit for name, limit in limits.items() if isinstance(given, dict) and name in given
             }
-            _shrink(phases[phase.name], "params", phase.settings.SMOKE_BUDGETS | named)
+            _shrink(phases[phase.name], "params", {**phase.settings.SMOKE_BUDGETS, **named})
     return smoke
 
 
