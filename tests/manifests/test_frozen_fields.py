@@ -18,7 +18,9 @@ FITTING = {"horizonEnvSteps": 400, "actionRepeat": 4, "modelSize": 64, "heads": 
 
 def full_run():
     """A run in which every field that can be set is."""
-    experts = {"resources": {"limits": {"cpu": 1}}, "podTemplate": VOLUME, "params": {"stopAtSuccess": 0.5}}
+    params = {"stopAtSuccess": 0.5, "demonstrations": 10}  # without them there is nothing to imitate
+    experts = {"resources": {"limits": {"cpu": 1}}, "podTemplate": VOLUME, "params": params}
+    students = {"params": {"tasks": [{"env": "reach-v3"}], "demonstrations": 10}}
     run = stored_run(
         image="trainer:2",
         retryToken="a",
@@ -32,7 +34,7 @@ def full_run():
             "caBundle": {"configMapName": "ca"},
         },
         runPolicy={"activeDeadlineSeconds": 9, "pendingDeadlineSeconds": 9, "ttlSecondsAfterFinished": 9},
-        phases={"experts": experts, "students": {"params": {"tasks": [{"env": "reach-v3"}]}}},
+        phases={"experts": experts, "students": students},
     )
     return as_served(run)
 
