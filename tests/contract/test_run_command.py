@@ -101,7 +101,8 @@ def test_every_phase_tells_the_cpu_time_that_its_processes_reported(finished):
     reported = {p["name"]: p["usedCpuSeconds"] for p in json.loads(recorded.read_text())["status"]["phases"]}
     for phase in document(finished[1][1])["phases"]:
         # Measured to its very end; a process reports whole seconds, and before its libraries are unloaded.
-        assert 0 < reported[phase["name"]] <= phase["cpuSeconds"] + 1
+        assert (reported[phase["name"]] > 0) == (phase["state"] == "Succeeded")  # others were skipped
+        assert reported[phase["name"]] <= (phase["cpuSeconds"] or 0) + 1
 
 
 def test_nothing_is_written_outside_storage_and_cache(finished):
