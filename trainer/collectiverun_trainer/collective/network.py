@@ -33,19 +33,14 @@ class CollectiveNetwork(nn.Module):
 
     def gaussian(self, z: Tensor, obs: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and log std (B, 4) of the action before tanh, at z (B, Z) and raw obs (B, 39)."""
-        return gaussian_head(self.head(z, obs))
-
-    def head(self, z: Tensor, obs: Tensor) -> Tensor:
-        """The actor's output (B, 8), which `gaussian_head` splits."""
-        output: Tensor = self.actor(inputs(z, obs)[None])
-        return output[0]
+        mu, log_std = gaussian_head(self.actor(_inputs(z, obs)))
+        return mu[0], log_std[0]
 
     def q(self, z: Tensor, obs: Tensor, action: Tensor) -> Tensor:
         """Both critics (2, B) in units normalised per task; `QScale` holds mean and spread."""
-        values: Tensor = self.critics(inputs(z, obs)[None], action[None])
+        values: Tensor = self.critics(_inputs(z, obs), action[None])
         return values[0]
 
 
-def inputs(z: Tensor, obs: Tensor) -> Tensor:
-    """What the actor sees, (B, Z + 39), of z (B, Z) and raw obs (B, 39)."""
-    return torch.cat([z, scale_obs(obs)], -1)
+def _inputs(z: Tensor, obs: Tensor) -> Tensor:
+    return torch.cat([z, scale_obs(obs)], -1)[None]

@@ -17,8 +17,6 @@ from collectiverun_trainer.distillation.losses import (
     weighted_squared_error,
 )
 from collectiverun_trainer.distillation.rows import Labelled
-from collectiverun_trainer.distillation.steps import AutogradStep, NumpyStep, Outputs, Step, outputs_at
-from collectiverun_trainer.sac.networks import gaussian_head
 from collectiverun_trainer.sac.optimiser import Adam, load_optimiser_state, optimiser_state
 
 ACTOR = "losses/actor"
@@ -47,8 +45,6 @@ class Distiller:
         self.q_scale: QScale | None = None
         self._parameters = list((network if self.critics else network.actor).parameters())
         self._optimiser = Adam(self._parameters, params.learning_rate, fused=True)
-        step = NumpyStep if self.device.type == "cpu" else AutogradStep
-        self._step: Step = step(network, self._optimiser, params.learning_rate, self.critics)
         self._sums: Losses = {}
         self._summed = 0
 
@@ -60,27 +56,27 @@ class Distiller:
         """One gradient step on packed rows (tasks, B, …), equally many of every task."""
         tasks, rows = batch.shape[:2]
         task = torch.arange(tasks, device=self.device).repeat_interleave(rows)
-        labelled = Labelled.unpack(batch.flatten(0, 1))
-        losses = self._step(labelled, lambda outputs: self._weighed(self._losses(outputs, labelled, task)))
+        losses = self._losses(Labelled.unpack(batch.flatten(0, 1)), task)
+        total = losses[ACTOR].mean()
+        if CRITIC in losses:
+            total = total + self.params.critic_weight * losses[CRITIC].mean()
+        for parameter, gradient in zip(
+            self._parameters, torch.autograd.grad(total, self._parameters), strict=True
+        ):
+            parameter.grad = gradient
+        self._optimiser.step()
         self.gradient_steps += 1
         self._summed += 1
         for name, loss in losses.items():
             self._sums[name] = self._sums.get(name, 0) + loss.detach().view(tasks, rows).mean(1)
 
-    def _weighed(self, losses: Losses) -> tuple[Losses, Tensor]:
-        """The losses and what is minimised."""
-        total = losses[ACTOR].mean()
-        if CRITIC in losses:
-            total = total + self.params.critic_weight * losses[CRITIC].mean()
-        return losses, total
-
-    def _losses(self, outputs: Outputs, rows: Labelled, task: Tensor) -> Losses:
+    def _losses(self, rows: Labelled, task: Tensor) -> Losses:
         """Losses (rows,) of rows whose tasks are `task` (rows,)."""
         actor_loss = _ACTOR_LOSSES[self.params.actor_loss]
-        losses = {ACTOR: actor_loss(rows.mu, rows.log_std, *gaussian_head(outputs.head))}
-        if outputs.values is not None and self.q_scale:
+        losses = {ACTOR: actor_loss(rows.mu, rows.log_std, *self.network.gaussian(rows.z, rows.obs))}
+        if self.critics and self.q_scale:
             target = self.q_scale.normalise(rows.q.squeeze(-1), task)
-            losses[CRITIC] = critic_loss(outputs.values, target)
+            losses[CRITIC] = critic_loss(self.network.q(rows.z, rows.obs, rows.action), target)
         return losses
 
     @torch.no_grad()
@@ -95,8 +91,7 @@ class Distiller:
 
     def _losses_of(self, packed: Tensor, task: int) -> Losses:
         index = torch.full((len(packed),), task, dtype=torch.int64, device=self.device)
-        rows = Labelled.unpack(packed)
-        return self._losses(outputs_at(self.network, rows, self.critics), rows, index)
+        return self._losses(Labelled.unpack(packed), index)
 
     def read_losses(self) -> Losses:
         """Mean losses (tasks,) of the gradient steps since the last call; empty if there were none."""
