@@ -5,7 +5,7 @@
 Runs the example once per seed, one after the other, each in storage and cache of its own below --folder (a
 finished one is only read again), and prints Markdown: success on the reported goals by task and network (any
 step / at end, mean over the seeds), each seed's means, their mean with a 95 % interval (Student's t over the
-seeds), what the embedding tells, wall and CPU seconds of every phase.
+seeds), the share of the experts' success that the collective keeps, wall and CPU seconds of every phase.
 """
 
 from __future__ import annotations
@@ -13,17 +13,16 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
-from importlib.metadata import version
 from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
 import yaml
+from contenders import machine
 from scipy.stats import t as student_t
 
 NETWORKS = {
@@ -34,7 +33,6 @@ NETWORKS = {
     "students": "students",
     "controls": "their controls",
 }
-PACKAGES = ("torch", "metaworld", "mujoco", "numpy", "numba")
 
 
 def main() -> None:
@@ -49,7 +47,7 @@ def main() -> None:
     folder = arguments.folder or Path(tempfile.mkdtemp(prefix="seeds-"))
     runs = {seed: run_seed(arguments.example, seed, folder / f"seed-{seed}") for seed in arguments.seeds}
     summaries = {seed: summary_of(folder / f"seed-{seed}") for seed in arguments.seeds}
-    parts = (heading(), by_task(summaries), by_seed(summaries), embedding(summaries), costs(runs))
+    parts = (machine(), by_task(summaries), by_seed(summaries), retention(summaries), costs(runs))
     print(*parts, sep="\n\n")
 
 
@@ -73,13 +71,6 @@ def summary_of(folder: Path) -> dict[str, Any]:
     found = max(folder.glob("storage/**/summary.json"), key=lambda path: path.stat().st_mtime)
     document: dict[str, Any] = json.loads(found.read_text())
     return document
-
-
-def heading() -> str:
-    """Machine and versions."""
-    cores = len(os.sched_getaffinity(0))
-    versions = ", ".join(f"{package} {version(package)}" for package in PACKAGES)
-    return f"{cores} cores ({platform.machine()}), Python {platform.python_version()}, {versions}"
 
 
 def by_task(summaries: dict[int, dict[str, Any]]) -> str:
@@ -137,8 +128,8 @@ def _interval(values: Sequence[float]) -> str:
     return f"{100 * mean:.1f} ({100 * max(0.0, mean - half):.1f} to {100 * min(1.0, mean + half):.1f})"
 
 
-def embedding(summaries: dict[int, dict[str, Any]]) -> str:
-    """Share of the experts' success that the collective keeps, and what z tells, for every seed."""
+def retention(summaries: dict[int, dict[str, Any]]) -> str:
+    """Share of the experts' success that the collective keeps, for every seed."""
     rows = ["| seed | kept, any step | kept, at end |", "|---|---|---|"]
     for seed, summary in summaries.items():
         kept = [summary["retention"][kind] for kind in ("anyStep", "atEnd")]

@@ -12,25 +12,28 @@ from __future__ import annotations
 
 import argparse
 import json
-import platform
 import sys
 import time
-from importlib.metadata import version
+from collections.abc import Mapping
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
 import torch
 import yaml
+from contenders import machine
 
 from collectiverun_trainer.config import EnvironmentSettings, ExpertsParams, Task
 from collectiverun_trainer.experts.training import at_its_best, expert_learning
-from collectiverun_trainer.learning.off_policy import OffPolicyLearning
+from collectiverun_trainer.learning.training import train
 from collectiverun_trainer.process.device import configure_arithmetic
+from collectiverun_trainer.process.reporter import Reporter
+from collectiverun_trainer.rollouts import outcomes as names
 from collectiverun_trainer.rollouts.evaluation import evaluate_reported
 from collectiverun_trainer.rollouts.outcomes import Outcomes
 
 MT10 = Path(__file__).parents[1] / "examples" / "03-mt10.yaml"
+ANY_STEP, AT_END = (f"{names.SELECTION}/{name}" for name in (names.ANY_STEP, names.AT_END))
 SLOW = ("push-v3", "pick-place-v3", "door-open-v3", "peg-insert-side-v3")
 
 
@@ -47,7 +50,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     arguments = parser.parse_args()
     configure_arithmetic(arguments.threads)
-    print(f"{platform.machine()}, torch {version('torch')}, {arguments.env_steps} env steps a task\n")
+    print(f"{machine()}\n\n{arguments.env_steps} env steps a task\n")
     print(f"| variant | seed | {' | '.join(arguments.tasks)} | mean | CPU s |")
     print("|---|---|" + "---|" * (len(arguments.tasks) + 2), flush=True)
     tasks = [Task(env=env) for env in arguments.tasks]
@@ -63,7 +66,9 @@ def _row(example: Path, variant: str, seed: int, tasks: list[Task], env_steps: i
     params = ExpertsParams.model_validate(values)
     settings = EnvironmentSettings.model_validate(spec.get("environment", {}))
     start = time.process_time()
-    learning = _trained(expert_learning(tasks, settings, params, seed, torch.device("cpu")), variant)
+    learning = expert_learning(tasks, settings, params, seed, torch.device("cpu"))
+    learning.demonstrate()
+    train(learning, _Told(variant), checkpoint=lambda *_: None)
     seconds = time.process_time() - start
     published = [at_its_best(expert, params, learning.device) for expert in learning.learners]
     policies = {task: expert.policy_for(task) for task, expert in zip(tasks, published, strict=True)}
@@ -78,22 +83,24 @@ def _row(example: Path, variant: str, seed: int, tasks: list[Task], env_steps: i
     return f"| `{variant}` | {seed} | {' | '.join(cells)} | {mean} | {seconds:.0f} |"
 
 
-def _trained(learning: OffPolicyLearning, variant: str) -> OffPolicyLearning:
-    learning.demonstrate()
-    if learning.params.imitation_gradient_steps:
-        _tell(learning, variant)
-    while learning.active:
-        learning.run_episode()
-        if learning.evaluation_due:
-            _tell(learning, variant)
-            learning.stop_finished()
-    return learning
+class _Told(Reporter):
+    """Tells a person of evaluations, and nobody of all else."""
 
+    def __init__(self, variant: str) -> None:
+        super().__init__()
+        self._variant = variant
 
-def _tell(learning: OffPolicyLearning, variant: str) -> None:
-    outcomes = learning.evaluate()["expert"]
-    reached = ", ".join(f"{task.env} {_rates(outcome)}" for task, outcome in outcomes.items())
-    print(f"{variant} {learning.env_steps} env steps: {reached}", file=sys.stderr, flush=True)
+    def metrics(
+        self, env_steps: int, gradient_steps: int, values: Mapping[str, Any], task: Task | None = None
+    ) -> None:
+        """A line for an evaluation of one task."""
+        if rates := [values[name] for name in (ANY_STEP, AT_END) if name in values]:
+            reached = "/".join(f"{100 * rate:.0f}" for rate in rates)
+            told = f"{self._variant} {env_steps} env steps: {task.env if task else 'all'} {reached}"
+            print(told, file=sys.stderr, flush=True)
+
+    def progress(self, *_: object, **__: object) -> None:
+        """Nothing."""
 
 
 def _rates(outcome: Outcomes) -> str:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import torch
 import yaml
+from measured_learners import NAMES
 
 from collectiverun_trainer.collective.network import CollectiveNetwork
 from collectiverun_trainer.collective.q_scale import QScale
@@ -48,22 +49,8 @@ def episodes(tasks: int) -> Episodes:
         source=torch.zeros(count, dtype=torch.int64),
         goal=torch.zeros(count, dtype=torch.int64),
         validation=(index % 5 == 0).to(torch.uint8),
-        tasks=tuple(Task(env=f"{name}-v3") for name in _NAMES[:tasks]),
+        tasks=tuple(Task(env=f"{name}-v3") for name in NAMES[:tasks]),
     )
-
-
-_NAMES = [
-    "reach",
-    "push",
-    "pick-place",
-    "door-open",
-    "drawer-open",
-    "drawer-close",
-    "button-press-topdown",
-    "peg-insert-side",
-    "window-open",
-    "window-close",
-]
 
 
 def encoder_training(size: str) -> EncoderTraining:

@@ -10,6 +10,7 @@ from pathlib import Path
 from collectiverun_operator.cli.exit_codes import NotThereError, UnknownRunError
 from collectiverun_operator.cli.records import AttemptRecord, RunRecord
 from collectiverun_operator.cli.snapshot import member_name
+from collectiverun_operator.cluster.local.state_dir import log_path
 
 POLL_SECONDS = 0.3
 _ENDINGS = ("jsonl", "log")  # standard output, then standard error: warnings are in both
@@ -72,9 +73,8 @@ class LogFiles:
         yield from (rest for rest in self._rest.values() if rest)
 
     def _path(self, ending: str) -> Path:
-        folder = self.run.state_directory or Path()
-        one = self.attempt
-        return folder / "logs" / one.phase / one.member / f"attempt-{one.number}.{ending}"
+        folder, one = self.run.state_directory or Path(), self.attempt
+        return log_path(folder, one.phase, one.member, one.number, ending)
 
 
 def show_files(

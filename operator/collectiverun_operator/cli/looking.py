@@ -78,7 +78,7 @@ def list_runs(
         return
     runs = list(_known_runs(kubernetes, namespace, cache))
     if as_json:
-        _print_json([run_document(run) for run in runs])
+        print_json([run_document(run) for run in runs])
     elif runs:
         _print(runs_table(runs))
     else:
@@ -96,7 +96,7 @@ def status(
     """Show how a run stands: its phases, their members, their attempts, and why."""
     run = find(name, kubernetes, namespace, cache)
     if as_json:
-        _print_json(status_document(run))
+        print_json(status_document(run))
     else:
         _print(*status_lines(run))
 
@@ -141,7 +141,7 @@ def report(
     if uri.startswith("file://") and not kubernetes and not Path(shown_uri(uri)).is_file():
         raise NotThereError(f"the report of {run.title} is gone: there is no {shown_uri(uri)}")
     if as_json:
-        _print_json({"report": uri})
+        print_json({"report": uri})
     else:
         typer.echo(shown_uri(uri))
     if open_it and not (uri.startswith("file://") and webbrowser.open(uri)):
@@ -176,7 +176,7 @@ def _list_stored(root: str, endpoint: str | None, as_json: bool) -> None:
     """Only the trainer opens storage."""
     runs = ask_trainer("list", {"root": root, "storage": {"endpoint": endpoint} if endpoint else {}})["runs"]
     if as_json:
-        _print_json(runs)
+        print_json(runs)
     elif runs:
         _print(stored_runs_table(runs))
     else:
@@ -237,5 +237,6 @@ def _print(*parts: RenderableType) -> None:
         console.print(part, soft_wrap=isinstance(part, Text))
 
 
-def _print_json(document: object) -> None:
+def print_json(document: object) -> None:
+    """Print what a program reads."""
     typer.echo(json.dumps(document, indent=2, ensure_ascii=False))

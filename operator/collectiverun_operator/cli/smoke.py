@@ -37,12 +37,10 @@ def with_smoke_budgets(body: dict[str, Any]) -> dict[str, Any]:
     phases = spec.setdefault("phases", {})
     for phase in PHASES:
         if isinstance(phases, dict) and isinstance(phases.setdefault(phase.name, {}), dict):
-            limits = phase.settings.SMOKE_LIMITS
-            given = phases[phase.name].get("params")
-            named = {
-                name: limit for name, limit in limits.items() if isinstance(given, dict) and name in given
-            }
-            _shrink(phases[phase.name], "params", {**phase.settings.SMOKE_BUDGETS, **named})
+            given, settings = phases[phase.name].get("params"), phase.settings
+            named = settings.SMOKE_LIMITS.keys() & (given.keys() if isinstance(given, dict) else ())
+            limits = {name: settings.SMOKE_LIMITS[name] for name in named}
+            _shrink(phases[phase.name], "params", {**settings.SMOKE_BUDGETS, **limits})
     return smoke
 
 

@@ -14,7 +14,7 @@ from collectiverun_operator.cli.records import AttemptRecord, AttemptState, RunR
 from collectiverun_operator.cluster.local.journal import Event
 from collectiverun_operator.cluster.local.progress import ProgressTail
 from collectiverun_operator.cluster.local.records import LocalRecord, read_record, record_folders
-from collectiverun_operator.cluster.local.state_dir import DamagedStateError
+from collectiverun_operator.cluster.local.state_dir import DamagedStateError, log_path
 
 STOPPED_CODE = 143  # of a trainer that saved a checkpoint because it was asked to stop
 
@@ -24,9 +24,7 @@ def runs_here(cache: Path) -> Iterator[RunRecord | str]:
     for folder in record_folders(cache):
         try:
             yield _run_record(read_record(folder))
-        except NotThereError as error:
-            yield str(error)
-        except DamagedStateError as error:
+        except (NotThereError, DamagedStateError) as error:
             yield str(error)
         except OSError as error:
             yield f"{folder} can't be read: {error.strerror}"
@@ -107,7 +105,8 @@ def _going_on(record: LocalRecord, event: Event) -> AttemptRecord:
     if not record.is_driven:
         return replace(_attempt(event, "Stopped"), reason=DRIVER_LOST)
     attempt = _attempt(event, "Running")
-    progress = ProgressTail(record.log_path(attempt.phase, attempt.member, attempt.number, "jsonl")).newest()
+    written = log_path(record.folder, attempt.phase, attempt.member, attempt.number, "jsonl")
+    progress = ProgressTail(written).newest()
     is_told = progress is not None and (progress.retrying or not progress.is_silent)
     return replace(attempt, message=progress_text(progress)) if progress and is_told else attempt
 

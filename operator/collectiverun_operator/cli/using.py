@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from collectiverun_operator.cli.exit_codes import NotThereError
-from collectiverun_operator.cli.looking import AsJSON, Cache, Kubernetes, Namespace, complete_name, find
+from collectiverun_operator.cli.looking import (
+    AsJSON,
+    Cache,
+    Kubernetes,
+    Namespace,
+    complete_name,
+    find,
+    print_json,
+)
 from collectiverun_operator.cli.trainer_process import ask_trainer
 from collectiverun_operator.json_types import JSONObject
-
-_OPTIONS = ("endpoint", "region", "addressing", "insecure")
+from collectiverun_trainer.config import STORAGE_OPTIONS
 
 RunOrRoot = Annotated[
     str,
@@ -49,14 +55,15 @@ def play(
     """Film one episode of a network of a run."""
     request = addressed(run, endpoint, kubernetes, namespace, cache) | {
         "network": network,
+        "task": task,
         "goal": goal,
         "output": output,
         "size": size,
         "framesPerSecond": frames_per_second,
     }
-    told = ask_trainer("play", request | ({"task": task} if task else {}))
+    told = ask_trainer("play", request)
     if as_json:
-        typer.echo(json.dumps(told, indent=2))
+        print_json(told)
         return
     words = {(True, True): "success at the end", (True, False): "success on the way, not at the end"}
     ending = words.get((told["success"]["anyStep"], told["success"]["atEnd"]), "no success")
@@ -82,10 +89,10 @@ def export_policy(
     cache: Cache = None,
 ) -> None:
     """Write ONNX graphs of a policy, what describes them, and a program that acts with them."""
-    request = addressed(run, endpoint, kubernetes, namespace, cache) | {"network": network, "output": output}
-    told = ask_trainer("export-policy", request | ({"task": task} if task else {}))
+    wish = {"network": network, "task": task, "output": output}
+    told = ask_trainer("export-policy", addressed(run, endpoint, kubernetes, namespace, cache) | wish)
     if as_json:
-        typer.echo(json.dumps(told, indent=2))
+        print_json(told)
         return
     check = told["check"]
     typer.echo(f"{told['output']}: {', '.join(told['files'])}")
@@ -106,5 +113,5 @@ def addressed(
     if not found.status.storage_root:
         raise NotThereError(f"{found.title} has not begun: it is {found.state}, and has published nothing")
     storage = found.storage or {}
-    own = {name: storage[name] for name in _OPTIONS if name in storage}
+    own = {name: storage[name] for name in STORAGE_OPTIONS if name in storage}
     return {"run": found.status.storage_root, "storage": own | given}

@@ -24,6 +24,7 @@ from collectiverun_trainer.config.s3_names import (
     AWS_BUCKET,
     ENDPOINT,
     HIDDEN_USER,
+    STORAGE_OPTIONS,
     endpoint_fault,
 )
 from collectiverun_trainer.config.sac import ExpertsParams, SACParams, StudentsParams
@@ -39,6 +40,7 @@ __all__ = [
     "PHASE_NAMES",
     "ROBOTS",
     "ROBOT_ALIASES",
+    "STORAGE_OPTIONS",
     "TASK_NAMES",
     "CollectiveLossParams",
     "EnvironmentSettings",

@@ -46,3 +46,7 @@ def endpoint_fault(endpoint: str) -> str | None:
     if ENDPOINT.allows(endpoint):
         return None
     return f"{HIDDEN_USER if '@' in endpoint else endpoint!r} {ENDPOINT.advice}"
+
+
+STORAGE_OPTIONS: Final = ("endpoint", "region", "addressing", "insecure")
+"""Fields of `spec.storage` that say how a machine reaches S3, by the same names in a phase order."""

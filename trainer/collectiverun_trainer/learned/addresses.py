@@ -17,12 +17,12 @@ from typing import Any, Final
 import platformdirs
 from pydantic import ValidationError
 
+from collectiverun_trainer.config import STORAGE_OPTIONS
 from collectiverun_trainer.errors import InputInvalid
 from collectiverun_trainer.order import StorageOptions
 
 CACHE_VARIABLE: Final = "COLLECTIVERUN_CACHE"
 _NAME: Final = re.compile(r"[a-z0-9][-a-z0-9]*")
-_OPTIONS: Final = ("endpoint", "region", "addressing", "insecure")
 
 
 @dataclass(frozen=True)
@@ -87,6 +87,6 @@ def _known_runs() -> Iterator[_Known]:
 
 def _known(document: dict[str, Any]) -> _Known:
     storage, root = document["spec"]["storage"], document["status"]["resolved"]["storageRoot"]
-    options = {name: storage[name] for name in _OPTIONS if name in storage}
+    options = {name: storage[name] for name in STORAGE_OPTIONS if name in storage}
     address = Address(root, StorageOptions.model_validate(options))
     return _Known(document["metadata"]["name"], root.rsplit("/", 1)[-1], address)

@@ -9,7 +9,7 @@ import torch
 from collectiverun_trainer.config import EnvironmentSettings, SACParams
 from collectiverun_trainer.learning.learner import Learner
 from collectiverun_trainer.order import Success
-from collectiverun_trainer.rollouts.evaluation import evaluate_for_confirmation
+from collectiverun_trainer.rollouts.evaluation import evaluate_for_selection
 from collectiverun_trainer.rollouts.policy import ActorPolicy
 
 
@@ -28,5 +28,6 @@ def confirm(
 def _success(
     learner: Learner, policy: ActorPolicy, settings: EnvironmentSettings, params: SACParams
 ) -> Success:
-    outcomes = evaluate_for_confirmation(policy, [learner.task], settings, params.selection_episodes)
+    episodes = params.selection_episodes
+    outcomes = evaluate_for_selection(policy, [learner.task], settings, episodes, fresh=True)
     return outcomes[learner.task].success

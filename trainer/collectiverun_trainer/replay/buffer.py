@@ -51,20 +51,21 @@ class ReplayBuffer:
             _SCALARS, 1
         )
         self._rows = self._allocate(len(self.generators), device)
-        self._find_examples()
+        self._examples = [Examples() for _ in self.generators]
 
     def _allocate(self, learners: int, device: torch.device | str) -> Tensor:
         # Not zeroed, so that memory is only used as rows are written.
         rows = torch.empty(
             learners, self.demonstrations + self.capacity, sum(self._sizes.values()), device=device
         )
-        rows[:, : self.demonstrations] = 0.0
         self._offset = torch.arange(learners, device=device).unsqueeze(1) * rows.shape[1]
         return rows
 
     def _find_examples(self) -> None:
         """Every learner's examples anew, from what the rows say."""
         self._examples = [Examples() for _ in self.generators]
+        if not self.demonstrations:
+            return
         horizon = self.returns.horizon
         shown = self._rows[:, : self.demonstrations, -1].cpu()
         for examples, success in zip(self._examples, shown, strict=True):

@@ -64,19 +64,15 @@ def evaluate_for_selection(
     tasks: Sequence[Task],
     settings: EnvironmentSettings,
     episodes: int,
+    *,
+    fresh: bool = False,
 ) -> dict[Task, Outcomes]:
-    """`evaluate` on selection goals, which are not among the reported ones: those of the next seed."""
-    return evaluate(policies, tasks, settings, settings.goal_seed + 1, episodes)
+    """`evaluate` on selection goals, which are not among the reported ones: those of the next seed.
 
-
-def evaluate_for_confirmation(
-    policies: Policy | Mapping[Task, Policy],
-    tasks: Sequence[Task],
-    settings: EnvironmentSettings,
-    episodes: int,
-) -> dict[Task, Outcomes]:
-    """`evaluate` on goals that are neither reported nor those of selection: of the seed after the next."""
-    return evaluate(policies, tasks, settings, settings.goal_seed + 2, episodes)
+    Args:
+        fresh: on those of the seed after it, which have chosen nothing yet.
+    """
+    return evaluate(policies, tasks, settings, settings.goal_seed + (2 if fresh else 1), episodes)
 
 
 def _play_round(

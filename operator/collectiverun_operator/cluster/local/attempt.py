@@ -246,5 +246,5 @@ class LocalAttempt:
         return self._state_dir.folder / "results" / str(self.pod["metadata"]["uid"])
 
     def _log(self, ending: str) -> Path:
-        folder = self._state_dir.log_folder(self._identity["phase"], self._identity["member"])
-        return folder / f"attempt-{self._identity['attempt']}.{ending}"
+        identity = self._identity
+        return self._state_dir.log_path(identity["phase"], identity["member"], identity["attempt"], ending)

@@ -143,7 +143,7 @@ class LocalCluster:
 
     def log_path(self, phase: str, member: str, attempt: int) -> Path:
         """Where the standard error of an attempt lies."""
-        return self._state_dir.log_folder(phase, member) / f"attempt-{attempt}.log"
+        return self._state_dir.log_path(phase, member, attempt, "log")
 
     def phase_times(self) -> dict[str, PhaseTime]:
         """Wall and CPU time of each phase so far, over all attempts that ended."""

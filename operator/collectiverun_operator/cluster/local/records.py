@@ -31,10 +31,6 @@ class LocalRecord:
     events: tuple[Event, ...]
     is_driven: bool
 
-    def log_path(self, phase: str, member: str, attempt: int, ending: str = "log") -> Path:
-        """What an attempt wrote: `log` to standard error, `jsonl` to standard output."""
-        return self.folder / "logs" / phase / member / f"attempt-{attempt}.{ending}"
-
 
 def record_folders(cache: Path) -> Iterator[Path]:
     """The state directories below a cache folder that hold a run."""

@@ -117,9 +117,9 @@ class StateDir:
         self._job(name).unlink(missing_ok=True)
         synchronise(self._job(name).parent)
 
-    def log_folder(self, phase: str, member: str) -> Path:
-        """Logs of a member: `attempt-<n>.log` (stderr) and `attempt-<n>.jsonl` (stdout)."""
-        return self.folder / "logs" / phase / member
+    def log_path(self, phase: str, member: str, attempt: int, ending: str) -> Path:
+        """See the function of this name."""
+        return log_path(self.folder, phase, member, attempt, ending)
 
     @property
     def _run(self) -> Path:
@@ -168,6 +168,11 @@ def _told_with(path: Path) -> Iterator[None]:
         yield
     except WrongDocumentError as error:
         raise DamagedStateError(f"{path} is not what was written there ({error}); {_REMEDY}") from None
+
+
+def log_path(folder: Path, phase: str, member: str, attempt: int, ending: str) -> Path:
+    """What an attempt wrote, below a state directory: `log` to standard error, `jsonl` to standard output."""
+    return folder / "logs" / phase / member / f"attempt-{attempt}.{ending}"
 
 
 def read_run_document(path: Path, run_uid: str = "") -> dict[str, Any]:
