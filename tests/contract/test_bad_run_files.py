@@ -276,3 +276,17 @@ def test_what_can_not_be_guessed_is_not(uri, tmp_path):
     path = tmp_path / "run.yaml"
     path.write_text(changed("spec.storage.uri", uri))
     assert "on this machine write" not in check(path).stderr
+
+
+@pytest.mark.parametrize(
+    ("address", "spelled"),
+    [("runs/a", "file://./runs/a"), ("/data/a", "file:///data/a"), ("a b", "file://./a-b")],
+)
+def test_an_earlier_run_that_can_be_guessed_is_spelled_out_too(address, spelled, tmp_path):
+    path = tmp_path / "run.yaml"
+    path.write_text(changed("spec.phases.experts.from", address))
+    refused = check(path)
+    assert_clear(refused, 3)
+    assert refused.stderr.strip().endswith(f"; on this machine write {spelled}")
+    path.write_text(changed("spec.phases.experts.from", spelled))
+    assert check(path).exit_code == 0, check(path).stderr

@@ -113,6 +113,13 @@ def test_the_report_alone_is_told_of_a_smoke_run_by_the_label_that_smoke_sets():
     assert not any(parsed(job).smoke for job in JOBS)
 
 
+def test_an_earlier_run_is_named_to_the_phases_that_it_stands_in_for():
+    earlier = {"experts": "file:///data/runs/old", "onlineDistillation": "file:///data/runs/older"}
+    jobs = orders_of_a_run(phases={name: {"from": address} for name, address in earlier.items()})
+    assert {order.phase: order.from_ for job in jobs for order in [parsed(job)] if order.from_} == earlier
+    assert not any("from" in order_of(job) for job in JOBS)
+
+
 def test_students_learn_the_named_task():
     assert [order.tasks for order in by_phase("students")] == [(Task(env="window-open-v3"),)]
 

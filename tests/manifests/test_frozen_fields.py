@@ -20,6 +20,7 @@ def full_run():
     """A run in which every field that can be set is."""
     params = {"stopAtSuccess": 0.5, "demonstrations": 10}  # without them there is nothing to imitate
     experts = {"resources": {"limits": {"cpu": 1}}, "podTemplate": VOLUME, "params": params}
+    earlier = {"from": "s3://bucket/team/run"}
     students = {"params": {"tasks": [{"env": "reach-v3"}], "demonstrations": 10}}
     run = stored_run(
         image="trainer:2",
@@ -34,7 +35,12 @@ def full_run():
             "caBundle": {"configMapName": "ca"},
         },
         runPolicy={"activeDeadlineSeconds": 9, "pendingDeadlineSeconds": 9, "ttlSecondsAfterFinished": 9},
-        phases={"experts": experts, "students": students},
+        phases={
+            "experts": experts | earlier,
+            "trajectoryTransformer": earlier,
+            "onlineDistillation": earlier,
+            "students": students,
+        },
     )
     return as_served(run)
 

@@ -38,6 +38,10 @@ def reached_at(endpoint):
     return stored("s3://bucket", credentials=CREDENTIALS, endpoint=endpoint)
 
 
+def reusing(phase, address):
+    return {"phases": {phase: {"from": address}}}
+
+
 # One rule is broken by each.
 BROKEN = {
     "half a decision": {"environment": {"horizonEnvSteps": 101}},
@@ -74,6 +78,12 @@ BROKEN = {
     "a port above all": reached_at("http://s3:65536"),
     "a password in the address": reached_at("https://user:secret@s3"),
     "capitals in a bucket of AWS": stored("s3://Bucket/x", credentials=CREDENTIALS),
+    "experts of a run's name": reusing("experts", "quickstart"),
+    "an encoder of elsewhere": reusing("trajectoryTransformer", "gs://bucket/run"),
+    "a collective from above": reusing("onlineDistillation", "file:///data/../run"),
+    "experts of another kind of storage": reusing("experts", "file:///data/run"),
+    "an encoder of another kind of storage": reusing("trajectoryTransformer", "file:///data/run"),
+    "a collective of another kind of storage": reusing("onlineDistillation", "file:///data/run"),
 }
 
 

@@ -93,6 +93,8 @@ class SmallRun:
     tasks: tuple[Task, ...] = (Task(env="reach-v3"), Task(env="drawer-close-v3"))
     holdout: tuple[Task, ...] = ()
     smoke: bool = False
+    seed: int = 1
+    earlier: dict[Phase, str] = field(default_factory=dict)
     params: dict[Phase, dict[str, Any]] = field(default_factory=dict)
     root: str = field(default_factory=lambda: f"memory://small-run-{uuid4().hex}")
     artifacts: dict[Phase, tuple[ArtifactReference, ...]] = field(default_factory=dict)
@@ -104,6 +106,8 @@ class SmallRun:
             phase=phase,
             member="all",
             attempt=attempt,
+            seed=self.seed,
+            from_=self.earlier.get(phase),
             tasks=self.tasks,
             holdout=self.holdout,
             environment=EnvironmentSettings(horizon_env_steps=20, action_repeat=2, goals=4),

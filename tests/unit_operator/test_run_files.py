@@ -34,7 +34,18 @@ def faults_of(body, platform=HERE):
     return {fault.path: fault.message for fault in refused.value.faults}
 
 
+def reusing(address):
+    return {"phases": {"experts": {"from": address}}}
+
+
 FAULTY_SPECS = {
+    "an earlier run by its name": (reusing("quickstart"), "spec.phases.experts.from", "no address of an"),
+    "an earlier run behind a line": (reusing("file:///a\n"), "spec.phases.experts.from", "no address of an"),
+    "an earlier run in a bucket": (
+        storage() | reusing("s3://bucket/run"),
+        "spec.phases.experts.from",
+        "is not in the kind of storage that spec.storage.uri names; copy that run there first",
+    ),
     "no tasks": ({"tasks": []}, "spec.tasks", "at least 1 entry, not 0"),
     "too many tasks": ({"tasks": tasks("reach") * 65}, "spec.tasks", "at most 64 entries, not 65"),
     "unknown task": ({"tasks": tasks("raech")}, "spec.tasks[0]", "did you mean 'reach-v3'?"),
@@ -283,6 +294,12 @@ def test_a_document_inside_itself_is_refused():
         ),
         pytest.param(
             {"podTemplate": mounted_at("/dat")}, "spec.storage.uri", "no volume", id="volume beside"
+        ),
+        pytest.param(
+            {"podTemplate": mounted_at("/data")} | reusing("file:///old/run"),
+            "spec.phases.experts.from",
+            "lies in no volume of the Pods of phase experts; mount one at /old/run or above",
+            id="an earlier run in no volume",
         ),
     ],
 )

@@ -65,6 +65,9 @@ class PhaseOrder(Model):
     params: dict[str, Any] = Field(default_factory=dict, description="Parameters of the phase, see config/.")
     storage: StorageOptions = StorageOptions()
     inputs: dict[Phase, tuple[ArtifactReference, ...]] = Field(default_factory=dict)
+    from_: Uri | None = Field(
+        None, alias="from", description="Earlier run, member or artifact that stands in for the phase's work."
+    )
     spec: dict[str, Any] = Field(default_factory=dict, description="The run's spec, for the report only.")
     smoke: bool = Field(False, description="Its budgets were lowered to seconds; for the report only.")
     member_uri: Uri = Field(description="<root>/<phase>/<member>: attempts and checkpoints lie below it.")

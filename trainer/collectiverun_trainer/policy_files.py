@@ -65,6 +65,15 @@ def write_outcomes(writer: ArtifactWriter, outcomes: Outcomes, role: Role) -> No
     writer.add_json(f"{outcomes.task.name}/{_PREFIX[role]}{EVALUATION}", outcomes.to_document())
 
 
+def read_outcomes(artifact: Artifact, task: Task) -> Outcomes:
+    """What `write_outcomes` wrote of an expert. Raises InputInvalid if it is missing or damaged."""
+    name = f"{task.name}/{EVALUATION}"
+    try:
+        return Outcomes.from_document(artifact.read_json(name))
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputInvalid(f"{name} of {artifact.uri} holds no outcomes: {error!r}") from error
+
+
 def write_curves(writer: ArtifactWriter, student: Learner, control: Learner) -> None:
     """`curves.json`: [{envSteps, student {anyStep, atEnd}, control {anyStep, atEnd}}, …]."""
     scores = zip(student.selection.scores, control.selection.scores, strict=True)
@@ -201,6 +210,11 @@ def load_collective(artifact: Artifact, device: torch.device) -> Collective:
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise _mismatch(artifact, _COLLECTIVE, "a collective", "onlineDistillation", error) from error
     return Collective(network.to(device), encoder, tasks, q_scale)
+
+
+def has_same_encoder(one: Artifact, other: Artifact) -> bool:
+    """Whether two artifacts hold the same trajectory transformer, byte for byte."""
+    return one.sha256(f"{_ENCODER}.safetensors") == other.sha256(f"{_ENCODER}.safetensors")
 
 
 def copy_collective(source: Artifact, writer: ArtifactWriter) -> None:

@@ -9,6 +9,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from collectiverun_operator.api.pod_template import PodTemplate, Resources
+from collectiverun_operator.api.storage import EarlierRun
 from collectiverun_operator.api.tasks import SINGLE_MEMBER, Member, RunTask, member_per_task, training_tasks
 from collectiverun_trainer.config import (
     EvaluationParams,
@@ -61,7 +62,18 @@ class PhaseSettings(Model):
         return (Member(SINGLE_MEMBER, training_tasks(tasks)),)
 
 
-class ExpertsPhase(PhaseSettings):
+class ReusablePhase(PhaseSettings):
+    """A phase whose work an earlier run may have done."""
+
+    from_: EarlierRun | None = Field(
+        None,
+        alias="from",
+        description="Root of an earlier run, or address of one of its members: what it published of this"
+        " phase stands in for the phase's work, once environment and parameters are found to be the same.",
+    )
+
+
+class ExpertsPhase(ReusablePhase):
     """Trains one expert per task and publishes its experience."""
 
     SHORT_NAME: ClassVar = "experts"
@@ -85,7 +97,7 @@ class ExpertsPhase(PhaseSettings):
         return tuple(Member(f"group-{i}", trained[start : start + size]) for i, start in enumerate(starts))
 
 
-class TrajectoryTransformerPhase(PhaseSettings):
+class TrajectoryTransformerPhase(ReusablePhase):
     """Learns the task embedding from the experts' experience."""
 
     SHORT_NAME: ClassVar = "encode"
@@ -100,7 +112,7 @@ class TrajectoryTransformerPhase(PhaseSettings):
     params: TrajectoryTransformerParams = TrajectoryTransformerParams()
 
 
-class OnlineDistillationPhase(PhaseSettings):
+class OnlineDistillationPhase(ReusablePhase):
     """Distils all experts into one collective network, each on its own task."""
 
     SHORT_NAME: ClassVar = "distill"
@@ -196,3 +208,5 @@ PHASES = tuple(
     Phase(info.alias or field, field, type(info.default)) for field, info in Phases.model_fields.items()
 )
 PHASE_BY_NAME = {phase.name: phase for phase in PHASES}
+REUSABLE = tuple(phase for phase in PHASES if issubclass(phase.settings, ReusablePhase))
+"""Those whose work an earlier run may stand in for."""

@@ -18,6 +18,13 @@ NEEDS_A_PLACE = (
 )
 OBJECT_NAME = r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"
 
+# The address of an earlier run, or of a member or artifact in one.
+EARLIER_RUN = r"^(s3://[^/\s?#]+|file:///[^/\s?#]+)(/[^/\s?#]+)*/?$"
+NO_EARLIER_RUN = (
+    "is no address of an earlier run; write s3://bucket/folder or file:///folder, as"
+    " `collectiverun list --json` has it under root"
+)
+
 ObjectName = Annotated[str, Field(min_length=1, max_length=253, pattern=OBJECT_NAME)]
 
 
@@ -53,6 +60,15 @@ def _check_directory(uri: str, host: str, path: str) -> str:
     if not path.strip("/"):
         raise ValueError(f"{uri!r} names no directory; write file:///directory")
     return uri
+
+
+def _check_earlier_run(uri: str) -> str:
+    if not re.fullmatch(EARLIER_RUN, uri) or ".." in uri.split("/"):
+        raise ValueError(f"{uri!r} {NO_EARLIER_RUN}")
+    return uri
+
+
+EarlierRun = Annotated[str, Field(min_length=1, max_length=1024), AfterValidator(_check_earlier_run)]
 
 
 class SecretReference(Model):

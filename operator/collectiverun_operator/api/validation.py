@@ -20,6 +20,7 @@ from collectiverun_operator.api.tasks import RunTask
 from collectiverun_operator.errors import Fault
 from collectiverun_trainer.config import EnvironmentSettings
 
+OTHER_STORAGE = "is not in the kind of storage that spec.storage.uri names; copy that run there first"
 NEEDS_CREDENTIALS = "for s3://; give secretRef or serviceAccountName"
 
 
@@ -34,6 +35,8 @@ class Sections:
     experts: ExpertsPhase | None
     online_distillation: OnlineDistillationPhase | None
     students: StudentsPhase | None
+    earlier_runs: Mapping[str, str]
+    """Addresses in `from`, by the name of the phase."""
     phase_templates: Mapping[str, PodTemplate | None]
     phase_resources: Mapping[str, Resources | None]
 
@@ -49,6 +52,7 @@ def sections_of(spec: Mapping[str, Any]) -> Sections:
     return Sections(
         **{name: _section(Spec, name, spec) for name in ("tasks", "storage", "environment", "pod_template")},
         **{name: read[name] for name in ("experts", "online_distillation", "students")},
+        earlier_runs={name: phase.from_ for name, phase in running.items() if getattr(phase, "from_", None)},
         phase_templates={name: phase.pod_template for name, phase in running.items()},
         phase_resources={name: phase.resources for name, phase in running.items()},
     )
@@ -77,7 +81,7 @@ def _adapter(model: type[Spec] | type[Phases], name: str) -> TypeAdapter[Any]:
 def consistency_faults(sections: Sections, *, local: bool) -> list[Fault]:
     """A fault for each rule that is broken."""
     faults = [*_student_faults(sections), *_budget_faults(sections), *_template_faults(sections)]
-    faults += [*_resource_faults(sections), *_bucket_faults(sections)]
+    faults += [*_resource_faults(sections), *_bucket_faults(sections), *_reuse_faults(sections)]
     faults += _local_faults(sections) if local else _kubernetes_faults(sections)
     return faults
 
@@ -150,6 +154,14 @@ def _bucket_faults(sections: Sections) -> Iterator[Fault]:
         yield Fault("spec.storage.uri", text)
 
 
+def _reuse_faults(sections: Sections) -> Iterator[Fault]:
+    if sections.storage is None:
+        return
+    for name, address in sections.earlier_runs.items():
+        if urlsplit(address).scheme != sections.storage.scheme:
+            yield Fault(f"spec.phases.{name}.from", f"{address!r} {OTHER_STORAGE}")
+
+
 def _local_faults(sections: Sections) -> Iterator[Fault]:
     if sections.storage is None:
         return
@@ -168,15 +180,23 @@ def _kubernetes_faults(sections: Sections) -> Iterator[Fault]:
     if storage.scheme == "s3" and storage.credentials is None:
         yield Fault("spec.storage.credentials", f"is required {NEEDS_CREDENTIALS}")
     if storage.scheme == "file":
-        directory = urlsplit(storage.uri).path.rstrip("/")
-        for name, template in sections.phase_templates.items():
-            if not _mounts(merge_templates(sections.pod_template, template), directory):
-                text = (
-                    f"{storage.uri!r} lies in no volume of the Pods of phase {name}; mount one at {directory}"
-                )
-                text += f" or above in container {CONTAINER!r} of podTemplate.spec, or use s3://"
-                yield Fault("spec.storage.uri", text)
-                return
+        unmounted = (_unmounted(sections, name, storage.uri) for name in sections.phase_templates)
+        if text := next(filter(None, unmounted), ""):
+            yield Fault("spec.storage.uri", f"{text}, or use s3://")
+        for name, address in sections.earlier_runs.items():
+            if urlsplit(address).scheme == "file" and (text := _unmounted(sections, name, address)):
+                yield Fault(f"spec.phases.{name}.from", text)
+
+
+def _unmounted(sections: Sections, phase: str, uri: str) -> str:
+    """What to do if the Pods of a phase have no volume at a file:// URI; empty if they have one."""
+    directory = urlsplit(uri).path.rstrip("/")
+    if _mounts(merge_templates(sections.pod_template, sections.phase_templates[phase]), directory):
+        return ""
+    return (
+        f"{uri!r} lies in no volume of the Pods of phase {phase}; mount one at {directory}"
+        f" or above in container {CONTAINER!r} of podTemplate.spec"
+    )
 
 
 def _mounts(template: Mapping[str, Any], directory: str) -> bool:

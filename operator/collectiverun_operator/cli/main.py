@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import signal
 import sys
+from collections.abc import Mapping
 from importlib.metadata import version
 from io import TextIOWrapper
 from pathlib import Path
@@ -25,7 +26,7 @@ from collectiverun_operator.cli.run_command import COMPLETE_CODE, ChangedRunErro
 from collectiverun_operator.cli.run_file import (
     folder_of,
     read_run_file,
-    spelling_of_storage,
+    spellings_of_storage,
     with_absolute_storage,
 )
 from collectiverun_operator.cli.smoke import lowered_budgets, with_smoke_budgets
@@ -143,7 +144,7 @@ def _load(source: str, smoke: bool, platform: Platform = HERE) -> tuple[dict[str
         parsed = parse_run(shrunk, platform)
     except InvalidRun as error:
         if platform.local:
-            error = _with_spelling(error, spelling_of_storage(document))
+            error = _with_spellings(error, spellings_of_storage(document))
         count = f"{len(error.faults)} faults" if len(error.faults) > 1 else "one fault"
         _stop(INVALID, f"{source} has {count}:\n{error}")
     except CollectiveRunError as error:
@@ -155,13 +156,10 @@ def _load(source: str, smoke: bool, platform: Platform = HERE) -> tuple[dict[str
     return shrunk, parsed
 
 
-def _with_spelling(error: InvalidRun, storage_uri: str) -> InvalidRun:
-    """The faults, that of the storage URI with how it may be written here, if that is known."""
-    if not storage_uri:
-        return error
-    hint = f"; on this machine write {storage_uri}"
-    told = [fault.message + hint * (fault.path == "spec.storage.uri") for fault in error.faults]
-    return InvalidRun([Fault(fault.path, text) for fault, text in zip(error.faults, told, strict=True)])
+def _with_spellings(error: InvalidRun, spellings: Mapping[str, str]) -> InvalidRun:
+    """The faults; those of addresses in storage with how they may be written here, if that is known."""
+    hints = {path: f"; on this machine write {spelled}" for path, spelled in spellings.items()}
+    return InvalidRun([Fault(f.path, f.message + hints.get(f.path, "")) for f in error.faults])
 
 
 def _as_applied(document: Any) -> Any:

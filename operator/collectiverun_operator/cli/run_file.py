@@ -9,16 +9,21 @@ from __future__ import annotations
 import posixpath
 import re
 import sys
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from collectiverun_operator.api.phases import REUSABLE
 from collectiverun_operator.errors import CollectiveRunError
 
 SIZE_LIMIT_BYTES = 1 << 20
 NODE_LIMIT = 100_000
+_STORAGE_FIELDS = (
+    ("spec", "storage", "uri"),
+    *(("spec", "phases", phase.name, "from") for phase in REUSABLE),
+)
 _FILE_SCHEME = "file://"
 _RELATIVE = re.compile(r"\.{1,2}(/|$)")
 _URI_PARTS = re.compile(r"(?:([a-z0-9]+):(?://)?)?(.*)", re.DOTALL)
@@ -135,22 +140,37 @@ def folder_of(source: str) -> Path:
 
 
 def with_absolute_storage(document: Any, folder: Path) -> Any:
-    """The document with a `file://./…` or `file://../…` storage URI made absolute below `folder`.
+    """The document with every `file://./…` or `file://../…` of its storage made absolute below `folder`.
 
-    Anything else, malformed documents too, is returned as it is.
+    These are `storage.uri` and the addresses of earlier runs. Anything else, malformed documents too, is
+    returned as it is.
     """
-    uri = _storage_uri(document)
-    path = uri.removeprefix(_FILE_SCHEME)
-    if not uri.startswith(_FILE_SCHEME) or not _RELATIVE.match(path):
+    for path in _STORAGE_FIELDS:
+        document = _with_absolute(document, path, folder)
+    return document
+
+
+def _with_absolute(document: Any, keys: Sequence[str], folder: Path) -> Any:
+    if keys:
+        if not isinstance(document, dict) or keys[0] not in document:
+            return document
+        return {**document, keys[0]: _with_absolute(document[keys[0]], keys[1:], folder)}
+    path = document.removeprefix(_FILE_SCHEME) if isinstance(document, str) else ""
+    if not _RELATIVE.match(path) or path == document:
         return document
-    absolute = Path(folder, path).resolve().as_posix()
-    spec = document["spec"]
-    return {**document, "spec": {**spec, "storage": {**spec["storage"], "uri": f"{_FILE_SCHEME}{absolute}"}}}
+    return f"{_FILE_SCHEME}{Path(folder, path).resolve().as_posix()}"
 
 
-def spelling_of_storage(document: Any) -> str:
-    """What a refused storage URI probably means, as it may be written on this machine; empty if unknown."""
-    uri = _storage_uri(document)
+def spellings_of_storage(document: Any) -> dict[str, str]:
+    """How addresses in storage were probably meant, as they may be written on this machine, by their field.
+
+    Those of which that is unknown, or which are fine, are left out.
+    """
+    read = {".".join(keys): _spelling(_text_at(document, keys)) for keys in _STORAGE_FIELDS}
+    return {path: spelled for path, spelled in read.items() if spelled}
+
+
+def _spelling(uri: str) -> str:
     scheme, path = _URI_PARTS.findall(uri.strip())[0]
     path = _REFUSED.sub("-", path)
     if path.startswith("~/"):
@@ -166,8 +186,8 @@ def spelling_of_storage(document: Any) -> str:
     return "" if spelled == uri else spelled
 
 
-def _storage_uri(document: Any) -> str:
-    """The storage URI; empty where the document has none."""
-    for key in ("spec", "storage", "uri"):
+def _text_at(document: Any, keys: Sequence[str]) -> str:
+    """The text at a path; empty where the document has none."""
+    for key in keys:
         document = document.get(key) if isinstance(document, dict) else None
     return document if isinstance(document, str) else ""

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from collectiverun_operator.api.labels import SMOKE
 from collectiverun_operator.api.members import params_of, settings_of
-from collectiverun_operator.api.phases import Phase
+from collectiverun_operator.api.phases import Phase, PhaseSettings
 from collectiverun_operator.api.quantities import effective_requests, parse_quantity
 from collectiverun_operator.api.run import CollectiveRun
 from collectiverun_operator.api.tasks import Member, RunTask, holdout_tasks
@@ -30,21 +30,25 @@ def phase_order(
     """The order of one attempt. `inputs` are artifact references by the name of the phase that made them."""
     sees_all = phase.settings.SEES_WHOLE_RUN  # other orders stay small
     report = {"spec": _reported_spec(run)} | _smoke(run) if sees_all else {}
-    return report | {
-        "run": {"namespace": run.namespace, "name": run.name, "uid": run.uid},
-        "phase": phase.name,
-        "member": member.name,
-        "attempt": attempt,
-        "seed": run.spec.seed,
-        "threads": threads_of(run, phase),
-        "tasks": task_documents(member.tasks),
-        "holdout": task_documents(holdout_tasks(run.spec.tasks)) if sees_all else [],
-        "environment": run.spec.environment.model_dump(mode="json", by_alias=True),
-        "params": params_of(run.spec, phase),
-        "storage": _storage_options(run),
-        "inputs": {name: list(references) for name, references in inputs.items()},
-        "memberUri": member_uri(root, phase.name, member.name),
-    }
+    return (
+        report
+        | _earlier(settings_of(run.spec, phase))
+        | {
+            "run": {"namespace": run.namespace, "name": run.name, "uid": run.uid},
+            "phase": phase.name,
+            "member": member.name,
+            "attempt": attempt,
+            "seed": run.spec.seed,
+            "threads": threads_of(run, phase),
+            "tasks": task_documents(member.tasks),
+            "holdout": task_documents(holdout_tasks(run.spec.tasks)) if sees_all else [],
+            "environment": run.spec.environment.model_dump(mode="json", by_alias=True),
+            "params": params_of(run.spec, phase),
+            "storage": _storage_options(run),
+            "inputs": {name: list(references) for name, references in inputs.items()},
+            "memberUri": member_uri(root, phase.name, member.name),
+        }
+    )
 
 
 def order_text(order: JSONObject) -> str:
@@ -93,6 +97,12 @@ def _storage_options(run: CollectiveRun) -> JSONObject:
     if storage.ca_bundle is not None:
         options["caBundlePath"] = f"{CA_DIRECTORY}/{storage.ca_bundle.key}"
     return options
+
+
+def _earlier(settings: PhaseSettings) -> JSONObject:
+    """The earlier run that stands in for the phase's work, where there is one."""
+    address = getattr(settings, "from_", None)
+    return {} if address is None else {"from": address}
 
 
 def _smoke(run: CollectiveRun) -> JSONObject:

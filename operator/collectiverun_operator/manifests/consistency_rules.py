@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from collectiverun_operator.api.storage import BESIDE_THE_FILE, NEEDS_A_PLACE
-from collectiverun_operator.api.validation import NEEDS_CREDENTIALS
+from collectiverun_operator.api.phases import REUSABLE
+from collectiverun_operator.api.storage import BESIDE_THE_FILE, EARLIER_RUN, NEEDS_A_PLACE, NO_EARLIER_RUN
+from collectiverun_operator.api.validation import NEEDS_CREDENTIALS, OTHER_STORAGE
 from collectiverun_operator.manifests.rules import REQUIRED, Rule
 from collectiverun_trainer.config import ANY_BUCKET, AWS_BUCKET, ENDPOINT, HIDDEN_USER
 
@@ -24,6 +25,7 @@ def consistency_rules() -> Mapping[str, tuple[Rule, ...]]:
             *_imitation_rules("students"),
             *_encoder_rules(),
             *_distillation_rules(),
+            *(rule for phase in REUSABLE for rule in _reuse_rules(phase.name)),
         ),
         "spec.tasks": (
             Rule(
@@ -146,6 +148,21 @@ def _distillation_rules() -> Iterator[Rule]:
             "needed": f"self.{_HORIZON} * {environments}",
         },
         about=(_HORIZON, path),
+    )
+
+
+def _reuse_rules(phase: str) -> Iterator[Rule]:
+    path = f"phases.{phase}.from"
+    address, storage = f"self.{path}", "self.storage.uri"
+    is_address = rf"{address}.matches(r'{EARLIER_RUN}') && !{address}.matches('/[.][.](/|$)')"
+    value = {"address": address}
+    yield Rule(path, f"!has({address}) || {is_address}", f"'{{address}}' {NO_EARLIER_RUN}", value)
+    is_same = f"{address}.startsWith('s3://') == {storage}.startsWith('s3://')"
+    yield Rule(
+        path,
+        f"!has({address}) || !({is_address}) || {is_same}",
+        f"'{{address}}' {OTHER_STORAGE}",
+        value,
     )
 
 

@@ -16,9 +16,9 @@ def require(ours: Mapping[str, Any], theirs: Mapping[str, Any], uri: str) -> Non
 
     Fields that only one of them has are fine: a newer trainer may know more parameters.
     """
-    if differences := _differences(ours, theirs, ""):
+    if told := differences(ours, theirs):
         raise InvalidConfiguration(
-            f"{uri} was made with another configuration ({'; '.join(differences)}); "
+            f"{uri} was made with another configuration ({'; '.join(told)}); "
             "use the same, or another memberUri for a new one."
         )
 
@@ -64,12 +64,13 @@ def _count(artifacts: int) -> str:
     return f"{artifacts or 'no'} artifact{'' if artifacts == 1 else 's'}"
 
 
-def _differences(ours: Any, theirs: Any, path: str) -> list[str]:
+def differences(ours: Any, theirs: Any, path: str = "") -> list[str]:
+    """Each field that both have, with different values: `params.discount is now 0.9, was 0.99`."""
     if isinstance(ours, Mapping) and isinstance(theirs, Mapping):
         shared = sorted(ours.keys() & theirs.keys())
         return [
             difference
             for key in shared
-            for difference in _differences(ours[key], theirs[key], f"{path}.{key}")
+            for difference in differences(ours[key], theirs[key], f"{path}.{key}")
         ]
     return [] if ours == theirs else [f"{path.removeprefix('.')} is now {ours!r}, was {theirs!r}"]

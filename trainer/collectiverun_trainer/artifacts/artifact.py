@@ -121,13 +121,13 @@ class Artifact:
         """Names of the files, sorted."""
         return tuple(sorted(self._files))
 
+    def sha256(self, name: str) -> str:
+        """Digest of one file, as the manifest has it."""
+        return str(self._entry(name)["sha256"])
+
     def read(self, name: str) -> bytes:
         """Content of one file."""
-        if name not in self._files:
-            raise InputInvalid(
-                f"{self.uri} has no file {name!r}; it holds {', '.join(self.names) or 'none'}."
-            )
-        expected, size = self._files[name], 0
+        expected, size = self._entry(name), 0
         for data in (_read(self._storage, self.uri, name) for _ in range(READS)):
             size = len(data)
             if size == expected["sizeBytes"] and _sha256(data) == expected["sha256"]:
@@ -144,12 +144,26 @@ class Artifact:
         except ValueError as error:
             raise InputInvalid(f"{join(self.uri, name)} is not JSON: {error}.") from error
 
+    def read_json_lines(self, name: str) -> list[Any]:
+        """Content of a file with one JSON document a line."""
+        try:
+            return [json.loads(line) for line in self.read(name).splitlines()]
+        except ValueError as error:
+            raise InputInvalid(f"{join(self.uri, name)} is no JSON lines: {error}.") from error
+
     def read_tensors(self, name: str) -> dict[str, Tensor]:
         """Tensors of one safetensors file, on the CPU."""
         try:
             return tensors_from_bytes(self.read(name))
         except safetensors.SafetensorError as error:
             raise InputInvalid(f"{join(self.uri, name)} is not a safetensors file: {error}.") from error
+
+    def _entry(self, name: str) -> dict[str, Any]:
+        if name not in self._files:
+            raise InputInvalid(
+                f"{self.uri} has no file {name!r}; it holds {', '.join(self.names) or 'none'}."
+            )
+        return self._files[name]
 
     def verify(self) -> None:
         """Read every file and check its digest."""

@@ -53,6 +53,14 @@ def committed(storage: Storage, member_uri: str) -> Iterator[str]:
                 yield join(attempt_uri, pod)
 
 
+def first_commits(storage: Storage, phase_uri: str) -> Iterator[str]:
+    """URI of what each member of a phase committed first, as the run itself takes it."""
+    for member in storage.list(phase_uri):
+        uri = next(committed(storage, join(phase_uri, member)), None)
+        if uri is not None:
+            yield uri
+
+
 def _result(artifact: Artifact) -> PhaseResult:
     try:
         result = PhaseResult.model_validate(artifact.manifest.get("result"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
@@ -10,7 +9,7 @@ from typing import Any, Final
 import torch
 
 from collectiverun_trainer.artifacts.artifact import Artifact
-from collectiverun_trainer.artifacts.commits import committed
+from collectiverun_trainer.artifacts.commits import first_commits
 from collectiverun_trainer.artifacts.storage import Storage, join
 from collectiverun_trainer.config import PHASE_NAMES, EnvironmentSettings, Phase, Task
 from collectiverun_trainer.environments.observation import Array
@@ -183,13 +182,9 @@ class Run:
 
     def _open(self, phase: Phase) -> list[Artifact]:
         """What each member of the phase committed first, as the run itself takes it."""
-        return [Artifact.open(self._storage, uri) for uri in self._commits(join(self.root, phase))]
-
-    def _commits(self, phase_uri: str) -> Iterator[str]:
-        for member in self._storage.list(phase_uri):
-            uri = next(committed(self._storage, join(phase_uri, member)), None)
-            if uri is not None:
-                yield uri
+        return [
+            Artifact.open(self._storage, uri) for uri in first_commits(self._storage, join(self.root, phase))
+        ]
 
 
 def open_run(

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import os
-import platform
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,13 +10,12 @@ from functools import cached_property
 from typing import Any, Protocol, TypeVar
 
 import torch
-from pydantic import ValidationError
 
 from collectiverun_trainer.artifacts.artifact import Artifact, ArtifactWriter
 from collectiverun_trainer.artifacts.checkpoint import CheckpointStore
+from collectiverun_trainer.artifacts.reuse import earlier_artifacts
 from collectiverun_trainer.artifacts.storage import Storage, join
-from collectiverun_trainer.config import PARAMS, Model, Phase
-from collectiverun_trainer.config.validation import faults
+from collectiverun_trainer.config import Model, Phase
 from collectiverun_trainer.errors import InputInvalid, InvalidConfiguration, Stopped
 from collectiverun_trainer.order import (
     POD_UID_VARIABLE,
@@ -27,12 +24,13 @@ from collectiverun_trainer.order import (
     PhaseResult,
     Success,
 )
+from collectiverun_trainer.phases.configuration import configuration, typed_params
 from collectiverun_trainer.process.device import default_device
 from collectiverun_trainer.process.divergence import told_divergence
 from collectiverun_trainer.process.reporter import METRICS_NAME, Reporter
 from collectiverun_trainer.process.stopping import StopFlag
+from collectiverun_trainer.process.versions import versions
 
-_DISTRIBUTIONS = ("collectiverun", "numpy", "metaworld", "mujoco", "gymnasium", "safetensors")
 _Params = TypeVar("_Params", bound=Model)
 
 
@@ -67,7 +65,7 @@ class PhaseContext:
 
     def params(self, model: type[_Params]) -> _Params:
         """The phase's typed parameters. Raises InvalidConfiguration with the field of every fault."""
-        return _typed_params(self.order, model)
+        return typed_params(self.order, model)
 
     def inputs(self, phase: Phase) -> list[tuple[ArtifactReference, Artifact]]:
         """The artifacts the order names for a phase, opened and verified, in the order's order.
@@ -95,6 +93,16 @@ class PhaseContext:
         named = (phase for phase in phases if self.order.inputs.get(phase))
         return self.inputs(next(named, phases[-1]))
 
+    @cached_property
+    def earlier(self) -> list[Artifact]:
+        """Artifacts of an earlier run that stand in for this phase's work (`from`), for any of its tasks.
+
+        Raises:
+            InputInvalid: it is damaged.
+            InvalidConfiguration: the earlier run has nothing of the phase, or made it otherwise.
+        """
+        return earlier_artifacts(self.storage, self.order, self.config)
+
     def writer(self) -> ArtifactWriter:
         """Writer of this Pod's artifact."""
         return ArtifactWriter(
@@ -110,11 +118,13 @@ class PhaseContext:
             Whether there was a checkpoint; without one `work` stays as it is.
 
         Raises:
-            InvalidConfiguration: if the checkpoint was saved under another configuration.
+            InvalidConfiguration: if the checkpoint was saved under another configuration, or with other
+                artifacts of an earlier run in place of work.
         """
         self._work = work
         saved = self.checkpoints.latest()
         if saved:
+            self._require_earlier(saved[1].get("earlier", []))
             work.load_state_dict(saved[1]["work"])
             self.reporter.load_state_dict(saved[1]["reporter"])
         return saved is not None
@@ -141,7 +151,19 @@ class PhaseContext:
         if self._work is None:
             raise RuntimeError("There is no work to save; call resume first.")
         state = {"work": self._work.state_dict(), "reporter": self.reporter.state_dict()}
-        self.checkpoints.save(step, state)
+        self.checkpoints.save(step, state | ({"earlier": self._earlier_uris} if self.earlier else {}))
+
+    @property
+    def _earlier_uris(self) -> list[str]:
+        return [artifact.uri for artifact in self.earlier]
+
+    def _require_earlier(self, uris: list[str]) -> None:
+        """An earlier run that goes on may have more to give at the next attempt."""
+        if uris != self._earlier_uris:
+            raise InvalidConfiguration(
+                f"phases.{self.order.phase}.from: {self.order.from_} gives {self._earlier_uris} now and gave"
+                f" {uris} when the checkpoint was saved; begin a new run."
+            )
 
     def publish(
         self,
@@ -196,6 +218,9 @@ class PhaseContext:
             "tasks": [task.model_dump(by_alias=True) for task in self.order.tasks],
             "config": self.config,
             "parents": self._parents,
+            "reused": [
+                {"uri": artifact.uri, "manifestSha256": artifact.manifest_sha256} for artifact in self.earlier
+            ],
             "envSteps": result["envSteps"],
             "success": result.get("success"),
             "result": result,
@@ -207,22 +232,6 @@ class PhaseContext:
         }
 
 
-def configuration(order: PhaseOrder) -> dict[str, Any]:
-    """What the outcome of an order depends on, defaults filled in; equal for all attempts of a member."""
-    fields = order.model_dump(by_alias=True, mode="json", include={"environment", "seed", "holdout"})
-    params = _typed_params(order, PARAMS[order.phase])
-    return fields | {"params": params.model_dump(by_alias=True, mode="json")}
-
-
-def _typed_params(order: PhaseOrder, model: type[_Params]) -> _Params:
-    try:
-        return model.model_validate(order.params)
-    except ValidationError as error:
-        raise InvalidConfiguration(
-            f"The phase order is invalid: {faults(error, model, 'params')}."
-        ) from error
-
-
 def prepare(order: PhaseOrder, reporter: Reporter, stop: StopFlag) -> PhaseContext:
     """The context of a phase that runs as its own process."""
     storage = Storage(order.storage)
@@ -232,18 +241,3 @@ def prepare(order: PhaseOrder, reporter: Reporter, stop: StopFlag) -> PhaseConte
     config = configuration(order) | {"inputs": inputs}
     checkpoints = CheckpointStore(storage, uri, order.attempt, config=config, pod=pod)
     return PhaseContext(order, storage, reporter, checkpoints, default_device(), stop, pod)
-
-
-def versions() -> dict[str, str]:
-    """Versions of what results depend on."""
-    installed = {name: _version(name) for name in _DISTRIBUTIONS}
-    # torch.__version__ names the build, such as 2.13.0+cu130; the wheel's metadata does not.
-    torch_build = {"torch": str(torch.__version__)}
-    return {"python": platform.python_version(), "machine": platform.machine()} | installed | torch_build
-
-
-def _version(distribution: str) -> str:
-    try:
-        return importlib.metadata.version(distribution)
-    except importlib.metadata.PackageNotFoundError:
-        return "not installed"

@@ -16,8 +16,9 @@ from collectiverun_trainer.config import PHASES, EvaluationParams, Phase, Task
 from collectiverun_trainer.config.phases import earlier_phases
 from collectiverun_trainer.environments.rendering import RenderingError, rendering_platform
 from collectiverun_trainer.order import PhaseResult
-from collectiverun_trainer.phases.context import PhaseContext, versions
+from collectiverun_trainer.phases.context import PhaseContext
 from collectiverun_trainer.policy_files import load_collective, load_experts, load_students
+from collectiverun_trainer.process.versions import versions
 from collectiverun_trainer.report import machine
 from collectiverun_trainer.report.assembly import PriorPhases, summarise
 from collectiverun_trainer.report.measurements import Measurement, Measurements, trial, video

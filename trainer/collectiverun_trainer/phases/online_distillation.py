@@ -8,13 +8,17 @@ best evaluation, and `online_buffer`: every episode played. See docs/phases/onli
 
 from __future__ import annotations
 
+from collectiverun_trainer.artifacts.artifact import Artifact
 from collectiverun_trainer.config import OnlineDistillationParams
 from collectiverun_trainer.distillation.distiller import Losses
 from collectiverun_trainer.distillation.reporting import report_evaluation
 from collectiverun_trainer.distillation.training import OnlineTraining
+from collectiverun_trainer.errors import InvalidConfiguration
 from collectiverun_trainer.order import PhaseResult
 from collectiverun_trainer.phases.context import PhaseContext
+from collectiverun_trainer.phases.reuse import reused_phase
 from collectiverun_trainer.policy_files import (
+    has_same_encoder,
     load_encoder,
     load_experts,
     save_collective,
@@ -26,7 +30,11 @@ from collectiverun_trainer.rollouts.outcomes import mean_success
 
 
 def run(context: PhaseContext) -> PhaseResult:
-    """Distil the experts into the collective network and publish it."""
+    """Distil the experts into the collective network and publish it; or publish an earlier run's."""
+    if context.earlier:
+        _require_same_encoder(context, context.earlier[0])
+    if (reused := reused_phase(context)) is not None:
+        return reused
     training = _prepare(context)
     context.resume(training)
     while not training.done:
@@ -49,6 +57,17 @@ def _prepare(context: PhaseContext) -> OnlineTraining:
         context.order.seed,
         context.device,
     )
+
+
+def _require_same_encoder(context: PhaseContext, earlier: Artifact) -> None:
+    """A collective acts by the embeddings of the encoder it was trained with; the report shows the run's."""
+    (_, transformer), *_ = context.inputs("trajectoryTransformer")
+    if not has_same_encoder(earlier, transformer):
+        raise InvalidConfiguration(
+            f"phases.onlineDistillation.from: {earlier.uri} was trained with another trajectory transformer"
+            f" than {transformer.uri}; reuse that one too (phases.trajectoryTransformer.from), or leave"
+            " `from` out."
+        )
 
 
 def _evaluate(context: PhaseContext, training: OnlineTraining) -> None:

@@ -17,6 +17,7 @@ from collectiverun_trainer.artifacts.artifact import ArtifactWriter
 from collectiverun_trainer.config import TrajectoryTransformerParams
 from collectiverun_trainer.order import PhaseResult
 from collectiverun_trainer.phases.context import PhaseContext
+from collectiverun_trainer.phases.reuse import reused_phase
 from collectiverun_trainer.policy_files import save_encoder
 from collectiverun_trainer.replay.episodes import SOURCES, Episodes, concatenate
 from collectiverun_trainer.replay.shards import read_episodes
@@ -30,7 +31,9 @@ QUALITY_NAME = "quality.json"
 
 
 def run(context: PhaseContext) -> PhaseResult:
-    """Train the encoder, measure it on held-out episodes and publish it."""
+    """Train the encoder, measure it on held-out episodes and publish it; or publish an earlier run's."""
+    if (reused := reused_phase(context)) is not None:
+        return reused
     episodes = _buffer_distill(context)
     training = EncoderTraining(
         episodes, context.params(TrajectoryTransformerParams), context.order.seed, context.device

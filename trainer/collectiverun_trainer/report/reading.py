@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, cast
 
 from collectiverun_trainer.artifacts.artifact import Artifact
 from collectiverun_trainer.config import Task
-from collectiverun_trainer.errors import InputInvalid
 from collectiverun_trainer.policy_files import expert_kind
 from collectiverun_trainer.process.reporter import METRICS_NAME
 from collectiverun_trainer.report.panels import EmbeddingMap
@@ -20,14 +18,7 @@ MAP_POINTS_PER_TASK = 150
 
 def metrics(artifacts: Iterable[Artifact]) -> list[dict[str, Any]]:
     """The metrics records of all members of a phase, in the order of the members."""
-    return [record for artifact in artifacts for record in _records(artifact)]
-
-
-def _records(artifact: Artifact) -> list[dict[str, Any]]:
-    try:
-        return [json.loads(line) for line in artifact.read(METRICS_NAME).splitlines()]
-    except ValueError as error:
-        raise InputInvalid(f"{METRICS_NAME} of {artifact.uri} is no JSON lines: {error}.") from error
+    return [record for artifact in artifacts for record in artifact.read_json_lines(METRICS_NAME)]
 
 
 def cost(phase: str, artifacts: Sequence[Artifact]) -> PhaseCost:

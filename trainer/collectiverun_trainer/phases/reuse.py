@@ -1,0 +1,84 @@
+"""What an earlier run did already: copied into this run's artifact instead of done again (`from`).
+
+A copy is an artifact like any other, so later phases, the report and who opens the run see no difference; its
+manifest names what it is a copy of. See docs/reuse.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from collectiverun_trainer.artifacts.artifact import Artifact, ArtifactWriter
+from collectiverun_trainer.artifacts.reuse import tasks_of
+from collectiverun_trainer.config import Task
+from collectiverun_trainer.errors import InvalidConfiguration
+from collectiverun_trainer.order import PhaseResult
+from collectiverun_trainer.phases.context import PhaseContext
+from collectiverun_trainer.policy_files import read_outcomes
+from collectiverun_trainer.process.reporter import METRICS_NAME
+from collectiverun_trainer.rollouts.outcomes import Outcomes
+
+
+def reused_experts(context: PhaseContext) -> dict[Task, Artifact]:
+    """For each task whose expert an earlier run has trained the artifact that holds it.
+
+    Raises:
+        InputInvalid, InvalidConfiguration: as `PhaseContext.earlier`.
+    """
+    offered = {task: artifact for artifact in reversed(context.earlier) for task in tasks_of(artifact)}
+    return {task: offered[task] for task in context.order.tasks if task in offered}
+
+
+def copy_expert(context: PhaseContext, writer: ArtifactWriter, artifact: Artifact, task: Task) -> Outcomes:
+    """Every file of one expert, byte for byte, and its metrics; how its episodes ended."""
+    for name in artifact.names:
+        if name.startswith(f"{task.name}/"):
+            writer.add(name, artifact.read(name))
+    records = artifact.read_json_lines(METRICS_NAME)
+    context.reporter.records += [record for record in records if record["task"] == task.name]
+    return read_outcomes(artifact, task)
+
+
+def told_reuse(context: PhaseContext, reused: Sequence[Task]) -> str:
+    """One sentence on which experts are copies, which is logged too; empty without `from`."""
+    address, tasks = context.order.from_, context.order.tasks
+    if address is None:
+        return ""
+    names = ", ".join(task.name for task in reused) or "none"
+    missing = ", ".join(task.name for task in tasks if task not in reused)
+    note = f"Experts reused from {address}: {names}" + (f"; trained: {missing}." if missing else ".")
+    context.reporter.log(note)
+    return note
+
+
+def reused_phase(context: PhaseContext) -> PhaseResult | None:
+    """The result of a phase that an earlier run has done for all these tasks, copied; None without `from`.
+
+    Raises:
+        InputInvalid, InvalidConfiguration: as `PhaseContext.earlier`, or if its tasks are not this run's.
+    """
+    if context.order.from_ is None:
+        return None
+    earlier = context.earlier
+    if not earlier or tasks_of(earlier[0]) != context.order.tasks:
+        theirs = ", ".join(task.name for artifact in earlier for task in tasks_of(artifact))
+        ours = ", ".join(task.name for task in context.order.tasks)
+        raise InvalidConfiguration(
+            f"phases.{context.order.phase}.from: {context.order.from_} has learned other tasks"
+            f" ({theirs or 'none of these'}) than this run has, or in another order ({ours});"
+            " leave `from` out to learn these."
+        )
+    return _copied(context, earlier[0])
+
+
+def _copied(context: PhaseContext, artifact: Artifact) -> PhaseResult:
+    writer = context.writer()
+    for name in artifact.names:
+        if name != METRICS_NAME:  # which the context adds
+            writer.add(name, artifact.read(name))
+    context.reporter.records += artifact.read_json_lines(METRICS_NAME)
+    context.reporter.progress(0, 0, activity="done")
+    earlier = PhaseResult.model_validate(artifact.manifest["result"])
+    note = f"Reused from {artifact.uri}: nothing was trained."
+    context.reporter.log(note)
+    return context.publish(writer, earlier.success, 0, note, artifact.manifest.get("extra", {}))
