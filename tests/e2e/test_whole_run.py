@@ -1,5 +1,6 @@
 """The quickstart as a person would run it on a cluster: chart, Secret, kubectl apply, kubectl get."""
 
+import pytest
 from support.live_run import printed_table
 from support.namespace import Namespace
 from testbed.cluster.example_run import example_run
@@ -10,13 +11,27 @@ PHASES = ("experts", "trajectoryTransformer", "onlineDistillation", "refinement"
 LIMIT_SECONDS = 900.0
 
 
-def test_the_quickstart_goes_through_all_its_phases_in_containers(container_cluster):
+@pytest.fixture(scope="module")
+def quickstart(container_cluster):
+    """Its namespace and the run, which has ended."""
     namespace = Namespace.create_in(container_cluster, "quickstart")
-    run = namespace.apply_run(with_smoke_budgets(example_run(container_cluster)))
-    container_cluster.wait_for("the end of the run", lambda: has_ended(run), LIMIT_SECONDS)
+    return namespace, ended(namespace, with_smoke_budgets(example_run(container_cluster)))
 
+
+def ended(namespace, body):
+    run = namespace.apply_run(body)
+    namespace.cluster.wait_for("the end of the run", lambda: has_ended(run), LIMIT_SECONDS)
     print(namespace.kubectl("get", "collectiveruns"), run.described(), sep="\n")
     assert run.status["state"] == "Complete", run.described()
+    return run
+
+
+def has_ended(run):
+    return run.status.get("state") in ("Complete", "Failed", "Rejected")
+
+
+def test_the_quickstart_goes_through_all_its_phases_in_containers(quickstart):
+    namespace, run = quickstart
     assert [(phase["name"], phase["state"]) for phase in run.status["phases"]] == [
         (name, "Succeeded") for name in PHASES
     ]
@@ -26,5 +41,14 @@ def test_the_quickstart_goes_through_all_its_phases_in_containers(container_clus
     assert (row["STATE"], row["PROGRESS"]) == ("Complete", "8/8")
 
 
-def has_ended(run):
-    return run.status.get("state") in ("Complete", "Failed", "Rejected")
+def test_a_task_is_added_to_a_finished_run_for_the_price_of_one_expert(quickstart, container_cluster):
+    namespace, earlier = quickstart
+    body = with_smoke_budgets(example_run(container_cluster))
+    body["metadata"]["name"] = "and-one-more"
+    body["spec"]["tasks"].append({"env": "push-v3"})
+    body["spec"]["phases"]["experts"]["from"] = earlier.status["resolved"]["storageRoot"]
+    for phase in ("refinement", "students"):
+        body["spec"]["phases"][phase]["enabled"] = False
+    run = ended(namespace, body)
+    before, after = (one.status["phases"][0] for one in (earlier, run))
+    assert 0 < after["envSteps"] <= before["envSteps"] / 2  # of one expert, not of three
