@@ -115,11 +115,11 @@ def by_seed(summaries: dict[int, dict[str, Any]]) -> str:
         rows.append(f"| {seed} | {' | '.join(cells)} |")
     for kind, title in (("anyStep", "any step"), ("atEnd", "at end")):
         of_networks = [[s["success"][name][kind] for s in summaries.values()] for name in networks]
-        rows.append(f"| all, {title} | {' | '.join(_interval(values) for values in of_networks)} |")
+        rows.append(f"| all, {title} | {' | '.join(interval(values) for values in of_networks)} |")
     return "\n".join(rows)
 
 
-def _interval(values: Sequence[float]) -> str:
+def interval(values: Sequence[float]) -> str:
     """Mean and 95 % interval of at least one rate, in per cent."""
     mean = fmean(values)
     if len(values) == 1:
