@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -14,9 +16,9 @@ from collectiverun_trainer.rollouts.recording import record
 from collectiverun_trainer.rollouts.scripted import ScriptedPolicy
 
 
-def drawn_goals(stream: np.random.Generator, goals: int, count: int) -> Integers:
-    """`count` of so many goals; none a second time before all were drawn."""
-    return np.resize(stream.permutation(goals), count)
+def drawn_goals(streams: Sequence[np.random.Generator], goals: int, count: int) -> Integers:
+    """For each stream `count` of so many goals; none a second time before all were drawn."""
+    return np.stack([np.resize(stream.permutation(goals), count) for stream in streams])
 
 
 def demonstrate(environment: VectorEnvironment, guide: Guide, goals: Integers) -> dict[str, Tensor]:

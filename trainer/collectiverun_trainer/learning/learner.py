@@ -31,6 +31,8 @@ class Learner:
     selection: Selection = field(default_factory=lambda: Selection(kept=CANDIDATES))
     """Scores on selection goals; the state kept is {"actor": …, "critics": …}, stacks of one."""
     env_steps: int = 0
+    diverged: bool = False
+    """Whether a loss was no number: its networks are lost, what was kept of them before is not."""
     goals: list[int] = field(default_factory=list)
     """Goal of every training episode so far."""
     episodes: Episodes | None = None
@@ -62,6 +64,7 @@ class Learner:
         return {
             "selection": self.selection.state_dict(),
             "env_steps": self.env_steps,
+            "diverged": self.diverged,
             "goals": list(self.goals),
             "episodes": self.episodes.to_tensors() if self.episodes else None,
         }
@@ -70,4 +73,5 @@ class Learner:
         """Restore `state_dict`."""
         self.selection.load_state_dict(state["selection"])
         self.env_steps, self.goals = state["env_steps"], list(state["goals"])
+        self.diverged = state.get("diverged", False)  # checkpoints of earlier versions have none
         self.episodes = Episodes.from_tensors(*state["episodes"]) if state["episodes"] else None

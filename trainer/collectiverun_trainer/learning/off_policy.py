@@ -14,17 +14,17 @@ from collectiverun_trainer.environments.observation import Array, Integers
 from collectiverun_trainer.environments.vector import VectorEnvironment
 from collectiverun_trainer.learning.confirmation import confirm
 from collectiverun_trainer.learning.demonstrations import demonstrate, drawn_goals
+from collectiverun_trainer.learning.divergence import diverged_tasks, mark_diverged
 from collectiverun_trainer.learning.guide import Guide
 from collectiverun_trainer.learning.learner import Learner, Role
 from collectiverun_trainer.learning.metrics import means
 from collectiverun_trainer.learning.schedule import Schedule
 from collectiverun_trainer.learning.selection import StopRule, never
 from collectiverun_trainer.learning.stack_policy import StackPolicy
-from collectiverun_trainer.order import Success
 from collectiverun_trainer.replay.buffer import ReplayBuffer
 from collectiverun_trainer.replay.returns import Returns
 from collectiverun_trainer.rollouts.evaluation import evaluate_for_selection
-from collectiverun_trainer.rollouts.outcomes import Outcomes, mean_of
+from collectiverun_trainer.rollouts.outcomes import Outcomes
 from collectiverun_trainer.rollouts.play import Decision, play
 from collectiverun_trainer.sac.agent import StackedSAC
 from collectiverun_trainer.seeding import generator_state, numpy_generator, restore_generator, torch_generator
@@ -98,13 +98,6 @@ class OffPolicyLearning:
         """Whether the last episode is followed by an evaluation."""
         return self.schedule.evaluation_due(self.decisions)
 
-    @property
-    def success(self) -> Success | None:
-        """Mean of the best success on selection goals, of the first role; None before an evaluation."""
-        learners = self.in_role(self.roles[0])
-        best = [success for learner in learners if (success := learner.selection.best)]
-        return mean_of(best) if best else None
-
     def in_role(self, role: Role) -> list[Learner]:
         """The learners of one role, in the order of the tasks."""
         return [learner for learner in self.learners if learner.role == role]
@@ -115,8 +108,7 @@ class OffPolicyLearning:
         if not count:
             return
         streams = [numpy_generator(self.seed, self.phase, task, "demonstrations") for task in self.tasks]
-        goals = np.stack([drawn_goals(stream, self.settings.goals, count) for stream in streams])
-        goals = np.repeat(goals, len(self.roles), axis=0)
+        goals = np.repeat(drawn_goals(streams, self.settings.goals, count), len(self.roles), axis=0)
         self.replay.set_demonstrations(demonstrate(self.environment, self.guide, goals))
         steps, size = self.params.imitation_gradient_steps, self.params.batch_size
         self.agent.imitate(self.replay.sample(size, examples=size) for _ in range(steps))
@@ -137,12 +129,14 @@ class OffPolicyLearning:
             success = np.maximum(success, decision.success_any)
         for learner in self.active:
             learner.env_steps = self.env_steps
+        mean_losses = means(losses)
+        mark_diverged(self.active, mean_losses)
         episode = {"episode/return": torch.from_numpy(returns), "episode/success": torch.from_numpy(success)}
-        return means(losses) | episode | self.guide.episode_metrics()
+        return mean_losses | episode | self.guide.episode_metrics()
 
     def _draw_goals(self) -> Integers:
-        drawn = [self._goals[task].integers(self.settings.goals) for task in self.tasks]
-        goals = np.repeat(drawn, len(self.roles))
+        streams = [self._goals[task] for task in self.tasks]
+        goals = np.repeat([stream.integers(self.settings.goals) for stream in streams], len(self.roles))
         for learner, goal in zip(self.active, goals.tolist(), strict=True):
             learner.goals.append(goal)
         return goals
@@ -160,8 +154,7 @@ class OffPolicyLearning:
         action: Array = sampled.squeeze(1).cpu().numpy()
         if self.decisions < self.schedule.decisions_before_learning:
             action = self.guide.act(obs, action)
-        weights = self.guide.weights(self.env_steps)
-        pays = weights is not None and bool(weights.any())
+        pays = (weights := self.guide.weights(self.env_steps)) is not None and bool(weights.any())
         self._bonus = self.guide.bonus(obs, action) if pays else torch.zeros(len(obs))
         return action
 
@@ -181,8 +174,8 @@ class OffPolicyLearning:
     def _learn(self) -> list[dict[str, Tensor]]:
         if self.decisions <= self.schedule.decisions_before_learning:
             return []
-        weights = self.guide.weights(self.env_steps)
-        weights = None if weights is None else weights.to(self.device)
+        if (weights := self.guide.weights(self.env_steps)) is not None:
+            weights = weights.to(self.device)
         emphasis = self.schedule.emphasis(self.decisions - 1)
         return [
             self.agent.update(self.replay.sample(self.params.batch_size), weights, emphasis)
@@ -206,16 +199,24 @@ class OffPolicyLearning:
         """Learners whose budget is spent, or that satisfy the stop rule, stop and leave the stack."""
         staying = {learner.task for learner in self.active if not self._stop_rule(learner.selection)}
         spent = self.decisions >= self.schedule.decisions
-        stay = [s for s, learner in enumerate(self.active) if learner.task in staying and not spent]
-        if len(stay) == len(self.active):
+        self._stop([task for task in self.tasks if spent or task not in staying])
+
+    def stop_diverged(self) -> list[Task]:
+        """Tasks of diverged learners leave, with their best so far; InvalidConfiguration if there is none."""
+        tasks = diverged_tasks(self.active)
+        self._stop(tasks)
+        return tasks
+
+    def _stop(self, tasks: Sequence[Task]) -> None:
+        if not tasks:
             return
+        stay = [slot for slot, learner in enumerate(self.active) if learner.task not in tasks]
         leaving = sorted(set(range(len(self.active))) - set(stay))
         confirm([self.active[slot] for slot in leaving], self.settings, self.params, self.device)
-        for slot in leaving:
-            if count := self._sampled_episodes:
-                learner, columns = self.active[slot], self.replay.experience(slot)
-                generator = numpy_generator(self.seed, self.phase, learner.task, "reservoir")
-                learner.keep_sample(columns, count, self.settings.horizon, generator)
+        for slot in leaving if self._sampled_episodes else ():
+            learner, columns = self.active[slot], self.replay.experience(slot)
+            generator = numpy_generator(self.seed, self.phase, learner.task, "reservoir")
+            learner.keep_sample(columns, self._sampled_episodes, self.settings.horizon, generator)
         self.active = [self.active[slot] for slot in stay]
         if stay:
             self.agent.keep(stay)

@@ -12,7 +12,7 @@ from collectiverun_trainer.collective.policy import Collective
 from collectiverun_trainer.config import StudentsParams
 from collectiverun_trainer.errors import InvalidConfiguration
 from collectiverun_trainer.learning.off_policy import OffPolicyLearning
-from collectiverun_trainer.learning.training import train
+from collectiverun_trainer.learning.training import best_success, train
 from collectiverun_trainer.order import PhaseResult
 from collectiverun_trainer.phases.context import PhaseContext
 from collectiverun_trainer.policy_files import load_collective, write_curves, write_outcomes, write_student
@@ -56,7 +56,7 @@ def _check_sizes(params: StudentsParams, collective: Collective) -> None:
 def _publish(context: PhaseContext, params: StudentsParams, learning: OffPolicyLearning) -> PhaseResult:
     """Best policies with their success on the reported goals, and the curves."""
     total = sum(learner.env_steps for learner in learning.learners)
-    context.reporter.progress(total, total, learning.success, "evaluating")
+    context.reporter.progress(total, total, best_success(learning), "evaluating")
     writer, success = context.writer(), {}
     for role in learning.roles:
         learners = learning.in_role(role)
