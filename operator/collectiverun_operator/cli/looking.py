@@ -80,7 +80,7 @@ def list_runs(
     if as_json:
         print_json([run_document(run) for run in runs])
     elif runs:
-        _print(runs_table(runs))
+        print_parts(runs_table(runs))
     else:
         where = "the cluster" if kubernetes else str(cache_folder(cache))
         typer.echo(f"no run is known to {where}", err=True)
@@ -98,7 +98,7 @@ def status(
     if as_json:
         print_json(status_document(run))
     else:
-        _print(*status_lines(run))
+        print_parts(*status_lines(run))
 
 
 def logs(
@@ -178,7 +178,7 @@ def _list_stored(root: str, endpoint: str | None, as_json: bool) -> None:
     if as_json:
         print_json(runs)
     elif runs:
-        _print(stored_runs_table(runs))
+        print_parts(stored_runs_table(runs))
     else:
         raise NotThereError(
             f"{root} holds no run that has published anything; give the storage.uri of a run file"
@@ -229,7 +229,8 @@ class _LogPrinter:
         return text in self._warnings
 
 
-def _print(*parts: RenderableType) -> None:
+def print_parts(*parts: RenderableType) -> None:
+    """Print tables and texts; where no person reads them no line is broken."""
     console = Console(highlight=False)
     if not console.file.isatty():
         console.width = PIPE_WIDTH

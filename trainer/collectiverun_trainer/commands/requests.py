@@ -61,9 +61,45 @@ class ExportPolicyRequest(Model):
         return output
 
 
+class RunAddress(Model):
+    """A run, and how its storage is reached."""
+
+    run: str = Field(description="The run's root, a path or a URI.")
+    storage: StorageOptions = StorageOptions()
+
+
+class CompareRequest(Model):
+    """Compare finished runs."""
+
+    runs: tuple[RunAddress, ...]
+    output: str | None = Field(None, description="HTML file to write; none: the numbers alone.")
+
+    @field_validator("runs")
+    @classmethod
+    def _several(cls, runs: tuple[RunAddress, ...]) -> tuple[RunAddress, ...]:
+        if len(runs) < 2:
+            raise ValueError("one run alone can't be compared; name two or more")
+        return runs
+
+    @field_validator("output")
+    @classmethod
+    def _a_page(cls, output: str | None) -> str | None:
+        return None if output is None else html_file(output)
+
+
+def html_file(output: str) -> str:
+    """The path of a page that can be written. Raises ValueError if it can't be one."""
+    if not output.lower().endswith((".html", ".htm")):
+        raise ValueError("ends neither in .html nor in .htm; a page is written as one of these")
+    if not Path(output).absolute().parent.is_dir():
+        raise ValueError(f"can't be written: there is no folder {Path(output).absolute().parent}")
+    return output
+
+
 REQUESTS: Final[dict[str, tuple[type[Model], str]]] = {
     "play": (PlayRequest, "collectiverun_trainer.commands.play"),
     "export-policy": (ExportPolicyRequest, "collectiverun_trainer.commands.export_policy"),
+    "compare": (CompareRequest, "collectiverun_trainer.commands.compare"),
     "list": (ListRequest, "collectiverun_trainer.commands.list_runs"),
 }
 """By command: its request, and the module whose `run` answers it."""
