@@ -18,7 +18,7 @@ import typer
 
 from collectiverun_operator.api.advice import advice
 from collectiverun_operator.api.run import CollectiveRun, Platform, parse_run
-from collectiverun_operator.cli import comparing, looking, using
+from collectiverun_operator.cli import comparing, debug_dump, looking, using
 from collectiverun_operator.cli.cache_folder import state_folder
 from collectiverun_operator.cli.exit_codes import STOPPED, CommandError
 from collectiverun_operator.cli.run_command import COMPLETE_CODE, ChangedRunError, discard_output, run_here
@@ -129,6 +129,7 @@ app.command()(looking.status)
 app.command()(looking.logs)
 app.command()(looking.report)
 app.command()(comparing.compare)
+app.command("debug-dump")(debug_dump.debug_dump)
 app.command()(using.play)
 app.add_typer(using.export, name="export")
 
