@@ -56,18 +56,24 @@ Smoke = Annotated[
 
 def main() -> None:
     """Entry point."""
+    run_app(app, "collectiverun")
+
+
+def run_app(commands: typer.Typer, program: str) -> None:
+    """Run the command of this process; `program` is how its user calls it. An error is one sentence."""
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
         signal.signal(signal.SIGINT, lambda *_: sys.exit(STOPPED))
     if isinstance(sys.stdout, TextIOWrapper):  # a letter that it has not must not end a run
         sys.stdout.reconfigure(errors="replace")
     try:
-        app()
+        commands(prog_name=program)
     except CommandError as error:
         _say(str(error), err=True)
         sys.exit(error.exit_code)
 
 
-def _print_version(requested: bool) -> None:
+def print_version(requested: bool) -> None:
+    """The version, if it is asked for, and nothing else."""
     if requested:
         typer.echo(version("collectiverun"))
         raise typer.Exit
@@ -76,7 +82,7 @@ def _print_version(requested: bool) -> None:
 @app.callback()
 def _options(
     show_version: Annotated[
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+        bool, typer.Option("--version", callback=print_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
     """Collective learning on Meta-World: run a CollectiveRun on this machine, and use what it learned."""

@@ -17,7 +17,7 @@ from collectiverun_operator.api.status_json import UnreadableStatusError, read_s
 from collectiverun_operator.cli.exit_codes import NoAnswerError, NotThereError, RefusedError, UnknownRunError
 from collectiverun_operator.cli.records import AttemptRecord, AttemptState, RunRecord
 from collectiverun_operator.cluster.kubernetes import paths
-from collectiverun_operator.cluster.kubernetes.client import connect
+from collectiverun_operator.cluster.kubernetes.client import connect, context_namespace
 from collectiverun_operator.cluster.kubernetes.requests import KubernetesRequests
 from collectiverun_operator.errors import ClusterError, ClusterUnreachableError
 from collectiverun_operator.json_types import JSONObject
@@ -26,6 +26,11 @@ from collectiverun_operator.plan.observing import observe
 
 _T = TypeVar("_T")
 SILENT_SECONDS = 3600.0  # a phase may say nothing for long; the server ends the answer when the Pod ends
+
+
+def namespace_of_context() -> str:
+    """The namespace that kubectl would take; `default` where no kubeconfig names one."""
+    return context_namespace()
 
 
 def runs_there(namespace: str | None) -> list[RunRecord]:
