@@ -70,8 +70,30 @@ def test_what_can_not_be_compared(quickstart, copied, tmp_path):
     assert not Path(page).exists()
 
 
-def refused(run, words, code, sentence):
-    done = run.command("compare", *words)
+def test_an_index_of_the_finished_runs_below_a_root(quickstart, copied, tmp_path):
+    unfinished = shutil.copytree(copied, copied.with_name("quickstart-00000000"))
+    shutil.rmtree(unfinished / "evaluation")
+    page = tmp_path / "index.html"
+    done = quickstart.command("list", str(tmp_path), "--html", str(page))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines()[-1] == f"{page}: 1 of 2 are finished"
+    report = next(copied.glob("evaluation/all/attempt-1/*/report.html"))
+    assert f'href="{report.relative_to(tmp_path)}"' in page.read_text()
+    assert f"file://{unfinished} is not finished: it has no evaluation yet" in page.read_text()
+
+
+def test_an_index_that_can_not_be(quickstart, tmp_path):
+    wrong = {
+        ("--html", "a.html"): (2, "--html makes a page of the runs below a storage root; name that root"),
+        (str(tmp_path), "--html", "a.html"): (4, f"{tmp_path} holds no run that has published anything"),
+        (str(quickstart.root), "--html", "a.pdf"): (2, "list: html: ends neither in .html nor in .htm"),
+    }
+    for words, (code, sentence) in wrong.items():
+        refused(quickstart, words, code, sentence, command="list")
+
+
+def refused(run, words, code, sentence, command="compare"):
+    done = run.command(command, *words)
     assert (done.returncode, done.stdout) == (code, ""), (words, done)
     assert done.stderr.startswith(sentence), done.stderr
     assert done.stderr.count("\n") == 1

@@ -11,8 +11,9 @@ from unit_trainer.example_report import TASKS
 from unit_trainer.test_report_page import Page
 
 from collectiverun_trainer.comparison.comparing import compare
-from collectiverun_trainer.comparison.page import link, render
+from collectiverun_trainer.comparison.page import render
 from collectiverun_trainer.config import Task
+from collectiverun_trainer.report.templating import link
 
 FOLDER = Path("/storage")
 

@@ -14,9 +14,8 @@ from collectiverun_operator.cli.looking import (
     Kubernetes,
     Namespace,
     complete_name,
-    print_json,
-    print_parts,
 )
+from collectiverun_operator.cli.printing import print_json, print_parts
 from collectiverun_operator.cli.trainer_process import ask_trainer
 from collectiverun_operator.cli.using import Endpoint, addressed
 

@@ -20,9 +20,8 @@ from collectiverun_operator.cli.looking import (
     Name,
     Namespace,
     find,
-    print_json,
-    print_parts,
 )
+from collectiverun_operator.cli.printing import print_json, print_parts
 from collectiverun_operator.cli.records import AttemptRecord, RunRecord
 from collectiverun_operator.cli.redaction import Redactor, secrets_of
 from collectiverun_operator.cli.run_tree import status_document

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from collectiverun_trainer.commands.pages import write_page
 from collectiverun_trainer.commands.requests import CompareRequest
 from collectiverun_trainer.comparison.comparing import compare
 from collectiverun_trainer.comparison.page import render
 from collectiverun_trainer.comparison.reading import read_runs
-from collectiverun_trainer.errors import Usage
 from collectiverun_trainer.learned import open_run
 
 
@@ -20,8 +20,5 @@ def run(request: CompareRequest) -> dict[str, Any]:
     if request.output is None:
         return answer
     path = Path(request.output)
-    try:
-        path.write_text(render(comparison, path.absolute().parent), encoding="utf-8")
-    except OSError as error:
-        raise Usage(f"{path} can't be written: {error.strerror}") from None
+    write_page(path, render(comparison, path.absolute().parent))
     return answer | {"output": str(path)}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +10,7 @@ from collectiverun_trainer.comparison.document import Comparison, PhaseHours, Ta
 from collectiverun_trainer.comparison.panels import aggregates, colours, curve_panels, improvements
 from collectiverun_trainer.comparison.sentences import NAMES, with_interval
 from collectiverun_trainer.config.phases import title
-from collectiverun_trainer.report.templating import environment
-
-_FILE = "file://"
+from collectiverun_trainer.report.templating import environment, link
 
 
 def render(comparison: Comparison, folder: Path) -> str:
@@ -32,13 +29,6 @@ def render(comparison: Comparison, folder: Path) -> str:
         costs=_costs(comparison),
         phase_title=title,
     )
-
-
-def link(uri: str, folder: Path) -> str:
-    """How a page in `folder` refers to a file: by a path from there; "" for what lies in other storage."""
-    if not uri.startswith(_FILE):
-        return ""
-    return Path(os.path.relpath(uri.removeprefix(_FILE), folder)).as_posix()
 
 
 def _tables(comparison: Comparison) -> dict[str, list[TaskScores]]:

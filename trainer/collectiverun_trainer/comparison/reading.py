@@ -63,7 +63,7 @@ def read_runs(opened: Sequence[Run]) -> list[ComparedRun]:
     twice = [root for root, count in Counter(run.root for run in opened).items() if count > 1]
     if twice:
         raise Usage(f"{twice[0]} is named twice; compare takes each run once")
-    read = [(run, _summary(run)) for run in opened]
+    read = [(run, finished_summary(run)) for run in opened]
     names = Counter(summary.run.name for _, summary in read)
     folders = Counter(run.root.rsplit("/", 1)[-1] for run in opened)
     return [
@@ -79,11 +79,12 @@ def _label(root: str, name: str, names: Counter[str], folders: Counter[str]) -> 
     return folder if folders[folder] == 1 else root
 
 
-def _summary(run: Run) -> Summary:
+def finished_summary(run: Run) -> Summary:
+    """The summary of a finished run. Raises InputInvalid if it is not finished, or this is damaged."""
     if _EVALUATION not in run.phases:
         raise InputInvalid(
             f"{run.root} is not finished: it has no {_EVALUATION} yet (it has published"
-            f" {', '.join(run.phases)}); compare it when it is Complete"
+            f" {', '.join(run.phases)}); let it go on to its end"
         )
     try:
         return Summary.model_validate(run.summary())

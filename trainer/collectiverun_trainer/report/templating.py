@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from collectiverun_trainer.report.headline import percent
+
+_FILE = "file://"
 
 
 def environment(package: str) -> Environment:
@@ -21,7 +26,7 @@ def environment(package: str) -> Environment:
         lstrip_blocks=True,
     )
     made.filters |= {"percent": percent, "duration": duration}
-    made.globals["style"] = _style()
+    made.globals["style"] = Markup(source("report.css"))
     return made
 
 
@@ -35,6 +40,16 @@ def duration(seconds: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
 
 
-def _style() -> Markup:
-    loader = PackageLoader("collectiverun_trainer.report")
-    return Markup(loader.get_source(Environment(autoescape=True), "report.css")[0])
+def link(uri: str, folder: Path) -> str:
+    """How a page in `folder` refers to a file: by a path from there; "" for what lies in other storage."""
+    if not uri.startswith(_FILE):
+        return ""
+    return Path(os.path.relpath(uri.removeprefix(_FILE), folder)).as_posix()
+
+
+def source(name: str) -> str:
+    """A file beside the report's templates as it is: style, script."""
+    content, _, _ = PackageLoader("collectiverun_trainer.report").get_source(
+        Environment(autoescape=True), name
+    )
+    return content
