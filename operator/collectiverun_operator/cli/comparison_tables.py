@@ -136,8 +136,13 @@ def _value(value: Any) -> str:
     if value is None:
         return _UNSET
     if isinstance(value, list) and value and all(isinstance(one, dict) and "env" in one for one in value):
-        return ", ".join("-".join(str(one[key]) for key in ("env", "robot") if key in one) for one in value)
+        return ", ".join(map(_task, value))
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _task(task: JSONObject) -> str:
+    name = "-".join(str(task[key]) for key in ("env", "robot") if task.get(key))
+    return f"{name} (holdout)" if task.get("holdout") else name
 
 
 def _table(*columns: str, right: Iterable[str] = ()) -> Table:
