@@ -10,33 +10,12 @@ from pathlib import Path
 
 import pytest
 import yaml
-from kubernetes_cluster.unscheduled_runs import create_run, manifest_of
+from kubernetes_cluster.looking_run import MEMBER, ROOT, run_of_two_attempts
 from testbed.waiting import eventually
-from unit_operator.builders import trainer_of
 
 from collectiverun_operator.cluster.kubernetes.client import KUBECONFIG_VARIABLE
 
 COMMAND = Path(sys.executable).parent / "collectiverun"
-ROOT, MEMBER = "s3://bucket/runs/default/demo-01234567", "reach-v3-sawyer"
-STATUS = {
-    "state": "Running",
-    "specHash": "0123456789abcdef",
-    "startTime": "2026-01-01T00:00:00Z",
-    "resolved": {"storageRoot": ROOT},
-    "conditions": [],
-    "phases": [
-        {
-            "name": "experts",
-            "state": "Running",
-            "members": [{"name": MEMBER, "state": "Running", "attempt": 2}],
-        }
-    ],
-}
-FAILS = """
-import json, sys
-print(json.dumps({"kind": "progress", "envSteps": 40, "totalEnvSteps": 400, "fraction": 0.1}), flush=True)
-sys.exit("there is no such robot")
-"""
 
 
 @pytest.fixture
@@ -54,16 +33,6 @@ def looking(small_cluster, namespace):
 def printed(done):
     assert (done.returncode, done.stderr) == (0, "")
     return done.stdout
-
-
-def run_of_two_attempts(namespace, cluster):
-    """The first attempt of its member failed, the second one has no end."""
-    run = create_run(namespace, podTemplate={})
-    cluster.write_status(run, STATUS)
-    for attempt, program in ((1, FAILS), (2, "import time; time.sleep(3600)")):
-        manifest = manifest_of(run, attempt=attempt)
-        trainer_of(manifest).update(command=["python", "-c", program], env=[])
-        cluster.create_job(manifest)
 
 
 def test_a_run_and_its_attempts(namespace, cluster, looking):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import webbrowser
 from collections.abc import Iterable
 from functools import partial
@@ -10,14 +9,13 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console, RenderableType
-from rich.text import Text
 
 from collectiverun_operator.cli import this_machine
 from collectiverun_operator.cli.cache_folder import cache_folder
 from collectiverun_operator.cli.exit_codes import NotThereError, UnknownRunError
 from collectiverun_operator.cli.log_lines import readable
 from collectiverun_operator.cli.logs import chosen_attempts, heading, show_files
+from collectiverun_operator.cli.printing import print_json, print_parts
 from collectiverun_operator.cli.records import AttemptRecord, RunRecord
 from collectiverun_operator.cli.report import shown_uri
 from collectiverun_operator.cli.run_tree import (
@@ -25,11 +23,8 @@ from collectiverun_operator.cli.run_tree import (
     runs_table,
     status_document,
     status_lines,
-    stored_runs_table,
 )
-from collectiverun_operator.cli.trainer_process import ask_trainer
-
-PIPE_WIDTH = 400  # for a program that reads lines none is broken
+from collectiverun_operator.cli.stored_runs import list_stored
 
 
 def complete_name(begun: str) -> list[str]:
@@ -63,6 +58,9 @@ def list_runs(
         typer.Argument(help="Storage root, s3://… or a folder: the runs that published below it."),
     ] = None,
     as_json: AsJSON = False,
+    html: Annotated[
+        Path | None, typer.Option(help="With ROOT: write an index page of the finished runs.", metavar="FILE")
+    ] = None,
     endpoint: Annotated[str | None, typer.Option(help="URL of an S3 server other than AWS.")] = None,
     kubernetes: Annotated[
         bool, typer.Option("--kubernetes", help="Runs of the cluster of $KUBECONFIG or ~/.kube/config.")
@@ -74,13 +72,15 @@ def list_runs(
 ) -> None:
     """List the runs of this machine, those below a storage root, or those of a cluster."""
     if root is not None:
-        _list_stored(root, endpoint, as_json)
+        list_stored(root, endpoint, html, as_json=as_json)
         return
+    if html is not None:
+        raise UnknownRunError("--html makes a page of the runs below a storage root; name that root")
     runs = list(_known_runs(kubernetes, namespace, cache))
     if as_json:
         print_json([run_document(run) for run in runs])
     elif runs:
-        _print(runs_table(runs))
+        print_parts(runs_table(runs))
     else:
         where = "the cluster" if kubernetes else str(cache_folder(cache))
         typer.echo(f"no run is known to {where}", err=True)
@@ -98,7 +98,7 @@ def status(
     if as_json:
         print_json(status_document(run))
     else:
-        _print(*status_lines(run))
+        print_parts(*status_lines(run))
 
 
 def logs(
@@ -172,19 +172,6 @@ def _known_runs(kubernetes: bool, namespace: str | None, cache: Path | None) -> 
             typer.echo(run, err=True)
 
 
-def _list_stored(root: str, endpoint: str | None, as_json: bool) -> None:
-    """Only the trainer opens storage."""
-    runs = ask_trainer("list", {"root": root, "storage": {"endpoint": endpoint} if endpoint else {}})["runs"]
-    if as_json:
-        print_json(runs)
-    elif runs:
-        _print(stored_runs_table(runs))
-    else:
-        raise NotThereError(
-            f"{root} holds no run that has published anything; give the storage.uri of a run file"
-        )
-
-
 def _any_runs(run: RunRecord, attempts: list[AttemptRecord], cache: Path | None) -> bool:
     """Whether one of the attempts still runs."""
     now = this_machine.find_here(cache_folder(cache), run.uid)
@@ -227,16 +214,3 @@ class _LogPrinter:
         if warning:
             self._warnings.add(warning)
         return text in self._warnings
-
-
-def _print(*parts: RenderableType) -> None:
-    console = Console(highlight=False)
-    if not console.file.isatty():
-        console.width = PIPE_WIDTH
-    for part in parts:
-        console.print(part, soft_wrap=isinstance(part, Text))
-
-
-def print_json(document: object) -> None:
-    """Print what a program reads."""
-    typer.echo(json.dumps(document, indent=2, ensure_ascii=False))

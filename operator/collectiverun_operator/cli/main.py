@@ -19,7 +19,7 @@ import typer
 
 from collectiverun_operator.api.advice import advice
 from collectiverun_operator.api.run import CollectiveRun, Platform, parse_run
-from collectiverun_operator.cli import looking, using
+from collectiverun_operator.cli import comparing, debug_dump, looking, using
 from collectiverun_operator.cli.cache_folder import state_folder
 from collectiverun_operator.cli.exit_codes import STOPPED, CommandError
 from collectiverun_operator.cli.run_command import COMPLETE_CODE, ChangedRunError, discard_output, run_here
@@ -57,18 +57,24 @@ Smoke = Annotated[
 
 def main() -> None:
     """Entry point."""
+    run_app(app, "collectiverun")
+
+
+def run_app(commands: typer.Typer, program: str) -> None:
+    """Run the command of this process; `program` is how its user calls it. An error is one sentence."""
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
         signal.signal(signal.SIGINT, lambda *_: sys.exit(STOPPED))
     if isinstance(sys.stdout, TextIOWrapper):  # a letter that it has not must not end a run
         sys.stdout.reconfigure(errors="replace")
     try:
-        app()
+        commands(prog_name=program)
     except CommandError as error:
         _say(str(error), err=True)
         sys.exit(error.exit_code)
 
 
-def _print_version(requested: bool) -> None:
+def print_version(requested: bool) -> None:
+    """The version, if it is asked for, and nothing else."""
     if requested:
         typer.echo(version("collectiverun"))
         raise typer.Exit
@@ -77,7 +83,7 @@ def _print_version(requested: bool) -> None:
 @app.callback()
 def _options(
     show_version: Annotated[
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+        bool, typer.Option("--version", callback=print_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
     """Collective learning on Meta-World: run a CollectiveRun on this machine, and use what it learned."""
@@ -129,6 +135,8 @@ app.command("list")(looking.list_runs)
 app.command()(looking.status)
 app.command()(looking.logs)
 app.command()(looking.report)
+app.command()(comparing.compare)
+app.command("debug-dump")(debug_dump.debug_dump)
 app.command()(using.play)
 app.add_typer(using.export, name="export")
 

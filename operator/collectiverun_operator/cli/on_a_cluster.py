@@ -17,7 +17,7 @@ from collectiverun_operator.api.status_json import UnreadableStatusError, read_s
 from collectiverun_operator.cli.exit_codes import NoAnswerError, NotThereError, RefusedError, UnknownRunError
 from collectiverun_operator.cli.records import AttemptRecord, AttemptState, RunRecord
 from collectiverun_operator.cluster.kubernetes import paths
-from collectiverun_operator.cluster.kubernetes.client import connect
+from collectiverun_operator.cluster.kubernetes.client import connect, context_namespace
 from collectiverun_operator.cluster.kubernetes.requests import KubernetesRequests
 from collectiverun_operator.errors import ClusterError, ClusterUnreachableError
 from collectiverun_operator.json_types import JSONObject
@@ -26,6 +26,11 @@ from collectiverun_operator.plan.observing import observe
 
 _T = TypeVar("_T")
 SILENT_SECONDS = 3600.0  # a phase may say nothing for long; the server ends the answer when the Pod ends
+
+
+def namespace_of_context() -> str:
+    """The namespace that kubectl would take; `default` where no kubeconfig names one."""
+    return context_namespace()
 
 
 def runs_there(namespace: str | None) -> list[RunRecord]:
@@ -43,14 +48,21 @@ def find_there(name: str, namespace: str) -> RunRecord:
 
     async def read(requests: KubernetesRequests) -> RunRecord:
         body = await _run(requests, name, namespace)
-        query = {"labelSelector": f"{labels.RUN_UID}={body['metadata']['uid']}"}
-        jobs = await requests.send("list", paths.jobs(namespace), query=query)
-        pods = await requests.send("list", paths.pods(namespace), query=query)
-        observed = observe(jobs.get("items") or [], pods.get("items") or [])
+        observed = observe(*await _jobs_and_pods(requests, body))
         attempts = [
             _attempt(attempt.key, pod) for attempt in observed.attempts.values() for pod in attempt.pods
         ]
         return _record(body, attempts)
+
+    return _ask(read)
+
+
+def documents_there(record: RunRecord) -> tuple[JSONObject, list[JSONObject], list[JSONObject]]:
+    """A run as the API server has it, its Jobs and its Pods. Raises as `find_there`."""
+
+    async def read(requests: KubernetesRequests) -> tuple[JSONObject, list[JSONObject], list[JSONObject]]:
+        body = await _run(requests, record.name, record.namespace)
+        return body, *await _jobs_and_pods(requests, body)
 
     return _ask(read)
 
@@ -67,12 +79,21 @@ def events_there(record: RunRecord) -> list[JSONObject]:
 
 
 def show_log_there(
-    record: RunRecord, attempt: AttemptRecord, show: Callable[[bytes], None], *, follow: bool
+    record: RunRecord,
+    attempt: AttemptRecord,
+    show: Callable[[bytes], None],
+    *,
+    follow: bool,
+    last_lines: int | None = None,
 ) -> None:
-    """Show what an attempt's Pod wrote, line by line; `follow`: until it ends. Raises as `find_there`."""
+    """Show what an attempt's Pod wrote, line by line; `follow`: until it ends; `last_lines`: only so many.
+
+    Raises as `find_there`.
+    """
 
     async def read(requests: KubernetesRequests) -> None:
         query = {"container": CONTAINER, "follow": str(follow).lower()}
+        query |= {"tailLines": str(last_lines)} if last_lines is not None else {}
         rest = b""
         path = paths.pod_log(record.namespace, attempt.pod)
         async for piece in requests.stream(path, query, SILENT_SECONDS):
@@ -119,6 +140,16 @@ async def _run(requests: KubernetesRequests, name: str, namespace: str) -> JSONO
     answer = await requests.send("list", paths.runs(namespace))
     names = ", ".join(sorted(item["metadata"]["name"] for item in answer.get("items") or [])) or "none"
     raise UnknownRunError(f"namespace {namespace} has no run called {name!r}; it has {names}")
+
+
+async def _jobs_and_pods(
+    requests: KubernetesRequests, body: JSONObject
+) -> tuple[list[JSONObject], list[JSONObject]]:
+    metadata = body["metadata"]
+    query = {"labelSelector": f"{labels.RUN_UID}={metadata['uid']}"}
+    jobs = await requests.send("list", paths.jobs(metadata["namespace"]), query=query)
+    pods = await requests.send("list", paths.pods(metadata["namespace"]), query=query)
+    return jobs.get("items") or [], pods.get("items") or []
 
 
 def _record(body: JSONObject, attempts: list[AttemptRecord]) -> RunRecord:

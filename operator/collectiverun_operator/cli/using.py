@@ -15,8 +15,8 @@ from collectiverun_operator.cli.looking import (
     Namespace,
     complete_name,
     find,
-    print_json,
 )
+from collectiverun_operator.cli.printing import print_json
 from collectiverun_operator.cli.trainer_process import ask_trainer
 from collectiverun_operator.json_types import JSONObject
 from collectiverun_trainer.config import STORAGE_OPTIONS

@@ -3,28 +3,55 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any, Final
 
 import torch
 
 from collectiverun_trainer.artifacts.storage import Storage, join
+from collectiverun_trainer.commands.pages import write_page
 from collectiverun_trainer.commands.requests import ListRequest
+from collectiverun_trainer.comparison.reading import finished_summary
 from collectiverun_trainer.config import PHASE_NAMES
 from collectiverun_trainer.errors import InputInvalid
 from collectiverun_trainer.learned.addresses import locate
 from collectiverun_trainer.learned.run import Run
+from collectiverun_trainer.report.index import IndexRow, render
 
 _FOLDER: Final = re.compile(r"(?P<name>.+)-[0-9a-f]{8}")
 _DEPTH: Final = 2  # a namespace, then a run
 
 
 def run(request: ListRequest) -> dict[str, Any]:
-    """`{"runs": […]}`, by namespace and name."""
+    """`{"runs": […]}`, by namespace and name; with an index page also `html`, where that is."""
     root = request.root if "://" in request.root else f"./{request.root}".replace(".//", "/")
     address = locate(root, request.storage)
     storage = Storage(address.options)
-    return {"runs": [_told(storage, uri) for uri in _roots(storage, address.uri, _DEPTH)]}
+    uris = list(_roots(storage, address.uri, _DEPTH))
+    answer: dict[str, Any] = {"runs": [_told(storage, uri) for uri in uris]}
+    if request.html is None or not uris:
+        return answer
+    path = Path(request.html)
+    rows, others = _indexed(storage, uris)
+    write_page(path, render(address.uri, rows, others, path.absolute().parent))
+    return answer | {"html": str(path), "finished": len(rows)}
+
+
+def _indexed(storage: Storage, uris: Iterable[str]) -> tuple[list[IndexRow], list[str]]:
+    """The finished runs, and a sentence about each other one."""
+    rows, others = [], []
+    for uri in uris:
+        try:
+            rows.append(_row(Run(uri, storage, torch.device("cpu"))))
+        except InputInvalid as error:
+            others.append(str(error))
+    return rows, others
+
+
+def _row(opened: Run) -> IndexRow:
+    summary = finished_summary(opened)
+    return IndexRow(opened.root, f"{opened.artifact('evaluation').uri}/report.html", summary)
 
 
 def _roots(storage: Storage, uri: str, depth: int) -> Iterator[str]:

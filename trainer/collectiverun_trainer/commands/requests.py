@@ -11,11 +11,26 @@ from collectiverun_trainer.config import Model
 from collectiverun_trainer.order import StorageOptions
 
 
+def html_file(output: str) -> str:
+    """The path of a page that can be written. Raises ValueError if it can't be one."""
+    if not output.lower().endswith((".html", ".htm")):
+        raise ValueError("ends neither in .html nor in .htm; a page is written as one of these")
+    if not Path(output).absolute().parent.is_dir():
+        raise ValueError(f"can't be written: there is no folder {Path(output).absolute().parent}")
+    return output
+
+
 class ListRequest(Model):
     """Find runs in storage."""
 
     root: str = Field(description="A storage root, a namespace's folder or a run's: a path or a URI.")
     storage: StorageOptions = StorageOptions()
+    html: str | None = Field(None, description="Index page to write of those that are finished.")
+
+    @field_validator("html")
+    @classmethod
+    def _a_page(cls, html: str | None) -> str | None:
+        return None if html is None else html_file(html)
 
 
 Network = Literal["collective", "expert", "student", "control"]
@@ -61,9 +76,36 @@ class ExportPolicyRequest(Model):
         return output
 
 
+class RunAddress(Model):
+    """A run, and how its storage is reached."""
+
+    run: str = Field(description="The run's root, a path or a URI.")
+    storage: StorageOptions = StorageOptions()
+
+
+class CompareRequest(Model):
+    """Compare finished runs."""
+
+    runs: tuple[RunAddress, ...]
+    output: str | None = Field(None, description="HTML file to write; none: the numbers alone.")
+
+    @field_validator("runs")
+    @classmethod
+    def _several(cls, runs: tuple[RunAddress, ...]) -> tuple[RunAddress, ...]:
+        if len(runs) < 2:
+            raise ValueError("one run alone can't be compared; name two or more")
+        return runs
+
+    @field_validator("output")
+    @classmethod
+    def _a_page(cls, output: str | None) -> str | None:
+        return None if output is None else html_file(output)
+
+
 REQUESTS: Final[dict[str, tuple[type[Model], str]]] = {
     "play": (PlayRequest, "collectiverun_trainer.commands.play"),
     "export-policy": (ExportPolicyRequest, "collectiverun_trainer.commands.export_policy"),
+    "compare": (CompareRequest, "collectiverun_trainer.commands.compare"),
     "list": (ListRequest, "collectiverun_trainer.commands.list_runs"),
 }
 """By command: its request, and the module whose `run` answers it."""

@@ -83,6 +83,10 @@ class Run:
                 return artifact
         raise InputInvalid(f"{self.root} has published nothing of phase {phase} for task {wanted.name}")
 
+    def artifacts(self, phase: Phase) -> tuple[Artifact, ...]:
+        """Those of all members of a phase."""
+        return tuple(self._of(phase))
+
     def task(self, task: Task | str) -> Task:
         """The run's task of that name, `reach-v3-sawyer` or `reach-v3`."""
         for known in self.tasks:

@@ -53,7 +53,7 @@ class PriorPhases:
         return cls(
             artifacts=tuple(chain.from_iterable(inputs.values())),
             records=records,
-            curves=_curves(records),
+            curves=success_curves(records),
             costs=tuple(reading.cost(phase, artifacts) for phase, artifacts in inputs.items()),
             expert_sources=reading.expert_sources(inputs["experts"]),
             quality=reading.quality(encoder),
@@ -64,8 +64,11 @@ class PriorPhases:
         )
 
 
-def _curves(records: Mapping[Phase, list[dict[str, Any]]]) -> tuple[Curve, ...]:
-    """Success while learning: of each expert, of the collective, of students and their controls."""
+def success_curves(records: Mapping[Phase, list[dict[str, Any]]]) -> tuple[Curve, ...]:
+    """Success while learning: of each expert, of the collective, of students and their controls.
+
+    `records`: the metrics of each phase.
+    """
     students = records.get("students", [])
     return (
         *curves(records["experts"], "experts"),

@@ -8,13 +8,10 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
-
 from collectiverun_trainer.config import PHASE_NAMES, Task
 from collectiverun_trainer.config.phases import title
 from collectiverun_trainer.report.curves import Curve
-from collectiverun_trainer.report.headline import ablation_sentence, is_scripted, percent, students_sentence
+from collectiverun_trainer.report.headline import ablation_sentence, is_scripted, students_sentence
 from collectiverun_trainer.report.panels import (
     EmbeddingMap,
     Labels,
@@ -24,6 +21,7 @@ from collectiverun_trainer.report.panels import (
     success,
 )
 from collectiverun_trainer.report.summary import Network, Rate, Summary
+from collectiverun_trainer.report.templating import environment
 from collectiverun_trainer.report.video import MEDIA_TYPE, Video
 
 SHOWN: tuple[Network, ...] = ("experts", "collective", "students", "controls")
@@ -53,15 +51,10 @@ class Report:
 def render(report: Report) -> str:
     """The whole page as text."""
     summary, labels = report.summary, Labels(report.summary)
-    loader = PackageLoader("collectiverun_trainer.report")
-    environment = Environment(
-        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters |= {"percent": percent, "interval": _interval, "count": _count, "duration": _duration}
-    environment.filters["label"] = labels
-    return environment.get_template("report.html.jinja").render(
+    templates = environment("collectiverun_trainer.report")
+    templates.filters |= {"interval": _interval, "count": _count, "label": labels}
+    return templates.get_template("report.html.jinja").render(
         summary=summary,
-        style=Markup(loader.get_source(environment, "report.css")[0]),
         names=_names(summary),
         phase_titles={phase: title(phase) for phase in PHASE_NAMES},
         robots=sorted({row.task.robot for row in (*summary.tasks, *summary.holdout)}),
@@ -132,13 +125,3 @@ def _interval(rate: Rate) -> str:
 def _count(number: int) -> str:
     """`1234567` → `1 234 567`, with spaces that do not break."""
     return f"{number:,}".replace(",", "\u202f")
-
-
-def _duration(seconds: float) -> str:
-    """Seconds as a person reads them: `4.2 s`, `42 s`, `3 min 07 s`, `2 h 05 min`."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{seconds:.1f} s" if seconds < 9.95 else f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02d} s"
-    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"

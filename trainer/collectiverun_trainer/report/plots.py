@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from io import StringIO
-from typing import Any
+from typing import Any, Protocol
 
 import matplotlib
 import numpy as np
@@ -21,7 +21,6 @@ from matplotlib.ticker import EngFormatter, MaxNLocator, PercentFormatter
 from numpy.typing import NDArray
 
 from collectiverun_trainer.report.curves import Curve
-from collectiverun_trainer.report.summary import Rate
 
 TASK_COLOURS = 10
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p")
@@ -42,7 +41,7 @@ _PLACEHOLDERS = {name: f"#0{i:02x}a5f" for i, name in enumerate(_NAMES, start=16
 # Points between two dots of one row of an interval plot, and between two rows.
 _LINE, _GAP = 12.0, 13.0
 _CHARACTER = 5.5  # points a character of a label takes in a wide font
-_STYLE: Any = {
+STYLE: Any = {
     "svg.fonttype": "none",
     "font.size": 10.0,
     "axes.spines.top": False,
@@ -68,22 +67,33 @@ def colour(name: str) -> str:
     return _PLACEHOLDERS[name]
 
 
+class Interval(Protocol):
+    """A rate and the ends of its interval, all 0..1."""
+
+    @property
+    def value(self) -> float: ...
+    @property
+    def low(self) -> float: ...
+    @property
+    def high(self) -> float: ...
+
+
 @dataclass(frozen=True)
 class IntervalRow:
     """One line of an interval plot: a label and the rates on it, by the colour they are drawn in."""
 
     label: str
-    rates: Mapping[str, Rate]
+    rates: Mapping[str, Interval]
 
 
 def intervals(rows: Sequence[IntervalRow], description: str) -> str:
     """Success rates as dots with their 95 % intervals as lines, one row per label, from 0 to 100 %."""
-    with matplotlib.rc_context(_STYLE):
+    with matplotlib.rc_context(STYLE):
         height = 30.0 + sum(_GAP + _LINE * len(row.rates) for row in rows)
         left = 14.0 + _CHARACTER * max(len(row.label) for row in rows)
-        figure, axes = _figure(330.0, height, left=left, bottom=24.0, top=6.0, right=18.0)
+        drawing, axes = figure(330.0, height, left=left, bottom=24.0, top=6.0, right=18.0)
         _draw_intervals(axes, rows)
-        return _svg(figure, description)
+        return svg(drawing, description)
 
 
 def _draw_intervals(axes: Axes, rows: Sequence[IntervalRow]) -> None:
@@ -109,17 +119,22 @@ def _draw_intervals(axes: Axes, rows: Sequence[IntervalRow]) -> None:
 
 def learning_curves(curves: Sequence[Curve], description: str) -> str:
     """Any-step success as a full line, at-end success as a thin dashed one, in the colour of the series."""
-    with matplotlib.rc_context(_STYLE):
-        figure, axes = _figure(280.0, 172.0, left=40.0, bottom=36.0, top=8.0, right=12.0)
+    with matplotlib.rc_context(STYLE):
+        drawing, axes = figure(280.0, 172.0, left=40.0, bottom=36.0, top=8.0, right=12.0)
         for curve in curves:
             _draw_curve(axes, curve)
-        axes.set(ylim=(-0.02, 1.04), yticks=[0.0, 0.25, 0.5, 0.75, 1.0], xlabel="env steps a task")
-        axes.set_xlim(left=0)
-        axes.yaxis.set_major_formatter(PercentFormatter(1.0, 0, symbol="\u202f%"))
-        axes.xaxis.set_major_locator(MaxNLocator(5))
-        axes.xaxis.set_major_formatter(EngFormatter(sep=" "))
-        axes.grid(axis="y")
-        return _svg(figure, description)
+        scale_curves(axes)
+        return svg(drawing, description)
+
+
+def scale_curves(axes: Axes) -> None:
+    """Scales of learning curves: success from 0 to 100 %, env steps from 0."""
+    axes.set(ylim=(-0.02, 1.04), yticks=[0.0, 0.25, 0.5, 0.75, 1.0], xlabel="env steps a task")
+    axes.set_xlim(left=0)
+    axes.yaxis.set_major_formatter(PercentFormatter(1.0, 0, symbol="\u202f%"))
+    axes.xaxis.set_major_locator(MaxNLocator(5))
+    axes.xaxis.set_major_formatter(EngFormatter(sep=" "))
+    axes.grid(axis="y")
 
 
 def _draw_curve(axes: Axes, curve: Curve) -> None:
@@ -133,8 +148,8 @@ def embedding_map(
     points: NDArray[np.float32], task_index: NDArray[np.int64], tasks: int, description: str
 ) -> str:
     """Task embeddings in two dimensions: points (n, 2), a colour and marker per task; no units."""
-    with matplotlib.rc_context(_STYLE):
-        figure, axes = _figure(480.0, 400.0, left=6.0, bottom=6.0, top=6.0, right=6.0)
+    with matplotlib.rc_context(STYLE):
+        drawing, axes = figure(480.0, 400.0, left=6.0, bottom=6.0, top=6.0, right=6.0)
         for index in range(tasks):
             own = points[task_index == index]
             axes.plot(
@@ -149,7 +164,7 @@ def embedding_map(
         axes.set(xticks=[], yticks=[])
         axes.spines[["bottom"]].set_visible(False)
         axes.margins(0.04)
-        return _svg(figure, description)
+        return svg(drawing, description)
 
 
 def task_style(index: int) -> dict[str, Any]:
@@ -160,8 +175,8 @@ def task_style(index: int) -> dict[str, Any]:
 
 def task_symbol(index: int) -> str:
     """The marker of the n-th task alone, for a legend in the page."""
-    with matplotlib.rc_context(_STYLE):
-        figure, axes = _figure(12.0, 12.0, left=0.0, bottom=0.0, top=0.0, right=0.0)
+    with matplotlib.rc_context(STYLE):
+        drawing, axes = figure(12.0, 12.0, left=0.0, bottom=0.0, top=0.0, right=0.0)
         axes.set_axis_off()
         axes.plot(
             [0.5],
@@ -173,24 +188,24 @@ def task_symbol(index: int) -> str:
             **task_style(index),
         )
         axes.set(xlim=(0, 1), ylim=(0, 1))
-        return _svg(figure, "")
+        return svg(drawing, "")
 
 
-def _figure(
+def figure(
     width: float, height: float, *, left: float, bottom: float, top: float, right: float
 ) -> tuple[Figure, Axes]:
     """A figure of `width` × `height` points with one axes inside the given margins, also in points."""
-    figure = Figure(figsize=(width / 72, height / 72))
+    drawing = Figure(figsize=(width / 72, height / 72))
     box = (left / width, bottom / height, (width - left - right) / width, (height - bottom - top) / height)
-    return figure, figure.add_axes(box)
+    return drawing, drawing.add_axes(box)
 
 
-def _svg(figure: Figure, description: str) -> str:
+def svg(drawing: Figure, description: str) -> str:
     """The figure as an `<svg>` element: no prologue, no metadata, no ids but those referred to."""
     target = StringIO()
     nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
     with matplotlib.rc_context({"svg.hashsalt": description}):
-        figure.savefig(target, format="svg", transparent=True, metadata=nothing)
+        drawing.savefig(target, format="svg", transparent=True, metadata=nothing)
     text = target.getvalue()
     text = text[text.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>\s*", "", text, flags=re.DOTALL)

@@ -9,7 +9,12 @@ from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from kubernetes.aio.client import ApiClient, Configuration
-from kubernetes.aio.config import ConfigException, load_incluster_config, load_kube_config
+from kubernetes.aio.config import (
+    ConfigException,
+    list_kube_config_contexts,
+    load_incluster_config,
+    load_kube_config,
+)
 
 from collectiverun_operator.cluster.kubernetes.requests import KubernetesRequests
 from collectiverun_operator.errors import ClusterError, ClusterUnreachableError
@@ -19,6 +24,7 @@ KUBECONFIG_VARIABLE = "KUBECONFIG"
 SERVICE_VARIABLE = "KUBERNETES_SERVICE_HOST"
 SERVICE_TOKEN = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
 TOKEN_SECONDS = 60  # as client-go, for tokens that the kubelet rotates
+_NAMESPACE = "default"  # as kubectl, where a context names none
 CONNECTIONS = 32
 
 
@@ -36,6 +42,28 @@ async def connect(streams: int = 0) -> ApiClient:
         await api.close()  # type: ignore[no-untyped-call]
         raise ClusterUnreachableError(f"{error}; {_hint(error)}", code=error.code) from error
     return api
+
+
+def context_namespace() -> str:
+    """The namespace of the kubeconfig's context, or of the Pod that this is; else `default`."""
+    if SERVICE_VARIABLE in os.environ and SERVICE_TOKEN.exists():
+        return SERVICE_TOKEN.with_name("namespace").read_text(encoding="utf-8").strip()
+    if not _exists(_kubeconfig()):
+        return _NAMESPACE
+    try:
+        _, active = list_kube_config_contexts(_kubeconfig())  # type: ignore[no-untyped-call]
+    except Exception:  # whoever connects is told what is wrong with the file
+        return _NAMESPACE
+    return str(active["context"].get("namespace") or _NAMESPACE)
+
+
+def _exists(path: str) -> bool:
+    """Whether there is any of the files that a KUBECONFIG names."""
+    return any(Path(part).exists() for part in path.split(os.pathsep))
+
+
+def _kubeconfig() -> str:
+    return os.environ.get(KUBECONFIG_VARIABLE) or str(Path("~/.kube/config").expanduser())
 
 
 async def _configuration(connections: int) -> Configuration:
@@ -62,7 +90,7 @@ def _settle_environment(configuration: Configuration) -> None:
 
 async def _use_kubeconfig(configuration: Configuration) -> None:
     """Load the kubeconfig, now and whenever its tokens may have been rotated."""
-    path = os.environ.get(KUBECONFIG_VARIABLE) or str(Path("~/.kube/config").expanduser())
+    path = _kubeconfig()
     await _load_kubeconfig(path, configuration)
     loaded_at = time.monotonic()
 
@@ -77,7 +105,7 @@ async def _use_kubeconfig(configuration: Configuration) -> None:
 
 async def _load_kubeconfig(path: str, configuration: Configuration) -> None:
     hint = f"set {KUBECONFIG_VARIABLE} to a kubeconfig file, or start the operator as a Pod of the cluster"
-    if not any(Path(part).exists() for part in path.split(os.pathsep)):
+    if not _exists(path):
         raise ClusterUnreachableError(f"there is no kubeconfig at {path}; {hint}")
     try:
         await load_kube_config(path, client_configuration=configuration, persist_config=False)  # type: ignore[no-untyped-call]

@@ -1,0 +1,24 @@
+"""Compare finished runs: the numbers, and a page of them if one is asked for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from collectiverun_trainer.commands.pages import write_page
+from collectiverun_trainer.commands.requests import CompareRequest
+from collectiverun_trainer.comparison.comparing import compare
+from collectiverun_trainer.comparison.page import render
+from collectiverun_trainer.comparison.reading import read_runs
+from collectiverun_trainer.learned import open_run
+
+
+def run(request: CompareRequest) -> dict[str, Any]:
+    """The comparison as a document; with a page also `output`, where that is."""
+    comparison = compare(read_runs([open_run(one.run, one.storage) for one in request.runs]))
+    answer = comparison.model_dump(by_alias=True, mode="json")
+    if request.output is None:
+        return answer
+    path = Path(request.output)
+    write_page(path, render(comparison, path.absolute().parent))
+    return answer | {"output": str(path)}

@@ -1,0 +1,74 @@
+"""Which runs are seeds of one configuration, and what differs between specs. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from string import ascii_uppercase
+from typing import Any, Final
+
+from collectiverun_trainer.comparison.document import Difference
+from collectiverun_trainer.comparison.reading import ComparedRun
+
+_SEED: Final = "spec.seed"
+# Where and how a run is carried out: what is learned is up to the rest.
+_CARRIED_OUT: Final = ("suspend", "retryToken", "image", "storage", "runPolicy")
+_CARRIED_OUT_OF_A_PHASE: Final = ("resources", "parallelism", "tasksPerJob")
+
+
+@dataclass(frozen=True)
+class Group:
+    """Runs whose specs differ in the seed alone, and in what does not matter to what is learned."""
+
+    name: str
+    runs: tuple[ComparedRun, ...]
+
+
+def grouped(runs: Sequence[ComparedRun]) -> list[Group]:
+    """The runs by configuration, which are called A, B, … in the order in which they come first."""
+    found: dict[str, list[ComparedRun]] = {}
+    for run in runs:
+        fields = {path: value for path, value in _fields(run.spec) if _makes_configurations(path)}
+        found.setdefault(json.dumps([run.summary.smoke, fields], sort_keys=True), []).append(run)
+    return [Group(_name(index), tuple(own)) for index, own in enumerate(found.values())]
+
+
+def differences(groups: Sequence[Group]) -> tuple[Difference, ...]:
+    """Every field whose value is not the same in all runs but the seed, those that matter first."""
+    fields = {run.root: dict(_fields(run.spec)) for group in groups for run in group.runs}
+    paths = dict.fromkeys(path for own in fields.values() for path in own)
+    found = []
+    for path in paths:
+        values = {
+            group.name: _distinct([fields[run.root].get(path) for run in group.runs]) for group in groups
+        }
+        if path != _SEED and len(_distinct([value for own in values.values() for value in own])) > 1:
+            found.append(
+                Difference(field=path, makes_configurations=_makes_configurations(path), values=values)
+            )
+    return tuple(sorted(found, key=lambda difference: not difference.makes_configurations))
+
+
+def _fields(spec: Mapping[str, Any], path: str = "spec") -> Iterator[tuple[str, Any]]:
+    """Path and value of every field that holds no further fields; a list is one value."""
+    for name, value in spec.items():
+        if isinstance(value, Mapping) and value:
+            yield from _fields(value, f"{path}.{name}")
+        else:
+            yield f"{path}.{name}", value
+
+
+def _makes_configurations(path: str) -> bool:
+    _, section, *rest = path.split(".")
+    if section == "phases":
+        return len(rest) < 2 or rest[1] not in _CARRIED_OUT_OF_A_PHASE
+    return path != _SEED and section not in _CARRIED_OUT
+
+
+def _distinct(values: Sequence[Any]) -> tuple[Any, ...]:
+    return tuple({json.dumps(value, sort_keys=True): value for value in values}.values())
+
+
+def _name(index: int) -> str:
+    return ascii_uppercase[index] if index < len(ascii_uppercase) else f"Z{index - len(ascii_uppercase) + 1}"

@@ -1,0 +1,100 @@
+"""What a comparison reads of finished runs: the summaries of their evaluations, and their learning curves."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final, cast, get_args
+
+from pydantic import ValidationError
+
+from collectiverun_trainer.comparison.document import Network
+from collectiverun_trainer.config.validation import faults
+from collectiverun_trainer.errors import InputInvalid, Usage
+from collectiverun_trainer.learned import Run
+from collectiverun_trainer.report.assembly import success_curves
+from collectiverun_trainer.report.curves import Curve
+from collectiverun_trainer.report.reading import metrics
+from collectiverun_trainer.report.summary import Score, Summary
+
+NETWORKS: Final[tuple[Network, ...]] = get_args(Network)
+_EVALUATION: Final = "evaluation"
+
+
+@dataclass(frozen=True)
+class ComparedRun:
+    """A finished run, as far as it is compared."""
+
+    label: str
+    root: str
+    report: str
+    summary: Summary
+    curves: tuple[Curve, ...]
+
+    @property
+    def spec(self) -> dict[str, Any]:
+        """Its spec with every default in it; Pod templates are left out of it."""
+        return self.summary.spec
+
+    @property
+    def scores(self) -> dict[tuple[Network, str], Score]:
+        """By network and name of the task, network by network; the ablations are left out."""
+        found = {
+            (_network(name, is_unseen=row in self.summary.holdout), row.task.name): score
+            for row in (*self.summary.tasks, *self.summary.holdout)
+            for name, score in row.scores.items()
+            if name in NETWORKS
+        }
+        return dict(sorted(found.items(), key=lambda item: NETWORKS.index(item[0][0])))
+
+
+def _network(name: str, *, is_unseen: bool) -> Network:
+    return "unseen" if is_unseen and name == "collective" else cast("Network", name)
+
+
+def read_runs(opened: Sequence[Run]) -> list[ComparedRun]:
+    """The runs with labels that tell them apart.
+
+    Raises:
+        Usage: a run is named twice.
+        InputInvalid: a run is unfinished, or something of it is missing or damaged.
+    """
+    twice = [root for root, count in Counter(run.root for run in opened).items() if count > 1]
+    if twice:
+        raise Usage(f"{twice[0]} is named twice; compare takes each run once")
+    read = [(run, finished_summary(run)) for run in opened]
+    names = Counter(summary.run.name for _, summary in read)
+    folders = Counter(run.root.rsplit("/", 1)[-1] for run in opened)
+    return [
+        _compared(run, summary, _label(run.root, summary.run.name, names, folders)) for run, summary in read
+    ]
+
+
+def _label(root: str, name: str, names: Counter[str], folders: Counter[str]) -> str:
+    """The name; the folder where runs share it; the root where they share that as well (copies)."""
+    folder = root.rsplit("/", 1)[-1]
+    if names[name] == 1:
+        return name
+    return folder if folders[folder] == 1 else root
+
+
+def finished_summary(run: Run) -> Summary:
+    """The summary of a finished run. Raises InputInvalid if it is not finished, or this is damaged."""
+    if _EVALUATION not in run.phases:
+        raise InputInvalid(
+            f"{run.root} is not finished: it has no {_EVALUATION} yet (it has published"
+            f" {', '.join(run.phases)}); let it go on to its end"
+        )
+    try:
+        return Summary.model_validate(run.summary())
+    except ValidationError as error:
+        raise InputInvalid(
+            f"summary.json of {run.root} is not one that this version reads: {faults(error, Summary)}"
+        ) from None
+
+
+def _compared(run: Run, summary: Summary, label: str) -> ComparedRun:
+    records = {phase: metrics(run.artifacts(phase)) for phase in run.phases}
+    report = f"{run.artifact(_EVALUATION).uri}/report.html"
+    return ComparedRun(label, run.root, report, summary, success_curves(records))

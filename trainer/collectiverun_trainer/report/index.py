@@ -1,0 +1,61 @@
+"""An index of finished runs as one HTML page that needs nothing else; its table is sorted by a click."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+from markupsafe import Markup
+
+from collectiverun_trainer.report.summary import Summary
+from collectiverun_trainer.report.templating import environment, link, source
+
+
+@dataclass(frozen=True)
+class IndexRow:
+    """A finished run: its root, the URI of its report, and its numbers."""
+
+    root: str
+    report: str
+    summary: Summary
+
+    @property
+    def folder(self) -> str:
+        """Name of its folder, which tells runs of one name apart."""
+        return self.root.rsplit("/", 1)[-1]
+
+    @property
+    def cpu_seconds(self) -> float:
+        """CPU time of the work its results are made of."""
+        return sum(phase.cpu_seconds for phase in self.summary.phases)
+
+    @property
+    def gpu_seconds(self) -> float:
+        """Time for which that work held a GPU."""
+        return sum(phase.gpu_seconds for phase in self.summary.phases)
+
+
+def render(root: str, rows: Sequence[IndexRow], others: Sequence[str], folder: Path) -> str:
+    """The page as text.
+
+    Args:
+        root: what was looked through.
+        rows: the finished runs.
+        others: a sentence about each run that is not in the table.
+        folder: where the page will lie, for links to the reports.
+    """
+    templates = environment("collectiverun_trainer.report")
+    templates.filters["link"] = lambda uri: link(uri, folder)
+    script = source("index.js")
+    return templates.get_template("index.html.jinja").render(
+        root=root,
+        rows=rows,
+        others=others,
+        has_gpu=any(row.gpu_seconds for row in rows),
+        script=Markup(script),
+        # The page may run this script and no other, whatever a run is called.
+        script_digest=b64encode(sha256(script.encode()).digest()).decode(),
+    )

@@ -1,0 +1,55 @@
+"""Pages as Jinja templates: how they are filled in, and the style that all of them share."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from collectiverun_trainer.report.headline import percent
+
+_FILE = "file://"
+
+
+def environment(package: str) -> Environment:
+    """Templates of a package: what they are given is escaped, and what they lack is an error.
+
+    Each finds the text of `report.css` as `style`.
+    """
+    made = Environment(
+        loader=PackageLoader(package),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters |= {"percent": percent, "duration": duration}
+    made.globals["style"] = Markup(source("report.css"))
+    return made
+
+
+def duration(seconds: float) -> str:
+    """Seconds as a person reads them: `4.2 s`, `42 s`, `3 min 07 s`, `2 h 05 min`."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{seconds:.1f} s" if seconds < 9.95 else f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+
+
+def link(uri: str, folder: Path) -> str:
+    """How a page in `folder` refers to a file: by a path from there; "" for what lies in other storage."""
+    if not uri.startswith(_FILE):
+        return ""
+    return Path(os.path.relpath(uri.removeprefix(_FILE), folder)).as_posix()
+
+
+def source(name: str) -> str:
+    """A file beside the report's templates as it is: style, script."""
+    content, _, _ = PackageLoader("collectiverun_trainer.report").get_source(
+        Environment(autoescape=True), name
+    )
+    return content
