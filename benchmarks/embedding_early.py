@@ -11,13 +11,16 @@ the task from
 * the observation at that decision alone, each of its 39 numbers divided by its spread,
 * the window itself, its 20 decisions laid side by side: what an encoder is given.
 
+The same is asked of the episodes that the collective played while it learned, with noise or without: there
+what is done tells little of the task, and the embedding is what the collective has to go by.
+
 Prints Markdown: accuracy, mean over the runs with a 95 % interval (Student's t), and what guessing gives.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -29,13 +32,15 @@ from sklearn.neighbors import KNeighborsClassifier
 
 from collectiverun_trainer.learned import open_run
 from collectiverun_trainer.learned.run import Run
-from collectiverun_trainer.replay.episodes import Episodes, concatenate
+from collectiverun_trainer.replay.episodes import SOURCES, Episodes, concatenate
 from collectiverun_trainer.transformer.encoder import TrajectoryEncoder
 from collectiverun_trainer.transformer.quality import NEIGHBOURS
 from collectiverun_trainer.transformer.training import initial_networks
 from collectiverun_trainer.transformer.windows import windows
 
 DECISIONS = (1, 2, 5, 20, 50)
+
+Accuracies = dict[str, dict[int, float]]
 
 
 class View(NamedTuple):
@@ -52,21 +57,41 @@ def main() -> None:
     )
     parser.add_argument("runs", nargs="+")
     measured = [accuracies(open_run(address)) for address in parser.parse_args().runs]
+    print(machine())
+    for title in measured[0]:
+        of_runs = [of_run[title] for of_run in measured]
+        print("", title, "", *table(of_runs), sep="\n")
+
+
+def table(measured: Sequence[Accuracies]) -> list[str]:
+    """A row for each number of decisions."""
     names = list(measured[0])
-    rows = [f"| decisions | {' | '.join(names)} |", "|---|" + "---|" * len(names)]
-    for n in DECISIONS:
-        cells = [interval([of_run[name][n] for of_run in measured]) for name in names]
-        rows.append(f"| {n} | {' | '.join(cells)} |")
-    print(machine(), "\n".join(rows), sep="\n\n")
+    cells = {n: [interval([of_run[name][n] for of_run in measured]) for name in names] for n in DECISIONS}
+    head = [f"| decisions | {' | '.join(names)} |", "|---|" + "---|" * len(names)]
+    return head + [f"| {n} | {' | '.join(row)} |" for n, row in cells.items()]
 
 
-def accuracies(run: Run) -> dict[str, dict[int, float]]:
-    """Accuracy by view and number of decisions."""
+def accuracies(run: Run) -> dict[str, Accuracies]:
+    """Accuracy by view and number of decisions, on experts' and on the collective's episodes."""
     episodes = concatenate([run.expert_episodes(task) for task in run.tasks])
-    parts = episodes.training_part(), episodes.validation_part()
+    reference = episodes.training_part()
     views = views_of(run.encoder(), run.artifact("trajectoryTransformer").manifest["config"]["seed"])
-    told = {name: {n: accuracy(view, *parts, n) for n in DECISIONS} for name, view in views.items()}
-    return told | {"guessing": {n: chance(parts[1], n) for n in DECISIONS}}
+    asked = {"Held-out episodes of the experts": episodes.validation_part()}
+    if "onlineDistillation" in run.phases:
+        asked["Episodes of the collective"] = collective_episodes(run)
+    return {
+        title: {
+            name: {n: accuracy(view, reference, part, n) for n in DECISIONS} for name, view in views.items()
+        }
+        | {"guessing": {n: chance(part, n) for n in DECISIONS}}
+        for title, part in asked.items()
+    }
+
+
+def collective_episodes(run: Run) -> Episodes:
+    """Those that the collective played itself, without the random ones and the experts'."""
+    played = run.online_episodes()
+    return played.select(played.source == SOURCES.index("collective"))
 
 
 def views_of(encoder: TrajectoryEncoder, seed: int) -> dict[str, View]:

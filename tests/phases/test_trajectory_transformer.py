@@ -12,7 +12,7 @@ from phases.encoder_orders import TASKS, contents, encoder_order, opened, run, s
 from collectiverun_trainer.errors import InputInvalid
 from collectiverun_trainer.order import ArtifactReference, PhaseOrder, PhaseResult
 from collectiverun_trainer.policy_files import load_encoder
-from collectiverun_trainer.replay.episodes import concatenate
+from collectiverun_trainer.replay.episodes import SOURCES, concatenate
 from collectiverun_trainer.replay.shards import read_episodes
 from collectiverun_trainer.transformer.windows import windows
 
@@ -143,3 +143,16 @@ def test_an_artifact_without_the_buffer_is_refused(root: Path, published: Publis
     wrong = ArtifactReference(member="all", uri=result.uri, tasks=TASKS)
     with pytest.raises(InputInvalid, match="reach-v3-sawyer/buffer_distill"):
         run(encoder_order(root, wrong, name="wrong-input"))
+
+
+def test_crossed_episodes_are_played_for_every_task_and_held_out_in_part(
+    root: Path, experts: ArtifactReference
+) -> None:
+    order = encoder_order(root, experts, name="crossed", crossedEpisodes=5)
+    result = run(order)
+    assert result.env_steps == len(TASKS) * 5 * order.environment.horizon_env_steps
+    embeddings = opened(order, result).read_tensors("embeddings.safetensors")
+    crossed = embeddings["source"] == SOURCES.index("crossed")
+    assert set(embeddings["task"][crossed].tolist()) == {0, 1, 2}
+    without = encoder_order(root, experts, name="crossed-not")
+    assert run(without).env_steps == 0

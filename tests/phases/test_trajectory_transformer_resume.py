@@ -52,3 +52,12 @@ def test_killed_and_continued(root: Path, experts: ArtifactReference, expected: 
         kill_after_checkpoints(order, root)
         order = next_attempt(order)
     assert contents(order, run_to_the_end(order, root)) == expected
+
+
+def test_crossed_episodes_are_played_again_as_they_were(root: Path, experts: ArtifactReference) -> None:
+    whole, stopped = (
+        encoder_order(root, experts, name=name, crossedEpisodes=2) for name in ("crossed", "crossed-stopped")
+    )
+    with pytest.raises(Stopped, match="checkpoint"):
+        run(stopped, StopAfter(looks=60))
+    assert contents(stopped, run(next_attempt(stopped))) == contents(whole, run(whole))

@@ -123,7 +123,7 @@ Damage = Callable[[dict[str, torch.Tensor], dict[str, object]], object]
         (lambda tensors, _: tensors.update(goal=tensors["goal"][:-1]), "'goal' has 1 entries for 2 episodes"),
         (lambda tensors, _: tensors["episode_start"].fill_(1), "'episode_start' must ascend"),
         (lambda tensors, _: tensors["task"].fill_(9), "'task' leaves the table of 2 tasks"),
-        (lambda _, document: document.update(sources=["training"]), "episodes name the sources"),
+        (lambda _, document: document.update(sources=["policy"]), "episodes name the sources"),
     ],
 )
 def test_parts_that_do_not_fit_are_refused(damage: Damage, message: str) -> None:
@@ -158,3 +158,11 @@ def test_a_shard_whose_parts_do_not_fit_is_an_invalid_input() -> None:
         InputInvalid, match=r"buffer.safetensors of 'memory://episodes/unfit' .* lack the tensors mu"
     ):
         read_episodes(Artifact.open(storage, uri), "buffer")
+
+
+def test_episodes_from_before_a_source_was_known_are_read() -> None:
+    tensors, document = recorded([3, 4], [0, 1]).to_tensors()
+    before = document | {"sources": document["sources"][:-1]}
+    assert Episodes.from_tensors(tensors, before).source.tolist() == tensors["source"].tolist()
+    with pytest.raises(ValueError, match="this version knows"):
+        Episodes.from_tensors(tensors, document | {"sources": ["policy", "training"]})

@@ -49,6 +49,14 @@ class TrajectoryTransformerParams(Model):
         description="What a window is pulled towards. sameTask: windows of other episodes of its task."
         " selfSupervised: other crops of its own episode, so that no name of a task is used.",
     )
+    crossed_episodes: int = Field(
+        0,
+        ge=0,
+        le=1000,
+        description="Episodes of each task that are played to learn from beside the experts': in turns the"
+        " experts of all tasks act, and chance, so that the task is told by what it gives and not by what is"
+        " done.",
+    )
     learning_rate: Positive = Field(2e-3, description="Learning rate of AdamW.")
     batch_size: BatchSize = Field(64, description="Anchor windows drawn in a gradient step, over all tasks.")
     gradient_steps: GradientSteps = Field(1500, description="Budget in gradient steps.")

@@ -25,7 +25,7 @@ from collectiverun_trainer.order import PhaseResult
 from collectiverun_trainer.phases.context import PhaseContext
 from collectiverun_trainer.phases.reuse import copy_expert, reused_experts, told_reuse
 from collectiverun_trainer.policy_files import write_expert, write_outcomes, write_scripted_expert
-from collectiverun_trainer.replay.episodes import Episodes, concatenate
+from collectiverun_trainer.replay.episodes import TRAINING_FRACTION, Episodes, concatenate
 from collectiverun_trainer.replay.shards import write_episodes
 from collectiverun_trainer.rollouts.evaluation import evaluate_reported
 from collectiverun_trainer.rollouts.outcomes import Outcomes, mean_success
@@ -34,7 +34,6 @@ from collectiverun_trainer.rollouts.recording import record
 from collectiverun_trainer.rollouts.scripted import NoisyScriptedPolicy
 from collectiverun_trainer.seeding import numpy_generator
 
-TRAINING_FRACTION = 0.8  # of the episodes of each source; the rest is held out
 LABEL_ROWS = 8192  # labelled at once, which bounds memory
 
 

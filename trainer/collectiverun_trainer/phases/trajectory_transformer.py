@@ -15,11 +15,12 @@ from torch import Tensor
 
 from collectiverun_trainer.artifacts.artifact import ArtifactWriter
 from collectiverun_trainer.config import TrajectoryTransformerParams
+from collectiverun_trainer.experts.crossed import crossed_episodes
 from collectiverun_trainer.order import PhaseResult
 from collectiverun_trainer.phases.context import PhaseContext
 from collectiverun_trainer.phases.reuse import reused_phase
-from collectiverun_trainer.policy_files import save_encoder
-from collectiverun_trainer.replay.episodes import SOURCES, Episodes, concatenate
+from collectiverun_trainer.policy_files import load_experts, save_encoder
+from collectiverun_trainer.replay.episodes import SOURCES, TRAINING_FRACTION, Episodes, concatenate
 from collectiverun_trainer.replay.shards import read_episodes
 from collectiverun_trainer.seeding import numpy_generator
 from collectiverun_trainer.transformer import quality
@@ -34,12 +35,25 @@ def run(context: PhaseContext) -> PhaseResult:
     """Train the encoder, measure it on held-out episodes and publish it; or publish an earlier run's."""
     if (reused := reused_phase(context)) is not None:
         return reused
-    episodes = _buffer_distill(context)
+    episodes, env_steps = _episodes(context)
     training = EncoderTraining(
         episodes, context.params(TrajectoryTransformerParams), context.order.seed, context.device
     )
     _train(context, training)
-    return _publish(context, training, episodes)
+    return _publish(context, training, episodes, env_steps)
+
+
+def _episodes(context: PhaseContext) -> tuple[Episodes, int]:
+    """What is learned from, and the env steps that playing some of it took."""
+    episodes, count = _buffer_distill(context), context.params(TrajectoryTransformerParams).crossed_episodes
+    if not count:
+        return episodes, 0
+    order = context.order
+    experts, tasks = load_experts(context.inputs("experts"), context.device)
+    generator = numpy_generator(order.seed, order.phase, None, "crossed")
+    crossed = crossed_episodes(experts, tasks, order.environment, count, generator)
+    env_steps = crossed.rows * order.environment.action_repeat
+    return concatenate([episodes, crossed.split(TRAINING_FRACTION, generator)]), env_steps
 
 
 def _buffer_distill(context: PhaseContext) -> Episodes:
@@ -70,7 +84,9 @@ def _report_validation(context: PhaseContext, training: EncoderTraining, losses:
     context.reporter.metrics(0, training.gradient_steps, values)
 
 
-def _publish(context: PhaseContext, training: EncoderTraining, episodes: Episodes) -> PhaseResult:
+def _publish(
+    context: PhaseContext, training: EncoderTraining, episodes: Episodes, env_steps: int
+) -> PhaseResult:
     total = training.params.gradient_steps
     context.reporter.progress(training.gradient_steps, total, activity="measuring")
     encoder = training.best_encoder()
@@ -82,7 +98,7 @@ def _publish(context: PhaseContext, training: EncoderTraining, episodes: Episode
     writer.add_json(QUALITY_NAME, document)
     context.reporter.progress(total, total, activity="done")
     note = "" if document["figures"] else "With one task there is nothing for the embedding to separate."
-    return context.publish(writer, None, env_steps=0, note=note, extra={"figures": document["figures"]})
+    return context.publish(writer, None, env_steps, note=note, extra={"figures": document["figures"]})
 
 
 def _measure(

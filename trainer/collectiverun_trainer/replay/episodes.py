@@ -12,8 +12,11 @@ from torch import Tensor
 
 from collectiverun_trainer.config import Task
 
-SOURCES: tuple[str, ...] = ("training", "policy", "random", "collective", "expert")
-"""Who acted in an episode; `Episodes.source` holds indices into it."""
+SOURCES: tuple[str, ...] = ("training", "policy", "random", "collective", "expert", "crossed")
+"""Who acted in an episode; `Episodes.source` holds indices into it. New ones stand at the end."""
+
+TRAINING_FRACTION = 0.8
+"""Share of the episodes of every task and source that are learned from; the rest is held out."""
 
 ROW_FIELDS: tuple[str, ...] = ("obs", "action", "reward", "success", "mu", "log_std", "q", "z")
 EPISODE_FIELDS: tuple[str, ...] = ("episode_start", "last_obs", "task", "source", "goal", "validation")
@@ -155,7 +158,7 @@ class Episodes:
         required = {field.name for field in fields(cls)} - {"tasks", "z"}
         if missing := sorted(required - set(tensors)):
             raise ValueError(f"episodes lack the tensors {', '.join(missing)}")
-        if tuple(document["sources"]) != SOURCES:
+        if (known := tuple(document["sources"])) != SOURCES[: len(known)]:
             raise ValueError(
                 f"episodes name the sources {document['sources']!r}; this version knows {list(SOURCES)!r}"
             )
