@@ -10,11 +10,18 @@ from io import BytesIO
 
 import pytest
 from PIL import Image
-from unit_trainer.example_report import TASKS, UNSEEN, example_report, example_summary
+from unit_trainer.example_report import (
+    TASKS,
+    UNSEEN,
+    example_outcomes,
+    example_report,
+    example_summary,
+)
 
 from collectiverun_trainer.config import Task
-from collectiverun_trainer.report.headline import findings, headline
+from collectiverun_trainer.report.headline import findings, headline, percent
 from collectiverun_trainer.report.page import Report, render
+from collectiverun_trainer.report.summary import by_robot
 from collectiverun_trainer.report.video import animate
 
 VOID = {"meta", "img", "br", "source", "use"}
@@ -192,3 +199,26 @@ def test_the_table_marks_networks_that_did_not_play_a_task(page: Page) -> None:
     rows = [row.scores for row in example_summary().tasks]
     assert [("students" in scores) for scores in rows] == [True] + [False] * (len(TASKS) - 1)
     assert "on 1 of 3 tasks" in page.words
+
+
+def test_several_robots_have_rows_of_their_own() -> None:
+    tasks = (*TASKS, *(task.model_copy(update={"robot": "panda"}) for task in TASKS))
+    found = example_outcomes(tasks)
+    summary = example_summary(tasks).model_copy(
+        update={
+            "robots": by_robot(found, tasks),
+            "embedding_by_task": {task.name: 0.5 + index / 100 for index, task in enumerate(tasks)},
+            "embedding_by_robot": {"sawyer": 0.91, "panda": 0.82},
+        }
+    )
+    words = Page(render(Report(summary))).words
+    for robot, scores in summary.robots.items():
+        shown = [percent(scores[name].any_step.value).split()[0] for name in ("experts", "collective")]
+        assert re.search(f"All with {robot} {shown[0]} % .* {shown[1]} % ", words)
+    assert "All with sawyer 91 % All with panda 82 %" in words
+    assert f"{tasks[1].name} 51 %" in words
+
+
+def test_one_robot_has_none(html: str) -> None:
+    assert by_robot(example_outcomes(), TASKS) == {}
+    assert "All with" not in Page(html).words

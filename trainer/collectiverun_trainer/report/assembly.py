@@ -23,6 +23,7 @@ from collectiverun_trainer.report.summary import (
     QualityMetric,
     StudentGain,
     Summary,
+    by_robot,
     pooled,
     retention,
     student_gain,
@@ -41,6 +42,8 @@ class PriorPhases:
     expert_sources: dict[Task, ExpertSource]
     quality: tuple[QualityMetric, ...]
     accuracy_by_history: tuple[HistoryAccuracy, ...]
+    accuracy_by_task: dict[str, float]
+    accuracy_by_robot: dict[str, float]
     embedding_map: EmbeddingMap
     positives: str
     student_mode: str
@@ -58,6 +61,8 @@ class PriorPhases:
             expert_sources=reading.expert_sources(inputs["experts"]),
             quality=reading.quality(encoder),
             accuracy_by_history=reading.accuracy_by_history(encoder),
+            accuracy_by_task=reading.accuracy_by_task(encoder),
+            accuracy_by_robot=reading.accuracy_by_robot(encoder),
             embedding_map=reading.embedding_map(encoder),
             positives=reading.parameter(inputs["trajectoryTransformer"], "positives"),
             student_mode=reading.parameter(inputs.get("students", ()), "mode"),
@@ -95,6 +100,7 @@ def summarise(
         environment=order.environment,
         success={name: score.success for name, score in overall.items()},
         overall=overall,
+        robots=by_robot(outcomes, order.tasks),
         retention=retention(overall),
         tasks=task_table(outcomes, order.tasks, prior.expert_sources),
         holdout=task_table(outcomes, order.holdout, {}),
@@ -102,6 +108,8 @@ def summarise(
         embedding=prior.quality,
         embedding_positives=prior.positives,
         embedding_by_history=prior.accuracy_by_history,
+        embedding_by_task=prior.accuracy_by_task,
+        embedding_by_robot=prior.accuracy_by_robot,
         phases=(*prior.costs, own_cost),
         notes=(*_notes(order, prior), *reading.version_notes(versions, prior.artifacts)),
         versions=dict(versions),

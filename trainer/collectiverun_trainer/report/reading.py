@@ -83,6 +83,24 @@ def accuracy_by_history(artifact: Artifact) -> tuple[HistoryAccuracy, ...]:
     )
 
 
+def accuracy_by_task(artifact: Artifact) -> dict[str, float]:
+    """kNN accuracy of each task's windows; empty where one task leaves nothing to tell apart."""
+    by_task: dict[str, float] = artifact.read_json("quality.json")["byTask"]
+    return by_task if len(by_task) > 1 else {}
+
+
+def accuracy_by_robot(artifact: Artifact) -> dict[str, float]:
+    """kNN task accuracy among each robot's windows, where it has several tasks; empty with one robot."""
+    by_robot = artifact.read_json("quality.json")["byRobot"]
+    told = {
+        robot: float(metric["value"])
+        for robot, metrics in by_robot.items()
+        for metric in metrics
+        if metric["name"] == "kNN task accuracy"
+    }
+    return told if len(by_robot) > 1 else {}
+
+
 def embedding_map(artifact: Artifact) -> EmbeddingMap:
     """The encoder's map of held-out windows, thinned evenly to what the page can show."""
     tensors = artifact.read_tensors("embeddings.safetensors")

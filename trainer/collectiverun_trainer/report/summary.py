@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 from pydantic import Field
@@ -138,12 +138,21 @@ class Summary(Model):
     environment: EnvironmentSettings
     success: dict[Network, Success]
     overall: dict[Network, Score]
+    robots: dict[str, dict[Network, Score]] = Field(
+        default_factory=dict, description="Over the tasks of each robot, where there are several."
+    )
     retention: Retention
     tasks: tuple[TaskScores, ...]
     holdout: tuple[TaskScores, ...] = ()
     students: tuple[StudentGain, ...] = ()
     embedding: tuple[QualityMetric, ...] = ()
     embedding_positives: str = Field("", description="'sameTask' or 'selfSupervised'; '' where unknown.")
+    embedding_by_task: dict[str, float] = Field(
+        default_factory=dict, description="kNN accuracy of each task's windows, by the task's name."
+    )
+    embedding_by_robot: dict[str, float] = Field(
+        default_factory=dict, description="kNN task accuracy among the windows of each robot."
+    )
     embedding_by_history: tuple[HistoryAccuracy, ...] = ()
     phases: tuple[PhaseCost, ...] = ()
     notes: tuple[str, ...] = ()
@@ -176,6 +185,14 @@ def pooled(outcomes: OutcomesByNetwork, tasks: Iterable[Task]) -> dict[Network, 
         name: [o for task, o in by_task.items() if task in pooled_tasks] for name, by_task in outcomes.items()
     }
     return {name: Score.of(some) for name, some in chosen.items() if some}
+
+
+def by_robot(outcomes: OutcomesByNetwork, tasks: Sequence[Task]) -> dict[str, dict[Network, Score]]:
+    """`pooled` over the tasks of each robot; empty where all have the same."""
+    robots = dict.fromkeys(task.robot for task in tasks)
+    if len(robots) < 2:
+        return {}
+    return {robot: pooled(outcomes, [task for task in tasks if task.robot == robot]) for robot in robots}
 
 
 def retention(overall: Mapping[Network, Score]) -> Retention:
