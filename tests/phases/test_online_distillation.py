@@ -77,20 +77,6 @@ def test_some_episodes_of_every_task_and_source_are_held_out(artifact: Artifact)
     assert int(episodes.validation.sum()) == 2 * (1 + 2 + 1)
 
 
-def test_an_expert_that_takes_over_acts_to_the_end_of_the_episode(run: SmallRun) -> None:
-    params = PARAMS | {"randomShare": 0.1, "collectiveShare": 0.9, "takeoverShare": 0.5}
-    other = SmallRun(params={"onlineDistillation": params}, artifacts=dict(run.artifacts))
-    other.do("onlineDistillation")
-    episodes = read_episodes(opened(other), "online_buffer")
-    by_expert = torch.isclose(episodes.action, torch.tanh(episodes.mu), atol=1e-6).all(-1).view(-1, HORIZON)
-    # Without noise (every other episode of a row) the action of an expert is the mean of its label.
-    first = [row.tolist() for row in by_expert if row[-1]]
-    assert first
-    assert all(row == sorted(row) for row in first)
-    assert {row.index(True) for row in first} > {0}
-    assert not by_expert[episodes.source == SOURCES.index("random")].any()
-
-
 def test_z_is_that_of_the_true_history(run: SmallRun, artifact: Artifact) -> None:
     """Of the same episode, the completed decisions only: recomputed from the recorded rows."""
     episodes = read_episodes(artifact, "online_buffer")

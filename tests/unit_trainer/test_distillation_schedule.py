@@ -57,21 +57,3 @@ def test_each_copy_plays_with_every_noise_and_the_means_are_always_played() -> N
 def test_a_single_copy_alternates_between_mean_and_sample() -> None:
     schedule = Schedule(rounds=4, copies=1, random_share=0.0, collective_share=1.0)
     assert [schedule.noise(index).item() for index in range(4)] == [0.0, 1.0, 0.0, 1.0]
-
-
-def test_experts_take_over_a_share_of_the_collectives_episodes_half_of_them_early() -> None:
-    schedule = Schedule(rounds=10, copies=5, random_share=0.1, collective_share=0.6, takeover_share=0.4)
-    uniform = np.random.default_rng(0).random((2, 20_000))
-    for index in range(10):
-        takeovers = schedule.takeovers(index, 100, uniform)
-        if schedule.source(index) != "collective":
-            assert (takeovers == 100).all()
-            continue
-        assert abs((takeovers < 100).mean() - 0.4) < 0.01
-        assert abs((takeovers[takeovers < 100] < 25).mean() - 0.5) < 0.02
-        assert takeovers.min() == 0
-
-
-def test_no_expert_takes_over_unless_asked_for() -> None:
-    schedule = Schedule(rounds=2, copies=1, random_share=0.0, collective_share=1.0)
-    assert (schedule.takeovers(0, 100, np.zeros((2, 3))) == 100).all()

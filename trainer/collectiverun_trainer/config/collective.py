@@ -61,12 +61,6 @@ class OnlineDistillationParams(CollectiveLossParams):
         description="Next share of the episodes: the collective acts and the experts label what it reaches."
         " In the rest, up to 1, the experts act.",
     )
-    takeover_share: Fraction = Field(
-        0.0,
-        description="Share of the collective's episodes in which the task's expert takes over at a random"
-        " decision, half of them within the first quarter, so that what comes late in a task is labelled"
-        " before the collective gets there.",
-    )
     gradient_steps_per_decision: int = Field(
         8, ge=1, le=256, description="Gradient steps taken after each decision of all environments."
     )

@@ -49,12 +49,6 @@ class Rollouts:
         policy = LabellingPolicy(
             schedule.source(index), self.experts, self.collective, task_index, noise, generator
         )
-        if schedule.takeover_share:
-            uniform = numpy_generator(self.seed, PHASE, None, f"takeovers in round {index}").random(
-                (2, len(task_index))
-            )
-            horizon = self.environment.settings.horizon
-            policy.takeovers = torch.from_numpy(schedule.takeovers(index, horizon, uniform))
         goals = self.goals[index]
         for number, decision in enumerate(play(self.environment, policy, goals)):
             success = torch.from_numpy(decision.success_end.astype(np.float32))
@@ -76,8 +70,6 @@ class LabellingPolicy:
 
     labelled: Labelled
     """The latest decision."""
-    takeovers: Tensor | None = None
-    """The decision (n,) from which on a row's expert acts in place of the collective; None: it never does."""
 
     def __init__(
         self,
@@ -93,7 +85,6 @@ class LabellingPolicy:
 
     def begin(self, n: int) -> None:
         """n new episodes start."""
-        self._decisions = 0
         self.collective.begin(n)
 
     def act(self, obs: Array) -> Array:
@@ -106,28 +97,17 @@ class LabellingPolicy:
 
     def observe(self, obs: Array, action: Array, reward: Array) -> None:
         """A decision is completed."""
-        self._decisions += 1
         self.collective.observe(obs, action, reward)
 
     def _choose(self, obs: Array, z: Tensor, noise: Tensor) -> Array:
         """Actions (n, 4): uniform, or a Gaussian's mean with the given noise in units of its σ, squashed."""
         if self.source == RANDOM:
             return (2 * torch.rand(noise.shape, generator=self.generator) - 1).numpy()
-        mu, log_std = self._gaussian(obs, z)
-        return torch.tanh(mu + log_std.exp() * noise).numpy()
-
-    def _gaussian(self, obs: Array, z: Tensor) -> tuple[Tensor, Tensor]:
-        """The acting policy's mu and log σ (n, 4), on the CPU."""
-        if self.source != COLLECTIVE:
+        if self.source == COLLECTIVE:
+            mu, log_std = self.collective.gaussian(obs, z)
+        else:
             mu, log_std = self.experts.gaussian(self.task_index, obs)
-            return mu.cpu(), log_std.cpu()
-        mu, log_std = (part.cpu() for part in self.collective.gaussian(obs, z))
-        if self.takeovers is None:
-            return mu, log_std
-        by_expert = (self.takeovers <= self._decisions)[:, None]
-        of_expert = (part.cpu() for part in self.experts.gaussian(self.task_index, obs))
-        expert_mu, expert_log_std = of_expert
-        return torch.where(by_expert, expert_mu, mu), torch.where(by_expert, expert_log_std, log_std)
+        return torch.tanh(mu.cpu() + log_std.cpu().exp() * noise).numpy()
 
     def _label(self, obs: Array, action: Array, z: Tensor) -> Labelled:
         mu, log_std, q = self.experts.label(self.task_index, obs, action)

@@ -8,7 +8,6 @@ import numpy as np
 import numpy.typing as npt
 
 from collectiverun_trainer.config import EnvironmentSettings, OnlineDistillationParams
-from collectiverun_trainer.environments.observation import Array
 
 HELD_OUT_SHARE = 0.2
 RANDOM, COLLECTIVE, EXPERT = "random", "collective", "expert"
@@ -22,15 +21,13 @@ class Schedule:
     copies: int
     random_share: float
     collective_share: float
-    takeover_share: float = 0.0
 
     @classmethod
     def of(cls, params: OnlineDistillationParams, settings: EnvironmentSettings) -> Schedule:
         """The parameters' schedule; the budget is rounded up to whole rounds."""
         env_steps_per_round = params.environments_per_task * settings.horizon_env_steps
         rounds = -(-params.env_steps_per_task // env_steps_per_round)
-        shares = (params.random_share, params.collective_share, params.takeover_share)
-        return cls(rounds, params.environments_per_task, *shares)
+        return cls(rounds, params.environments_per_task, params.random_share, params.collective_share)
 
     def source(self, round_index: int) -> str:
         """The acting policy of a round: the share that its middle falls into."""
@@ -38,19 +35,6 @@ class Schedule:
         if middle < self.random_share:
             return RANDOM
         return COLLECTIVE if middle < self.random_share + self.collective_share else EXPERT
-
-    def takeovers(self, round_index: int, horizon: int, uniform: Array) -> Array:
-        """The decision at which its expert takes over each episode (n,) of a round; `horizon`: at none.
-
-        Args:
-            round_index: the round; only in the collective's does an expert take over.
-            horizon: decisions of an episode.
-            uniform: numbers (2, n) in [0, 1): whether, and when.
-        """
-        if self.source(round_index) != COLLECTIVE:
-            return np.full(uniform.shape[1], horizon)
-        chosen, when = uniform
-        return np.where(chosen < self.takeover_share, np.floor(horizon * when**2), horizon)
 
     def noise(self, round_index: int) -> npt.NDArray[np.float32]:
         """Factor (copies,) on the σ of the acting policy, spread evenly over 0 … 1; the copies take turns.
