@@ -9,9 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from collectiverun_trainer.__main__ import main
+from collectiverun_trainer.commands import check_robot, robots
+from collectiverun_trainer.commands.requests import CheckRobotRequest, RobotsRequest
 from collectiverun_trainer.config import ROBOTS
 from collectiverun_trainer.environments.robots import MODELS
+from collectiverun_trainer.errors import Usage
 
 WHOLE = (MODELS / "z1.xml").read_text()
 HOME_LINE = re.search(r'    <key name="home".*\n', WHOLE)[0]
@@ -96,19 +98,18 @@ BROKEN = {
 
 
 @pytest.mark.parametrize(("text", "sentence"), BROKEN.values(), ids=BROKEN)
-def test_each_fault_has_its_sentence(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str], text: str, sentence: str
-) -> None:
+def test_each_fault_has_its_sentence(tmp_path: Path, text: str, sentence: str) -> None:
     (tmp_path / "arm.xml").write_text(text)
-    assert main(["robots", "check", str(tmp_path / "arm.xml")]) == 3
-    told = capfd.readouterr()
-    assert re.search(sentence, told.out, re.MULTILINE), told.out
-    assert "Traceback" not in told.out + told.err
+    told = "\n".join(faults(tmp_path / "arm.xml"))
+    assert re.search(sentence, told, re.MULTILINE), told
 
 
-def test_an_arm_with_meshes_of_its_own_folder_has_none(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
+def faults(model: Path | str) -> list[str]:
+    told: list[str] = check_robot.run(CheckRobotRequest(model=str(model)))["faults"]
+    return told
+
+
+def test_an_arm_with_meshes_of_its_own_folder_has_none(tmp_path: Path) -> None:
     """A mesh may also be called as one of Meta-World's."""
     corners = np.eye(4, 3, dtype=np.float32) / 20
     faces = [corners[list(face)].ravel() for face in ((0, 1, 2), (0, 3, 1), (0, 2, 3), (1, 3, 2))]
@@ -121,30 +122,28 @@ def test_an_arm_with_meshes_of_its_own_folder_has_none(
         ("<geom type", '<geom type="mesh" mesh="tabletop"/><geom type'),
     )
     (tmp_path / "arm.xml").write_text(text)
-    assert main(["robots", "check", str(tmp_path / "arm.xml")]) == 0, capfd.readouterr().out
+    assert faults(tmp_path / "arm.xml") == []
 
 
-def test_a_file_that_is_not_there(capfd: pytest.CaptureFixture[str]) -> None:
-    assert main(["robots", "check", "no/such/arm.xml"]) == 3
-    assert capfd.readouterr().out == "There is no file 'no/such/arm.xml'.\n"
+def test_a_file_that_is_not_there() -> None:
+    assert faults("no/such/arm.xml") == ["There is no file 'no/such/arm.xml'."]
 
 
 @pytest.mark.parametrize("robot", [name for name in ROBOTS if name != "sawyer"])
-def test_what_is_built_in_has_none(capfd: pytest.CaptureFixture[str], robot: str) -> None:
-    assert main(["robots", "check", str(MODELS / f"{robot}.xml")]) == 0
-    assert capfd.readouterr().out.endswith(f"{robot}.xml can take Sawyer's place.\n")
+def test_what_is_built_in_has_none(robot: str) -> None:
+    assert faults(MODELS / f"{robot}.xml") == []
 
 
-def test_the_list_has_every_robot_and_draws_it(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    assert main(["robots", "list", "--pictures", str(tmp_path / "pictures")]) == 0
-    out = capfd.readouterr().out
-    assert all(re.search(rf"^{name} ", out, re.MULTILINE) for name in ROBOTS)
-    assert "kuka is another name of iiwa." in out
-    assert {path.stem for path in (tmp_path / "pictures").iterdir()} == set(ROBOTS)
-    assert len({path.read_bytes() for path in (tmp_path / "pictures").iterdir()}) == len(ROBOTS)
+def test_the_list_has_every_robot_and_draws_it(tmp_path: Path) -> None:
+    told = robots.run(RobotsRequest(pictures=str(tmp_path / "pictures")))
+    assert [row["name"] for row in told["robots"]] == list(ROBOTS)
+    assert told["aliases"]["kuka"] == "iiwa"
+    pictures = [Path(row["picture"]) for row in told["robots"]]
+    assert {path.stem for path in pictures} == set(ROBOTS)
+    assert len({path.read_bytes() for path in pictures}) == len(ROBOTS)
 
 
-def test_pictures_that_cannot_be_written_are_told(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_pictures_that_cannot_be_written_are_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    assert main(["robots", "list", "--pictures", str(tmp_path / "file")]) == 2
-    assert "Pictures can't be written to" in capfd.readouterr().err
+    with pytest.raises(Usage, match=r"pictures can't be written to .*file': File exists"):
+        robots.run(RobotsRequest(pictures=str(tmp_path / "file")))

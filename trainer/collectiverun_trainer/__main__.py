@@ -24,14 +24,7 @@ _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run the phase that the command line names; the result line is written however the run ends.
-
-    `robots` is no phase but a tool for people, and writes no result.
-    """
-    if arguments[:1] == ["robots"]:
-        from collectiverun_trainer.environments.robots import command as robots  # imported late: MuJoCo
-
-        return robots.main(arguments[1:])
+    """Run the phase that the command line names; the result line is written however the run ends."""
     line = result.ResultLine()
     try:
         outcome = _run(arguments, line)

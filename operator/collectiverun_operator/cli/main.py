@@ -22,6 +22,7 @@ from collectiverun_operator.api.run import CollectiveRun, Platform, parse_run
 from collectiverun_operator.cli import comparing, debug_dump, looking, using
 from collectiverun_operator.cli.cache_folder import state_folder
 from collectiverun_operator.cli.exit_codes import STOPPED, CommandError
+from collectiverun_operator.cli.robots import robots
 from collectiverun_operator.cli.run_command import COMPLETE_CODE, ChangedRunError, discard_output, run_here
 from collectiverun_operator.cli.run_file import (
     folder_of,
@@ -139,6 +140,7 @@ app.command()(comparing.compare)
 app.command("debug-dump")(debug_dump.debug_dump)
 app.command()(using.play)
 app.add_typer(using.export, name="export")
+app.add_typer(robots, name="robots")
 
 
 def _load(source: str, smoke: bool, platform: Platform = HERE) -> tuple[dict[str, object], CollectiveRun]:

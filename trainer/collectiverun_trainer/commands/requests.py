@@ -102,10 +102,24 @@ class CompareRequest(Model):
         return None if output is None else html_file(output)
 
 
+class RobotsRequest(Model):
+    """List the robots there are."""
+
+    pictures: str | None = Field(None, description="Folder to draw them into.")
+
+
+class CheckRobotRequest(Model):
+    """Find what is wrong with an arm."""
+
+    model: str = Field(description="Its MJCF file.")
+
+
 REQUESTS: Final[dict[str, tuple[type[Model], str]]] = {
     "play": (PlayRequest, "collectiverun_trainer.commands.play"),
     "export-policy": (ExportPolicyRequest, "collectiverun_trainer.commands.export_policy"),
     "compare": (CompareRequest, "collectiverun_trainer.commands.compare"),
+    "robots": (RobotsRequest, "collectiverun_trainer.commands.robots"),
+    "check-robot": (CheckRobotRequest, "collectiverun_trainer.commands.check_robot"),
     "list": (ListRequest, "collectiverun_trainer.commands.list_runs"),
 }
 """By command: its request, and the module whose `run` answers it."""

@@ -31,10 +31,6 @@ phases:
   {", ".join(PHASE_NAMES[:3])},
   {", ".join(PHASE_NAMES[3:])}
 
-robots (no phase):
-  robots list | robots check MODEL    the robots there are; what is wrong with
-                                      an arm's MJCF file, in sentences
-
 output:
   stdout   JSON lines: {{"kind": "progress" | "metrics" | "log", ...}}
   stderr   messages for people, and a progress bar on a terminal

@@ -1,0 +1,60 @@
+"""`collectiverun robots`: the arms a run file may name, and what is wrong with one's own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from collectiverun_operator.cli.looking import AsJSON
+from collectiverun_operator.cli.printing import print_json, print_parts
+from collectiverun_operator.cli.trainer_process import ask_trainer
+
+FAULTY = 3
+"""Exit code of `check` where the model has faults, as of a run file's."""
+
+robots = typer.Typer(help="The robots there are, and checks of one's own.", no_args_is_help=True)
+
+
+@robots.command("list")
+def list_robots(
+    pictures: Annotated[Path | None, typer.Option(help="Folder to draw each robot into.")] = None,
+    as_json: AsJSON = False,
+) -> None:
+    """The robots that a task of a run file may name."""
+    told = ask_trainer("robots", {"pictures": str(pictures) if pictures else None})
+    if as_json:
+        print_json(told)
+        return
+    table = Table("name", "robot", box=None, pad_edge=False, header_style="dim", padding=(0, 3, 0, 0))
+    for heading in ("joints", "reach", "payload", "mass"):
+        table.add_column(heading, justify="right")
+    for row in told["robots"]:
+        amounts = ((row.get(name), unit) for name, unit in _AMOUNTS.items())
+        cells = ["" if amount is None else f"{amount:g} {unit}" for amount, unit in amounts]
+        table.add_row(row["name"], row["robot"], str(row["joints"]), *cells)
+    aliases = [Text(f"{alias} is another name of {name}") for alias, name in told["aliases"].items()]
+    drawn = [Text(f"pictures in {pictures}")] if pictures else []
+    print_parts(table, *aliases, *drawn)
+
+
+_AMOUNTS = {"reachMetres": "m", "payloadKg": "kg", "massKg": "kg"}
+
+
+@robots.command("check")
+def check_robot(
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="MJCF file of an arm.")],
+    as_json: AsJSON = False,
+) -> None:
+    """Say in sentences what is wrong with an arm that is to take Sawyer's place."""
+    told = ask_trainer("check-robot", {"model": str(model)})
+    faults: list[str] = told["faults"]
+    if as_json:
+        print_json(told)
+    else:
+        print_parts(*map(Text, faults or [f"{model} can take Sawyer's place."]))
+    if faults:
+        raise typer.Exit(FAULTY)
