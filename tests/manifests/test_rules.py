@@ -80,7 +80,7 @@ BROKEN = {
     "capitals in a bucket of AWS": stored("s3://Bucket/x", credentials=CREDENTIALS),
     "experts of a run's name": reusing("experts", "quickstart"),
     "an encoder of elsewhere": reusing("trajectoryTransformer", "gs://bucket/run"),
-    "a collective from above": reusing("onlineDistillation", "file:///data/../run"),
+    "a collective from above": reusing("onlineDistillation", "s3://bucket/../run"),
     "experts of another kind of storage": reusing("experts", "file:///data/run"),
     "an encoder of another kind of storage": reusing("trajectoryTransformer", "file:///data/run"),
     "a collective of another kind of storage": reusing("onlineDistillation", "file:///data/run"),

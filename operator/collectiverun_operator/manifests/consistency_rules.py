@@ -157,13 +157,11 @@ def _reuse_rules(phase: str) -> Iterator[Rule]:
     is_address = rf"{address}.matches(r'{EARLIER_RUN}') && !{address}.matches('/[.][.](/|$)')"
     value = {"address": address}
     yield Rule(path, f"!has({address}) || {is_address}", f"'{{address}}' {NO_EARLIER_RUN}", value)
-    is_same = f"{address}.startsWith('s3://') == {storage}.startsWith('s3://')"
-    yield Rule(
-        path,
-        f"!has({address}) || !({is_address}) || {is_same}",
-        f"'{{address}}' {OTHER_STORAGE}",
-        value,
+    is_other = " || ".join(
+        f"{address}.startsWith('{one}://') && {storage}.startsWith('{other}://')"
+        for one, other in (("s3", "file"), ("file", "s3"))
     )
+    yield Rule(path, f"!has({address}) || !({is_other})", f"'{{address}}' {OTHER_STORAGE}", value)
 
 
 _URI = {"uri": "self.uri"}
