@@ -1,4 +1,8 @@
-"""Real learning with real physics: drawer-close from ten demonstrations, some fifteen seconds of one core."""
+"""Real learning with real physics: drawer-close from ten demonstrations, some ten seconds of one core.
+
+As in the example of MT10, in small: five seeds of five reach every goal. Without imitation one seed of five came
+to 14 goals of 20 on one kind of processor and to 16 and more on another, by rounding alone.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +22,13 @@ PARAMS = {
     "hiddenSizes": [64, 64],
     "batchSize": 64,
     "demonstrations": 10,
+    "imitationGradientSteps": 500,
+    "imitationEnvSteps": 1000,
+    "imitationWeight": 2.0,
+    "successReward": 1.0,
+    "discount": 0.98,
+    "learningRate": 3e-4,
+    "targetEntropy": -8.0,
     "totalEnvSteps": 5000,
     "evaluationEveryEnvSteps": 1000,
     "selectionEpisodes": 10,
