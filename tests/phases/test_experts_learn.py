@@ -1,7 +1,7 @@
 """Real learning with real physics: drawer-close from ten demonstrations, some ten seconds of one core.
 
-As in the example of MT10, in small: five seeds of five reach every goal. Without imitation one seed of five came
-to 14 goals of 20 on one kind of processor and to 16 and more on another, by rounding alone.
+As in the example of MT10, in small: five seeds of five reach every goal. Without imitation one seed of five
+came to 14 goals of 20 on one kind of processor and to 16 and more on another, by rounding alone.
 """
 
 from __future__ import annotations
