@@ -20,14 +20,12 @@ def quickstart(container_cluster):
 
 def ended(namespace, body):
     run = namespace.apply_run(body)
-    namespace.cluster.wait_for("the end of the run", lambda: has_ended(run), LIMIT_SECONDS)
+    run.wait(
+        lambda status: status.get("state") in ("Complete", "Failed", "Rejected"), "its end", LIMIT_SECONDS
+    )
     print(namespace.kubectl("get", "collectiveruns"), run.described(), sep="\n")
     assert run.status["state"] == "Complete", run.described()
     return run
-
-
-def has_ended(run):
-    return run.status.get("state") in ("Complete", "Failed", "Rejected")
 
 
 def test_the_quickstart_goes_through_all_its_phases_in_containers(quickstart):
