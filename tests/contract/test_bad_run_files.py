@@ -260,15 +260,19 @@ HOME = Path.home().as_posix()
     ],
 )
 def test_a_storage_uri_that_can_be_guessed_is_spelled_out_to_be_pasted(uri, spelled, tmp_path):
-    path = tmp_path / "run.yaml"
-    path.write_text(changed("spec.storage.uri", uri))
+    assert_spelled_out("spec.storage.uri", uri, spelled, tmp_path / "run.yaml")
+    on_a_cluster = CliRunner().invoke(app, ["validate", "--kubernetes", "-f", str(tmp_path / "run.yaml")])
+    assert "on this machine" not in on_a_cluster.stderr
+
+
+def assert_spelled_out(field, given, spelled, path):
+    """The value is refused with how it may be written, and that is accepted."""
+    path.write_text(changed(field, given))
     refused = check(path)
     assert_clear(refused, 3)
     assert refused.stderr.strip().endswith(f"; on this machine write {spelled}")
-    path.write_text(changed("spec.storage.uri", spelled))
+    path.write_text(changed(field, spelled))
     assert check(path).exit_code == 0, check(path).stderr
-    on_a_cluster = CliRunner().invoke(app, ["validate", "--kubernetes", "-f", str(path)])
-    assert "on this machine" not in on_a_cluster.stderr
 
 
 @pytest.mark.parametrize("uri", ["s3://", "file://", "file:///", "ftp://a/b", "memory://a", "", 7, None])
@@ -283,10 +287,4 @@ def test_what_can_not_be_guessed_is_not(uri, tmp_path):
     [("runs/a", "file://./runs/a"), ("/data/a", "file:///data/a"), ("a b", "file://./a-b")],
 )
 def test_an_earlier_run_that_can_be_guessed_is_spelled_out_too(address, spelled, tmp_path):
-    path = tmp_path / "run.yaml"
-    path.write_text(changed("spec.phases.experts.from", address))
-    refused = check(path)
-    assert_clear(refused, 3)
-    assert refused.stderr.strip().endswith(f"; on this machine write {spelled}")
-    path.write_text(changed("spec.phases.experts.from", spelled))
-    assert check(path).exit_code == 0, check(path).stderr
+    assert_spelled_out("spec.phases.experts.from", address, spelled, tmp_path / "run.yaml")
