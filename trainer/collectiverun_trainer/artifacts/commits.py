@@ -1,7 +1,8 @@
 """Earlier commits of a member: an attempt reports one again instead of repeating the work.
 
 A Pod may vanish between its commit and the reading of its result. So an attempt first looks below its own
-member's `attempt-*/*/`; with the checkpoints this is the only listing of storage by a phase (docs/adr/002).
+member's `attempt-*/*/`. With the checkpoints, and an earlier run that is named, this is the only listing of
+storage by a phase (docs/adr/002, 021).
 """
 
 from __future__ import annotations
