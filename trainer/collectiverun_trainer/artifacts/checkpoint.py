@@ -1,7 +1,7 @@
 """Checkpoints of one member: where a new attempt resumes.
 
 Each lies at `<member>/checkpoints/attempt-<n>-step-<k>-<pod>/` and is published like an artifact, so one that
-is incomplete or damaged does not count and the one before it is used. They are found by listing storage, which
+is incomplete or damaged does not count and the one before it is used. They are found by listing, which
 phases do here, for earlier commits and for earlier runs alone (docs/adr/002, 021). Two Pods may carry out one
 attempt, one after the other or, where a node was lost, at once: each writes folders of its own.
 """
