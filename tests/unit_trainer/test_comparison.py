@@ -43,6 +43,17 @@ def test_seeds_of_one_spec_are_one_configuration_wherever_they_ran():
     assert grouping(*runs) == [["a", "b", "c"], ["wide"]]
 
 
+def test_runs_with_the_same_reused_work_are_one_configuration_but_not_independent():
+    first, second = ({"phases__experts__from": f"file:///runs/{name}"} for name in ("one", "two"))
+    runs = [a_run("a", 1, **first), a_run("b", 2, **first), a_run("c", 3, **second), a_run("d", 4)]
+    assert grouping(*runs) == [["a", "b", "c", "d"]]
+    told = [note for note in compare(runs).notes if "independent" in note]
+    assert told == [
+        "a and b of configuration A have what file:///runs/one has published of phase experts: they are no"
+        " independent samples."
+    ]
+
+
 def test_smoke_runs_and_other_tasks_are_other_configurations():
     runs = [a_run("a"), changed(a_run("smoke", 2), smoke=True), a_run("b", 3, tasks=(*TASKS[:2], OTHER))]
     assert grouping(*runs) == [["a"], ["smoke"], ["b"]]

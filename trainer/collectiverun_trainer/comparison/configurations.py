@@ -14,7 +14,7 @@ from collectiverun_trainer.comparison.reading import ComparedRun
 _SEED: Final = "spec.seed"
 # Where and how a run is carried out: what is learned is up to the rest.
 _CARRIED_OUT: Final = ("suspend", "retryToken", "image", "storage", "runPolicy")
-_CARRIED_OUT_OF_A_PHASE: Final = ("resources", "parallelism", "tasksPerJob")
+_CARRIED_OUT_OF_A_PHASE: Final = ("resources", "parallelism", "tasksPerJob", "from")
 
 
 @dataclass(frozen=True)

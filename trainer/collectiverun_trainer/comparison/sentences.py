@@ -77,7 +77,8 @@ def left_out(success: Sequence[TaskScores], runs: int) -> tuple[str, ...]:
 
 def notes(groups: Sequence[Group]) -> tuple[str, ...]:
     """What to know before the numbers are trusted."""
-    return (*_few_runs(groups), *_same_seeds(groups), *_other_episodes(groups), *_other_versions(groups))
+    dependent = (*_same_seeds(groups), *_same_origins(groups))
+    return (*_few_runs(groups), *dependent, *_other_episodes(groups), *_other_versions(groups))
 
 
 def _few_runs(groups: Sequence[Group]) -> Iterator[str]:
@@ -101,6 +102,22 @@ def _same_seeds(groups: Sequence[Group]) -> Iterator[str]:
                 yield (
                     f"{labels} are {count} runs of configuration {group.name} with the same seed {seed}: they"
                     f" are no independent samples."
+                )
+
+
+def _same_origins(groups: Sequence[Group]) -> Iterator[str]:
+    """Runs of a configuration that have copies of the same work in them (`from`)."""
+    for group in groups:
+        labels: dict[tuple[str, str], list[str]] = {}
+        for run in group.runs:
+            for phase, settings in run.spec.get("phases", {}).items():
+                if address := settings.get("from"):
+                    labels.setdefault((phase, address), []).append(run.label)
+        for (phase, address), own in labels.items():
+            if len(own) > 1:
+                yield (
+                    f"{_joined(own)} of configuration {group.name} have what {address} has published of phase"
+                    f" {phase}: they are no independent samples."
                 )
 
 
