@@ -42,12 +42,15 @@ _WARNING: Final = (
 )
 
 
+Output = Annotated[
+    Path | None,
+    typer.Option("--output", "-o", help="Archive to write, a new file; else NAME-ID-debug.tar.gz here."),
+]
+
+
 def debug_dump(
     name: Name,
-    output: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", help="Archive to write, a new file; else NAME-ID-debug.tar.gz here."),
-    ] = None,
+    output: Output = None,
     as_json: AsJSON = False,
     kubernetes: Kubernetes = False,
     namespace: Namespace = "default",

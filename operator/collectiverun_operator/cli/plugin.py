@@ -6,7 +6,6 @@ kubectl itself the namespace is that of the kubeconfig's context unless another 
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Final
 
 import typer
@@ -86,10 +85,7 @@ def report(name: Name, as_json: AsJSON = False, namespace: Namespace = None) -> 
 @app.command("debug-dump")
 def dump(
     name: Name,
-    output: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", help="Archive to write, a new file; else NAME-ID-debug.tar.gz here."),
-    ] = None,
+    output: debug_dump.Output = None,
     as_json: AsJSON = False,
     namespace: Namespace = None,
 ) -> None:

@@ -30,25 +30,22 @@ def phase_order(
     """The order of one attempt. `inputs` are artifact references by the name of the phase that made them."""
     sees_all = phase.settings.SEES_WHOLE_RUN  # other orders stay small
     report = {"spec": _reported_spec(run)} | _smoke(run) if sees_all else {}
-    return (
-        report
-        | _earlier(settings_of(run.spec, phase))
-        | {
-            "run": {"namespace": run.namespace, "name": run.name, "uid": run.uid},
-            "phase": phase.name,
-            "member": member.name,
-            "attempt": attempt,
-            "seed": run.spec.seed,
-            "threads": threads_of(run, phase),
-            "tasks": task_documents(member.tasks),
-            "holdout": task_documents(holdout_tasks(run.spec.tasks)) if sees_all else [],
-            "environment": run.spec.environment.model_dump(mode="json", by_alias=True),
-            "params": params_of(run.spec, phase),
-            "storage": _storage_options(run),
-            "inputs": {name: list(references) for name, references in inputs.items()},
-            "memberUri": member_uri(root, phase.name, member.name),
-        }
-    )
+    optional = report | _earlier(settings_of(run.spec, phase))
+    return optional | {
+        "run": {"namespace": run.namespace, "name": run.name, "uid": run.uid},
+        "phase": phase.name,
+        "member": member.name,
+        "attempt": attempt,
+        "seed": run.spec.seed,
+        "threads": threads_of(run, phase),
+        "tasks": task_documents(member.tasks),
+        "holdout": task_documents(holdout_tasks(run.spec.tasks)) if sees_all else [],
+        "environment": run.spec.environment.model_dump(mode="json", by_alias=True),
+        "params": params_of(run.spec, phase),
+        "storage": _storage_options(run),
+        "inputs": {name: list(references) for name, references in inputs.items()},
+        "memberUri": member_uri(root, phase.name, member.name),
+    }
 
 
 def order_text(order: JSONObject) -> str:

@@ -10,6 +10,7 @@ import torch
 
 from collectiverun_trainer.artifacts.artifact import Artifact
 from collectiverun_trainer.artifacts.commits import first_commits
+from collectiverun_trainer.artifacts.reuse import tasks_of
 from collectiverun_trainer.artifacts.storage import Storage, join
 from collectiverun_trainer.config import PHASE_NAMES, EnvironmentSettings, Phase, Task
 from collectiverun_trainer.environments.observation import Array
@@ -211,7 +212,7 @@ def open_run(
 
 
 def _tasks(*artifacts: Artifact) -> tuple[Task, ...]:
-    return tuple(Task.model_validate(task) for artifact in artifacts for task in artifact.manifest["tasks"])
+    return tuple(task for artifact in artifacts for task in tasks_of(artifact))
 
 
 def _reference(artifact: Artifact, task: Task) -> ArtifactReference:
