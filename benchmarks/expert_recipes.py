@@ -25,6 +25,7 @@ from contenders import machine
 
 from collectiverun_trainer.config import EnvironmentSettings, ExpertsParams, Task
 from collectiverun_trainer.experts.training import at_its_best, expert_learning
+from collectiverun_trainer.learning.seeded_task import seeded
 from collectiverun_trainer.learning.training import train
 from collectiverun_trainer.process.device import configure_arithmetic
 from collectiverun_trainer.process.reporter import Reporter
@@ -66,7 +67,7 @@ def _row(example: Path, variant: str, seed: int, tasks: list[Task], env_steps: i
     params = ExpertsParams.model_validate(values)
     settings = EnvironmentSettings.model_validate(spec.get("environment", {}))
     start = time.process_time()
-    learning = expert_learning(tasks, settings, params, seed, torch.device("cpu"))
+    learning = expert_learning(seeded(tasks, [seed]), settings, params, torch.device("cpu"))
     learning.demonstrate()
     train(learning, _Told(variant), checkpoint=lambda *_: None)
     seconds = time.process_time() - start

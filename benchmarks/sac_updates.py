@@ -23,6 +23,7 @@ from rich.table import Table
 
 from collectiverun_trainer.config import EnvironmentSettings, ExpertsParams, SACParams, Task
 from collectiverun_trainer.experts.training import expert_learning
+from collectiverun_trainer.learning.seeded_task import seeded
 from collectiverun_trainer.replay.buffer import ReplayBuffer
 from collectiverun_trainer.replay.returns import Returns
 from collectiverun_trainer.sac.agent import StackedSAC
@@ -91,7 +92,7 @@ def phase_table() -> Table:
     """Milliseconds an expert's decision costs with everything: two env steps, acting, one gradient step."""
     settings, params = EnvironmentSettings(horizon_env_steps=200), ExpertsParams(random_env_steps=0)
     sizes, device = range(1, len(TASKS) + 1), torch.device("cpu")
-    trainings = {n: expert_learning(TASKS[:n], settings, params, 1, device) for n in sizes}
+    trainings = {n: expert_learning(seeded(TASKS[:n], [1]), settings, params, device) for n in sizes}
     spent: dict[int, list[float]] = {n: [] for n in trainings}
     for block in range(4):
         for n, training in trainings.items():

@@ -13,7 +13,7 @@ from collectiverun_trainer.artifacts.artifact import Artifact
 from collectiverun_trainer.artifacts.storage import Storage
 from collectiverun_trainer.config import EnvironmentSettings, Task
 from collectiverun_trainer.order import ArtifactReference, PhaseOrder, PhaseResult, RunIdentity
-from collectiverun_trainer.phases.context import prepare
+from collectiverun_trainer.phases.preparation import prepare
 from collectiverun_trainer.process.reporter import Reporter
 from collectiverun_trainer.process.stopping import StopFlag
 

@@ -9,7 +9,8 @@ from uuid import uuid4
 from collectiverun_trainer import phases
 from collectiverun_trainer.config import EnvironmentSettings, Phase, Task
 from collectiverun_trainer.order import ArtifactReference, PhaseOrder, PhaseResult, RunIdentity
-from collectiverun_trainer.phases.context import PhaseContext, prepare
+from collectiverun_trainer.phases.context import PhaseContext
+from collectiverun_trainer.phases.preparation import prepare
 from collectiverun_trainer.process.reporter import Reporter
 
 PARAMS: dict[Phase, dict[str, Any]] = {
@@ -94,6 +95,7 @@ class SmallRun:
     holdout: tuple[Task, ...] = ()
     smoke: bool = False
     seed: int = 1
+    seeds: tuple[int, ...] = ()
     earlier: dict[Phase, str] = field(default_factory=dict)
     params: dict[Phase, dict[str, Any]] = field(default_factory=dict)
     root: str = field(default_factory=lambda: f"memory://small-run-{uuid4().hex}")
@@ -107,6 +109,7 @@ class SmallRun:
             member="all",
             attempt=attempt,
             seed=self.seed,
+            seeds=self.seeds if phase in ("experts", "comparison") else (),
             from_=self.earlier.get(phase),
             tasks=self.tasks,
             holdout=self.holdout,

@@ -26,7 +26,7 @@ def poison(monkeypatch: pytest.MonkeyPatch, task: Task, after_env_steps: int) ->
     def with_fault(learning: OffPolicyLearning) -> dict[str, torch.Tensor]:
         if learning.env_steps == after_env_steps:
             for slot, learner in enumerate(learning.active):
-                if learner.task == task:
+                if learner.task.plain == task:
                     for weight in learning.agent.critics.parameters():
                         weight.data[2 * slot].fill_(float("nan"))
         return run_episode(learning)

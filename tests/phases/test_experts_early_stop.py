@@ -11,10 +11,11 @@ from unit_trainer.exact_states import assert_equal
 from collectiverun_trainer.config import EnvironmentSettings, ExpertsParams, Task
 from collectiverun_trainer.experts.training import expert_learning
 from collectiverun_trainer.learning.off_policy import OffPolicyLearning
+from collectiverun_trainer.learning.seeded_task import seeded
 from collectiverun_trainer.order import Success
 
 CPU = torch.device("cpu")
-TASKS = (Task(env="reach-v3"), Task(env="drawer-close-v3"), Task(env="push-v3"))
+TASKS = seeded((Task(env="reach-v3"), Task(env="drawer-close-v3"), Task(env="push-v3")), [1])
 SETTINGS = EnvironmentSettings(horizon_env_steps=20, action_repeat=2, goals=4)
 PARAMS = ExpertsParams(
     hidden_sizes=(32, 32),
@@ -30,7 +31,7 @@ PARAMS = ExpertsParams(
 
 def begun(episodes: int = 2) -> OffPolicyLearning:
     """A learning with some episodes behind it."""
-    learning = expert_learning(TASKS, SETTINGS, PARAMS, 1, CPU)
+    learning = expert_learning(TASKS, SETTINGS, PARAMS, CPU)
     for _ in range(episodes):
         learning.run_episode()
     return learning
@@ -87,7 +88,7 @@ def test_too_few_good_evaluations_stop_nobody(times: int) -> None:
 def test_a_training_with_a_stopped_expert_resumes_exactly() -> None:
     original = begun()
     succeed(original, expert=0, times=2)
-    restored = expert_learning(TASKS, SETTINGS, PARAMS, 1, CPU)
+    restored = expert_learning(TASKS, SETTINGS, PARAMS, CPU)
     restored.load_state_dict(original.state_dict())
     outcomes: list[dict[str, Any]] = []
     for learning in (original, restored):
@@ -106,7 +107,7 @@ def test_a_training_with_a_stopped_expert_resumes_exactly() -> None:
 def test_an_experts_episodes_do_not_depend_on_its_group() -> None:
     """Goals, exploration and demonstrations of reach are the same alone as with two others."""
     params = PARAMS.model_copy(update={"demonstrations": 1})
-    together, alone = (expert_learning(tasks, SETTINGS, params, 1, CPU) for tasks in (TASKS, TASKS[:1]))
+    together, alone = (expert_learning(tasks, SETTINGS, params, CPU) for tasks in (TASKS, TASKS[:1]))
     for learning in (together, alone):
         learning.demonstrate()
         learning.run_episode()

@@ -13,7 +13,8 @@ from collectiverun_trainer import phases
 from collectiverun_trainer.artifacts.artifact import Artifact
 from collectiverun_trainer.config import EnvironmentSettings, ExpertsParams, Task
 from collectiverun_trainer.experts.training import expert_learning
-from collectiverun_trainer.phases.context import prepare
+from collectiverun_trainer.learning.seeded_task import seeded
+from collectiverun_trainer.phases.preparation import prepare
 from collectiverun_trainer.process.reporter import Reporter
 from collectiverun_trainer.rollouts.outcomes import Outcomes
 
@@ -42,7 +43,7 @@ def test_an_expert_learns_to_close_the_drawer() -> None:
     order = run.order("experts").model_copy(update={"environment": settings})
 
     params = ExpertsParams.model_validate(PARAMS)
-    untrained = expert_learning(order.tasks, settings, params, order.seed, torch.device("cpu"))
+    untrained = expert_learning(seeded(order.tasks, [order.seed]), settings, params, torch.device("cpu"))
     assert untrained.evaluate()["expert"][TASK].success.any_step <= 0.3
 
     work = prepare(order, Reporter(stream=Quiet()), StopAfter())  # type: ignore[arg-type]

@@ -12,7 +12,7 @@ from testbed.object_store import BUCKET, REGION, ObjectStore
 
 from collectiverun_trainer.config import Task
 from collectiverun_trainer.order import PhaseOrder, PhaseResult, RunIdentity
-from collectiverun_trainer.phases.context import prepare
+from collectiverun_trainer.phases.preparation import prepare
 from collectiverun_trainer.process.reporter import Reporter
 
 

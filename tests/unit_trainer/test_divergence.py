@@ -6,7 +6,8 @@ import pytest
 from unit_trainer.storage_places import new_order, place
 
 from collectiverun_trainer.config import Task
-from collectiverun_trainer.phases.context import PhaseContext, prepare
+from collectiverun_trainer.phases.context import PhaseContext
+from collectiverun_trainer.phases.preparation import prepare
 from collectiverun_trainer.process.divergence import loss_limit
 from collectiverun_trainer.process.reporter import METRICS_NAME, Reporter
 

@@ -20,7 +20,8 @@ from collectiverun_trainer.errors import InputInvalid, InvalidConfiguration, Sto
 from collectiverun_trainer.order import POD_UID_VARIABLE, ArtifactReference, PhaseOrder, Success
 from collectiverun_trainer.phases import context as phase_context
 from collectiverun_trainer.phases.configuration import configuration
-from collectiverun_trainer.phases.context import PhaseContext, prepare
+from collectiverun_trainer.phases.context import PhaseContext
+from collectiverun_trainer.phases.preparation import prepare
 from collectiverun_trainer.process.reporter import Reporter
 
 STORAGE = new_storage()

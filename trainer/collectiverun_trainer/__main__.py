@@ -67,11 +67,11 @@ def _work(order: PhaseOrder, reporter: Reporter, stop: StopFlag) -> PhaseResult:
     # The libraries read these when they are loaded, so they must not be imported earlier.
     os.environ |= dict.fromkeys(_THREAD_VARIABLES, str(order.threads))
     from collectiverun_trainer.artifacts import commits, leftovers, trial
-    from collectiverun_trainer.phases import context
+    from collectiverun_trainer.phases import preparation
     from collectiverun_trainer.process import device
 
     device.configure_arithmetic(order.threads)
-    work = context.prepare(order, reporter, stop)
+    work = preparation.prepare(order, reporter, stop)
     if earlier := commits.earlier_result(work.storage, order, work.config):
         reporter.log(f"This work is already published at {earlier.uri}; its result is reported again.")
         return earlier

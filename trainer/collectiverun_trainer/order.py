@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from bisect import bisect_right
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field
 
@@ -17,6 +17,7 @@ DEFAULT_RESULT_PATH = "/dev/termination-log"
 RESULT_LIMIT_BYTES = 4096
 
 Uri = Annotated[str, Field(min_length=1, max_length=1024)]
+Seed = Annotated[int, Field(ge=0, le=2**31 - 1)]
 
 
 class RunIdentity(Model):
@@ -57,7 +58,8 @@ class PhaseOrder(Model):
     phase: Phase
     member: str
     attempt: int = Field(1, ge=1)
-    seed: int = Field(1, ge=0, le=2**31 - 1)
+    seed: Seed = 1
+    seeds: tuple[Seed, ...] = Field((), description="Of a member that works for several seeds: all of them.")
     threads: int = Field(1, ge=1, le=256, description="CPU threads of the numerical libraries.")
     tasks: tuple[Task, ...] = Field(description="Tasks this member works on.")
     holdout: tuple[Task, ...] = Field((), description="Tasks no phase trains on; evaluation tries them.")
@@ -71,6 +73,15 @@ class PhaseOrder(Model):
     spec: dict[str, Any] = Field(default_factory=dict, description="The run's spec, for the report only.")
     smoke: bool = Field(False, description="Its budgets were lowered to seconds; for the report only.")
     member_uri: Uri = Field(description="<root>/<phase>/<member>: attempts and checkpoints lie below it.")
+
+    @property
+    def all_seeds(self) -> tuple[int, ...]:
+        """The seeds the member works for."""
+        return self.seeds or (self.seed,)
+
+    def of_seed(self, seed: int) -> Self:
+        """The same order for one of its seeds alone."""
+        return self.model_copy(update={"seed": seed, "seeds": ()})
 
 
 class Success(Model):

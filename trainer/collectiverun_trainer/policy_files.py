@@ -98,7 +98,7 @@ def _write_learner(
     document = {
         "kind": "sac",
         **kind,
-        "task": _task_document(learner.task),
+        "task": _task_document(learner.task.plain),
         "hiddenSizes": list(params.hidden_sizes),
         "criticLayerNorm": params.critic_layer_norm,
         "rewardScale": params.reward_scale,

@@ -1,8 +1,9 @@
 """Artifacts: files with digests, published as a whole; how one is written and how one is verified.
 
-Layout below the artifact's URI: the files, then `manifest.json` (their sizes and sha256, and what the
-artifact is), then `_SUCCESS` (the manifest's sha256). `_SUCCESS` with a matching digest is the commit;
-without it there is no artifact. Tensors are safetensors, the rest is JSON; nothing is ever unpickled.
+Layout below the artifact's URI: the files (and parts, see `parts.py`), then `manifest.json` (their sizes and
+sha256, and what the artifact is), then `_SUCCESS` (the manifest's sha256). `_SUCCESS` with a matching digest
+is the commit; without it there is no artifact. Tensors are safetensors, the rest is JSON; nothing is ever
+unpickled.
 """
 
 from __future__ import annotations

@@ -16,6 +16,7 @@ from pydantic import ValidationError
 
 from collectiverun_trainer.artifacts import agreement
 from collectiverun_trainer.artifacts.artifact import COMMIT_NAME, Artifact
+from collectiverun_trainer.artifacts.parts import verify
 from collectiverun_trainer.artifacts.storage import Storage, join
 from collectiverun_trainer.errors import InputInvalid
 from collectiverun_trainer.order import PhaseOrder, PhaseResult
@@ -33,7 +34,7 @@ def earlier_result(storage: Storage, order: PhaseOrder, config: Mapping[str, Any
     for uri in committed(storage, order.member_uri):
         try:
             artifact = Artifact.open(storage, uri)
-            artifact.verify()
+            verify(storage, artifact)
             result = _result(artifact)
         except InputInvalid as error:
             _logger.warning("An earlier commit cannot be used, the work is repeated: %s", error)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pydantic import ValidationError
@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from collectiverun_trainer.artifacts import agreement
 from collectiverun_trainer.artifacts.artifact import COMMIT_NAME, Artifact
 from collectiverun_trainer.artifacts.commits import committed, first_commits
+from collectiverun_trainer.artifacts.parts import parts_of, seed_of
 from collectiverun_trainer.artifacts.storage import Storage, join
 from collectiverun_trainer.config import PARAMS, Phase, Task
 from collectiverun_trainer.config.validation import faults
@@ -20,7 +21,8 @@ from collectiverun_trainer.order import PhaseOrder
 def earlier_artifacts(storage: Storage, order: PhaseOrder, config: Mapping[str, Any]) -> list[Artifact]:
     """What lies at the order's `from` for its phase and any of its tasks; nothing without `from`.
 
-    The address is that of a run, of a member or of one artifact.
+    The address is that of a run, of a member or of one artifact. Where it has several seeds, those of the
+    order count; its first one where it has none of them.
 
     Args:
         storage: reads the address; it is the order's own, credentials included.
@@ -42,7 +44,12 @@ def earlier_artifacts(storage: Storage, order: PhaseOrder, config: Mapping[str, 
             f"{field}: {order.from_} holds nothing published of phase {order.phase}; give the root of a run"
             " (`collectiverun list --json` shows them) or the address of one of its members."
         )
-    fitting = [artifact for artifact in of_phase if set(tasks_of(artifact)) & set(order.tasks)]
+    fitting = [
+        part
+        for artifact in of_phase
+        if set(tasks_of(artifact)) & set(order.tasks)
+        for part in _chosen(storage, artifact, order.all_seeds)
+    ]
     for artifact in fitting:
         _require_same(artifact, order.phase, config, field)
     return fitting
@@ -54,6 +61,19 @@ def tasks_of(artifact: Artifact) -> tuple[Task, ...]:
         return tuple(Task.model_validate(task) for task in artifact.manifest["tasks"])
     except (ValidationError, KeyError, TypeError) as error:
         raise InputInvalid(f"The manifest of {artifact.uri} names no tasks.") from error
+
+
+def earlier_of(earlier: Sequence[Artifact], task: Task, seed: int) -> Artifact | None:
+    """The first artifact that has the task: of that seed, if one is; None if none has it."""
+    having = [artifact for artifact in earlier if task in tasks_of(artifact)]
+    return next((artifact for artifact in having if seed_of(artifact) == seed), next(iter(having), None))
+
+
+def _chosen(storage: Storage, artifact: Artifact, seeds: Sequence[int]) -> list[Artifact]:
+    """Its parts of these seeds, and its first one if it has not all of them; itself if it has no parts."""
+    parts = parts_of(storage, artifact)
+    first = [] if parts.keys() >= set(seeds) else list(parts)[:1]
+    return [part for seed, part in parts.items() if seed in (*seeds, *first)] or [artifact]
 
 
 def _commits(storage: Storage, address: str, phase: Phase) -> Iterator[str]:

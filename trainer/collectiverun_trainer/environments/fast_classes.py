@@ -30,11 +30,16 @@ _QUICK = {
 }
 
 
-@cache
 def fast_environment_class(task: Task) -> type[FastEnvironment]:
     """The quick class of a task with its robot; InvalidConfiguration if the robot is not built."""
-    built = robot(task.robot)
-    stock = built.stock_class(task.env)
+    return quick_class(task.env, task.robot)
+
+
+@cache
+def quick_class(env: str, arm: str) -> type[FastEnvironment]:
+    """`fast_environment_class` by the names of environment and robot."""
+    built = robot(arm)
+    stock = built.stock_class(env)
     return type(f"Fast{stock.__name__}", (stock, FastEnvironment), _quick_members(stock) | {"robot": built})
 
 

@@ -6,27 +6,26 @@ from collections.abc import Sequence
 
 import torch
 
-from collectiverun_trainer.config import EnvironmentSettings, ExpertsParams, Task
+from collectiverun_trainer.config import EnvironmentSettings, ExpertsParams
 from collectiverun_trainer.experts.stacked import TrainedExperts
 from collectiverun_trainer.learning.learner import Learner
 from collectiverun_trainer.learning.off_policy import OffPolicyLearning
+from collectiverun_trainer.learning.seeded_task import SeededTask
 from collectiverun_trainer.learning.selection import at_success
 
 
 def expert_learning(
-    tasks: Sequence[Task],
+    tasks: Sequence[SeededTask],
     settings: EnvironmentSettings,
     params: ExpertsParams,
-    seed: int,
     device: torch.device,
 ) -> OffPolicyLearning:
-    """One expert for each task, about to begin; `seed` is the run's."""
+    """One expert for each task of each seed, about to begin."""
     return OffPolicyLearning(
         "experts",
         tasks,
         settings,
         params,
-        seed,
         device,
         roles=("expert",),
         stop_rule=at_success(params.stop_at_success, params.stop_patience),
@@ -38,5 +37,5 @@ def at_its_best(expert: Learner, params: ExpertsParams, device: torch.device) ->
     """The expert as it was at its best evaluation, a stack of one."""
     actor, critics = [expert.best("actor")], [expert.best("critics")]
     return TrainedExperts(
-        [expert.task], params.hidden_sizes, params.critic_layer_norm, actor, critics, device
+        [expert.task.plain], params.hidden_sizes, params.critic_layer_norm, actor, critics, device
     )

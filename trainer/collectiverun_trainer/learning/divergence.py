@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from collectiverun_trainer.config import Task
 from collectiverun_trainer.errors import InvalidConfiguration
 from collectiverun_trainer.learning.learner import Learner
+from collectiverun_trainer.learning.seeded_task import SeededTask
 
 
 def mark_diverged(active: Sequence[Learner], losses: Mapping[str, Tensor]) -> None:
@@ -20,7 +20,7 @@ def mark_diverged(active: Sequence[Learner], losses: Mapping[str, Tensor]) -> No
             learner.diverged = not finite
 
 
-def diverged_tasks(active: Sequence[Learner]) -> list[Task]:
+def diverged_tasks(active: Sequence[Learner]) -> list[SeededTask]:
     """The tasks of marked learners. Raises InvalidConfiguration if one has nothing to publish."""
     lost = [learner for learner in active if learner.diverged]
     if early := [learner.task.name for learner in lost if not learner.selection.candidates]:

@@ -8,9 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from collectiverun_trainer.config import Task
 from collectiverun_trainer.environments.observation import Array
 from collectiverun_trainer.learning.learner import Role
+from collectiverun_trainer.learning.seeded_task import SeededTask
 from collectiverun_trainer.rollouts.outcomes import Outcomes
 from collectiverun_trainer.sac.agent import StackedSAC
 
@@ -39,7 +39,7 @@ class Guide:
     def start_learning(self, agent: StackedSAC) -> None:
         """The first gradient step is about to be taken."""
 
-    def record(self, outcomes: Mapping[Role, Mapping[Task, Outcomes]]) -> None:
+    def record(self, outcomes: Mapping[Role, Mapping[SeededTask, Outcomes]]) -> None:
         """Take into account an evaluation on selection goals."""
 
     def episode_metrics(self) -> dict[str, Tensor]:

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from collectiverun_trainer.config import Task
+from collectiverun_trainer.learning.seeded_task import SeededTask
 from collectiverun_trainer.learning.selection import Selection
 from collectiverun_trainer.replay.episodes import Episodes
 from collectiverun_trainer.sac.networks import State
@@ -26,7 +26,7 @@ CANDIDATES = 3
 class Learner:
     """The state of one learner between episodes."""
 
-    task: Task
+    task: SeededTask
     role: Role
     selection: Selection = field(default_factory=lambda: Selection(kept=CANDIDATES))
     """Scores on selection goals; the state kept is {"actor": …, "critics": …}, stacks of one."""
@@ -57,7 +57,9 @@ class Learner:
         chosen = np.sort(generator.permutation(played)[:count])
         parts = {name: value.view(played, horizon, -1)[chosen].cpu() for name, value in columns.items()}
         goals = torch.tensor(self.goals, dtype=torch.int64)[chosen]
-        self.episodes = Episodes.unlabelled(self.task, "training", parts, parts["next_obs"][:, -1], goals)
+        self.episodes = Episodes.unlabelled(
+            self.task.plain, "training", parts, parts["next_obs"][:, -1], goals
+        )
 
     def state_dict(self) -> dict[str, Any]:
         """Everything about the learner that the stack of networks and the replay do not hold."""

@@ -9,5 +9,9 @@ from torch import Tensor
 
 
 def means(steps: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
-    """Each metric's mean over the steps, which all have the same metrics; empty if there were none."""
-    return {name: torch.stack([step[name] for step in steps]).mean(0) for name in steps[0]} if steps else {}
+    """Each metric's mean over the steps, (E,), which all have the same metrics; empty if there were none.
+
+    A learner's mean has the same bits whoever is beside it: its values lie side by side when they are added.
+    """
+    names = steps[0] if steps else ()
+    return {name: torch.stack([step[name] for step in steps], -1).mean(-1) for name in names}

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from collectiverun_trainer.config import EnvironmentSettings, Phase, SACParams, Task
+from collectiverun_trainer.config import EnvironmentSettings, Phase, SACParams
 from collectiverun_trainer.environments.observation import Array, Integers
 from collectiverun_trainer.environments.vector import VectorEnvironment
 from collectiverun_trainer.learning.confirmation import confirm
@@ -19,6 +19,7 @@ from collectiverun_trainer.learning.guide import Guide
 from collectiverun_trainer.learning.learner import Learner, Role
 from collectiverun_trainer.learning.metrics import means
 from collectiverun_trainer.learning.schedule import Schedule
+from collectiverun_trainer.learning.seeded_task import SeededTask
 from collectiverun_trainer.learning.selection import StopRule, never
 from collectiverun_trainer.learning.stack_policy import StackPolicy
 from collectiverun_trainer.replay.buffer import ReplayBuffer
@@ -33,14 +34,14 @@ from collectiverun_trainer.seeding import generator_state, numpy_generator, rest
 class OffPolicyLearning:
     """E soft actor-critics that learn side by side; row e, slot e and replay part e are one learner's.
 
-    Each task has one learner in each role. They play the same goals and have equal generators for weights,
-    exploration and batches, so that without a guide they would be equal bit by bit. Every random number
-    belongs to one task and one purpose: a learner that stops early leaves the stack, and the others go on
-    exactly as if it were still there.
+    Each task of each seed has one learner in each role. They play the same goals and have equal generators
+    for weights, exploration and batches, so that without a guide they would be equal bit by bit. Every random
+    number belongs to one seed, one task and one purpose: a learner that stops early leaves the stack, and
+    the others go on exactly as if it were still there.
 
     Args:
         phase: whose random numbers these are.
-        seed: of the run.
+        tasks: what is learned, each with the seed of its learners.
         roles: of the learners of a task; slots lie task by task, in this order.
         guide: helps the learners; it must bear that tasks leave if there is a stop rule.
         stop_rule: a task stops early once all of its learners satisfy it.
@@ -50,10 +51,9 @@ class OffPolicyLearning:
     def __init__(
         self,
         phase: Phase,
-        tasks: Sequence[Task],
+        tasks: Sequence[SeededTask],
         settings: EnvironmentSettings,
         params: SACParams,
-        seed: int,
         device: torch.device,
         *,
         roles: Sequence[Role],
@@ -61,19 +61,19 @@ class OffPolicyLearning:
         stop_rule: StopRule = never,
         sampled_episodes: int = 0,
     ) -> None:
-        self.phase, self.settings, self.params, self.seed, self.device = phase, settings, params, seed, device
+        self.phase, self.settings, self.params, self.device = phase, settings, params, device
         self.roles, self.guide = tuple(roles), guide or Guide()
         self.schedule = Schedule(params, settings)
         self.decisions = 0
         self.learners = [Learner(task, role) for task in tasks for role in roles]
         self.active = list(self.learners)
         self._stop_rule, self._sampled_episodes = stop_rule, sampled_episodes
-        self._goals = {task: numpy_generator(seed, phase, task, "goals") for task in tasks}
+        self._goals = {task: numpy_generator(task.seed, phase, task, "goals") for task in tasks}
         self._build()
 
     def _build(self) -> None:
         agents, batches = (
-            [torch_generator(self.seed, self.phase, learner.task, purpose) for learner in self.active]
+            [torch_generator(one.task.seed, self.phase, one.task, purpose) for one in self.active]
             for purpose in ("agent", "minibatch")
         )
         demonstrations = self.params.demonstrations * self.settings.horizon
@@ -84,7 +84,7 @@ class OffPolicyLearning:
         self._bonus = torch.zeros(len(self.active))
 
     @property
-    def tasks(self) -> tuple[Task, ...]:
+    def tasks(self) -> tuple[SeededTask, ...]:
         """The tasks that are still learned."""
         return tuple(dict.fromkeys(learner.task for learner in self.active))
 
@@ -107,7 +107,7 @@ class OffPolicyLearning:
         count = self.params.demonstrations
         if not count:
             return
-        streams = [numpy_generator(self.seed, self.phase, task, "demonstrations") for task in self.tasks]
+        streams = [numpy_generator(task.seed, self.phase, task, "demonstrations") for task in self.tasks]
         goals = np.repeat(drawn_goals(streams, self.settings.goals, count), len(self.roles), axis=0)
         self.replay.set_demonstrations(demonstrate(self.environment, self.guide, goals))
         steps, size = self.params.imitation_gradient_steps, self.params.batch_size
@@ -182,7 +182,7 @@ class OffPolicyLearning:
             for _ in range(self.params.gradient_steps_per_decision)
         ]
 
-    def evaluate(self) -> dict[Role, dict[Task, Outcomes]]:
+    def evaluate(self) -> dict[Role, dict[SeededTask, Outcomes]]:
         """Evaluate every active learner on selection goals and keep what is best so far."""
         outcomes = {role: self._evaluate(index) for index, role in enumerate(self.roles)}
         for slot, learner in enumerate(self.active):
@@ -191,7 +191,7 @@ class OffPolicyLearning:
         self.guide.record(outcomes)
         return outcomes
 
-    def _evaluate(self, role_index: int) -> dict[Task, Outcomes]:
+    def _evaluate(self, role_index: int) -> dict[SeededTask, Outcomes]:
         policy = StackPolicy(self.agent, range(role_index, len(self.active), len(self.roles)))
         return evaluate_for_selection(policy, self.tasks, self.settings, self.params.selection_episodes)
 
@@ -201,13 +201,13 @@ class OffPolicyLearning:
         spent = self.decisions >= self.schedule.decisions
         self._stop([task for task in self.tasks if spent or task not in staying])
 
-    def stop_diverged(self) -> list[Task]:
+    def stop_diverged(self) -> list[SeededTask]:
         """Tasks of diverged learners leave, with their best so far; InvalidConfiguration if there is none."""
         tasks = diverged_tasks(self.active)
         self._stop(tasks)
         return tasks
 
-    def _stop(self, tasks: Sequence[Task]) -> None:
+    def _stop(self, tasks: Sequence[SeededTask]) -> None:
         if not tasks:
             return
         stay = [slot for slot, learner in enumerate(self.active) if learner.task not in tasks]
@@ -215,7 +215,7 @@ class OffPolicyLearning:
         confirm([self.active[slot] for slot in leaving], self.settings, self.params, self.device)
         for slot in leaving if self._sampled_episodes else ():
             learner, columns = self.active[slot], self.replay.experience(slot)
-            generator = numpy_generator(self.seed, self.phase, learner.task, "reservoir")
+            generator = numpy_generator(learner.task.seed, self.phase, learner.task, "reservoir")
             learner.keep_sample(columns, self._sampled_episodes, self.settings.horizon, generator)
         self.active = [self.active[slot] for slot in stay]
         if stay:
@@ -236,7 +236,7 @@ class OffPolicyLearning:
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Restore `state_dict` of a learning with the same tasks, settings, parameters and seed."""
+        """Restore `state_dict` of a learning with the same tasks, settings and parameters."""
         self.decisions = state["decisions"]
         for learner, value in zip(self.learners, state["learners"], strict=True):
             learner.load_state_dict(value)

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from torch import Tensor
 
-from collectiverun_trainer.config import Task
 from collectiverun_trainer.learning.learner import Role
 from collectiverun_trainer.learning.off_policy import OffPolicyLearning
+from collectiverun_trainer.learning.seeded_task import SeededTask
 from collectiverun_trainer.order import Success
 from collectiverun_trainer.process.reporter import Reporter
 from collectiverun_trainer.rollouts.outcomes import Outcomes, mean_of
@@ -27,7 +27,7 @@ def train(learning: OffPolicyLearning, reporter: Reporter, checkpoint: Checkpoin
         _report_evaluation(learning, reporter, learning.evaluate())
     while learning.active:
         _report_episode(learning, reporter, learning.run_episode())
-        _report_diverged(reporter, learning.stop_diverged())
+        _report_diverged(learning, reporter, learning.stop_diverged())
         if learning.active and learning.evaluation_due:
             _report_evaluation(learning, reporter, learning.evaluate())
             learning.stop_finished()
@@ -45,23 +45,30 @@ def _report_episode(learning: OffPolicyLearning, reporter: Reporter, metrics: Ma
             for name, column in metrics.items()
         }
         values |= {name: float(column[index]) for name, column in guidance.items()}
-        reporter.metrics(learning.env_steps, gradient_steps, values, task)
+        reporter.metrics(learning.env_steps, gradient_steps, values, task, _told_seed(learning, task))
     done = sum(learner.env_steps for learner in learning.learners)
     left = len(learning.active) * (learning.schedule.total_env_steps - learning.env_steps)
     reporter.progress(done, done + left, best_success(learning))
 
 
-def _report_diverged(reporter: Reporter, tasks: Sequence[Task]) -> None:
+def _told_seed(learning: OffPolicyLearning, task: SeededTask) -> int | None:
+    """The seed of a task's learners, where there are several."""
+    return task.seed if len({learner.task.seed for learner in learning.learners}) > 1 else None
+
+
+def _report_diverged(learning: OffPolicyLearning, reporter: Reporter, tasks: Sequence[SeededTask]) -> None:
     for task in tasks:
+        seed = _told_seed(learning, task)
+        name = task.name if seed is None else f"{task.name} of seed {seed}"
         reporter.log(
-            f"{task.name} stops: a loss is no number any more. Its best network so far is published; other"
+            f"{name} stops: a loss is no number any more. Its best network so far is published; other"
             " tasks go on.",
             level="warning",
         )
 
 
 def _report_evaluation(
-    learning: OffPolicyLearning, reporter: Reporter, outcomes: Mapping[Role, Mapping[Task, Outcomes]]
+    learning: OffPolicyLearning, reporter: Reporter, outcomes: Mapping[Role, Mapping[SeededTask, Outcomes]]
 ) -> None:
     gradient_steps = learning.schedule.gradient_steps(learning.decisions)
     for task in learning.tasks:
@@ -70,7 +77,7 @@ def _report_evaluation(
             for role, prefix in _prefixes(learning)
             for name, value in outcomes[role][task].metrics().items()
         }
-        reporter.metrics(learning.env_steps, gradient_steps, values, task)
+        reporter.metrics(learning.env_steps, gradient_steps, values, task, _told_seed(learning, task))
 
 
 def _prefixes(learning: OffPolicyLearning) -> Iterator[tuple[Role, str]]:

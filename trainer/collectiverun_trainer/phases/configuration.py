@@ -16,7 +16,8 @@ _Params = TypeVar("_Params", bound=Model)
 
 def configuration(order: PhaseOrder) -> dict[str, Any]:
     """Seed, environment, holdout and parameters, defaults filled in; equal for all attempts of a member."""
-    fields = order.model_dump(by_alias=True, mode="json", include={"environment", "seed", "holdout"})
+    named = {"environment", "seed", "holdout"} | ({"seeds"} if order.seeds else set())
+    fields = order.model_dump(by_alias=True, mode="json", include=named)
     params = typed_params(order, PARAMS[order.phase])
     return fields | {"params": params.model_dump(by_alias=True, mode="json")}
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Protocol, TypeVar
 
 import torch
 
-from collectiverun_trainer.artifacts.artifact import Artifact, ArtifactWriter
+from collectiverun_trainer.artifacts.artifact import Artifact, ArtifactWriter, Commit
 from collectiverun_trainer.artifacts.checkpoint import CheckpointStore
+from collectiverun_trainer.artifacts.parts import folder_of, part_of, parts_metadata
 from collectiverun_trainer.artifacts.reuse import earlier_artifacts
 from collectiverun_trainer.artifacts.storage import Storage, join
 from collectiverun_trainer.config import Model, Phase
@@ -25,7 +26,6 @@ from collectiverun_trainer.order import (
     Success,
 )
 from collectiverun_trainer.phases.configuration import configuration, typed_params
-from collectiverun_trainer.process.device import default_device
 from collectiverun_trainer.process.divergence import told_divergence
 from collectiverun_trainer.process.reporter import METRICS_NAME, Reporter
 from collectiverun_trainer.process.stopping import StopFlag
@@ -34,7 +34,7 @@ from collectiverun_trainer.process.versions import versions
 _Params = TypeVar("_Params", bound=Model)
 
 
-def _pod() -> str:
+def pod_name() -> str:
     """Distinguishes two Pods of one attempt: the start of the Pod's UID; random when run by hand."""
     return os.environ.get(POD_UID_VARIABLE, "")[:8] or secrets.token_hex(4)
 
@@ -59,9 +59,10 @@ class PhaseContext:
     checkpoints: CheckpointStore
     device: torch.device
     stop: StopFlag
-    pod: str = field(default_factory=_pod)
+    pod: str = field(default_factory=pod_name)
     _work: Resumable | None = None
     _parents: dict[str, list[dict[str, str]]] = field(default_factory=dict)
+    _folder: str = ""
 
     def params(self, model: type[_Params]) -> _Params:
         """The phase's typed parameters. Raises InvalidConfiguration with the field of every fault."""
@@ -86,7 +87,9 @@ class PhaseContext:
             {"member": reference.member, "uri": artifact.uri, "manifestSha256": artifact.manifest_sha256}
             for reference, artifact in opened
         ]
-        return opened
+        return [
+            (reference, part_of(self.storage, artifact, self.order.seed)) for reference, artifact in opened
+        ]
 
     def inputs_of_first(self, *phases: Phase) -> list[tuple[ArtifactReference, Artifact]]:
         """`inputs` of the first of these phases that the order names, of the last one if it names none."""
@@ -105,9 +108,17 @@ class PhaseContext:
 
     def writer(self) -> ArtifactWriter:
         """Writer of this Pod's artifact."""
-        return ArtifactWriter(
-            self.storage, join(self.order.member_uri, f"attempt-{self.order.attempt}", self.pod)
-        )
+        uri = join(self.order.member_uri, f"attempt-{self.order.attempt}", self.pod)
+        return ArtifactWriter(self.storage, join(uri, self._folder) if self._folder else uri)
+
+    def of_seed(self, seed: int, spent_seconds: tuple[float, float]) -> PhaseContext:
+        """The context in which what belongs to one of several seeds is published, as a part.
+
+        Args:
+            spent_seconds: (wall, CPU), what counts as the seed's of the time spent so far.
+        """
+        reporter, order = self.reporter.of_seed(seed, spent_seconds), self.order.of_seed(seed)
+        return replace(self, order=order, reporter=reporter, _folder=folder_of(seed))
 
     def resume(self, work: Resumable) -> bool:
         """Put the phase's work, and the metrics it has reported, back to where the last attempt saved them.
@@ -175,6 +186,7 @@ class PhaseContext:
         *,
         experts: Success | None = None,
         students: Success | None = None,
+        parts: Mapping[int, Commit] | None = None,
     ) -> PhaseResult:
         """Add `metrics.jsonl`, commit the artifact and return the result of the phase.
 
@@ -186,8 +198,11 @@ class PhaseContext:
             extra: JSON that the manifest keeps under "extra".
             experts: success of the experts (evaluation only).
             students: success of the students (evaluation only).
+            parts: by seed, what was published in parts of this artifact.
         """
         writer.add(METRICS_NAME, self.reporter.metrics_lines())
+        # Parts have told it.
+        diverged = "" if parts else told_divergence(self.reporter.records, self.config["params"])
         result = PhaseResult(
             exit_code=0,
             reason="Succeeded",
@@ -195,12 +210,11 @@ class PhaseContext:
             success=success,
             experts=experts,
             students=students,
-            note=" ".join(
-                filter(None, (note, told_divergence(self.reporter.records, self.config["params"])))
-            ),
+            note=" ".join(filter(None, (note, diverged))),
         )
         document = result.model_dump(by_alias=True, mode="json", exclude_none=True)
-        commit = writer.commit(self._metadata(document) | {"extra": dict(extra or {})})
+        metadata = self._metadata(document) | parts_metadata(parts or {})
+        commit = writer.commit(metadata | {"extra": dict(extra or {})})
         return result.model_copy(update={"uri": commit.uri, "manifest_sha256": commit.manifest_sha256})
 
     @cached_property
@@ -230,14 +244,3 @@ class PhaseContext:
             "device": self.device.type,
             "versions": versions(),
         }
-
-
-def prepare(order: PhaseOrder, reporter: Reporter, stop: StopFlag) -> PhaseContext:
-    """The context of a phase that runs as its own process."""
-    storage = Storage(order.storage)
-    pod = _pod()
-    uri = join(order.member_uri, "checkpoints")
-    inputs = {phase: [reference.uri for reference in named] for phase, named in order.inputs.items()}
-    config = configuration(order) | {"inputs": inputs}
-    checkpoints = CheckpointStore(storage, uri, order.attempt, config=config, pod=pod)
-    return PhaseContext(order, storage, reporter, checkpoints, default_device(), stop, pod)

@@ -1,4 +1,4 @@
-"""Phase `experts`: one soft actor-critic per (robot, task), all tasks of the Job trained as one stack.
+"""Phase `experts`: one soft actor-critic per (robot, task), all of the Job trained as one stack.
 
 Reads nothing, or the experts of an earlier run, which are copied. Writes per task the policy and its critics
 at the best evaluation, and `buffer_distill`: whole episodes, from all of training and of that policy, every
@@ -8,20 +8,23 @@ See docs/phases/experts.md.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 import torch
 
-from collectiverun_trainer.artifacts.artifact import ArtifactWriter
+from collectiverun_trainer.artifacts.artifact import Artifact, ArtifactWriter
 from collectiverun_trainer.config import ExpertsParams, Task
 from collectiverun_trainer.environments.vector import VectorEnvironment
 from collectiverun_trainer.experts.stacked import ScriptedExperts, StackedExperts
 from collectiverun_trainer.experts.training import at_its_best, expert_learning
+from collectiverun_trainer.learning.seeded_task import SeededTask, seeded
 from collectiverun_trainer.learning.training import train
 from collectiverun_trainer.order import PhaseResult
+from collectiverun_trainer.phases.by_seed import publish_by_seed
 from collectiverun_trainer.phases.context import PhaseContext
 from collectiverun_trainer.phases.reuse import copy_expert, reused_experts, told_reuse
 from collectiverun_trainer.policy_files import write_expert, write_outcomes, write_scripted_expert
@@ -42,76 +45,98 @@ def run(context: PhaseContext) -> PhaseResult:
 
     Those that an earlier run has trained are copied.
     """
-    params, reused = context.params(ExpertsParams), reused_experts(context)
-    tasks = [task for task in context.order.tasks if task not in reused]
-    writer = context.writer()
-    outcomes, env_steps = {}, 0
-    if tasks:
-        made = (_script if params.source == "scripted" else _train)(context, params, writer, tasks)
-        outcomes, env_steps = _write(context, params, writer, made), made.env_steps
-    for task, artifact in reused.items():
-        outcomes[task] = copy_expert(context, writer, artifact, task)
-    success = {task.name: outcomes[task].success.model_dump(by_alias=True) for task in context.order.tasks}
-    extra = {"source": params.source, "success": success}
-    note = told_reuse(context, list(reused))
-    return context.publish(writer, mean_success(outcomes.values()), env_steps, note, extra)
+    order, params, reused = context.order, context.params(ExpertsParams), reused_experts(context)
+    missing = [task for task in seeded(order.tasks, order.all_seeds) if task not in reused]
+    make = _script if params.source == "scripted" else _train
+    made = make(context, params, missing) if missing else {}
+    env_steps = {
+        seed: sum(one.env_steps for task, one in made.items() if task.seed == seed)
+        for seed in order.all_seeds
+    }
+    return publish_by_seed(context, env_steps, lambda own: _publish(own, params, made, reused))
 
 
 class _Made(NamedTuple):
-    """Experts that this phase made, with the episodes of each from its training, and what all these took."""
+    """An expert that this phase made, and what its training left."""
 
-    tasks: Sequence[Task]
-    experts: Sequence[StackedExperts]
-    training: Sequence[Episodes]
+    expert: StackedExperts
+    episodes: Episodes
     env_steps: int
+    write: Callable[[ArtifactWriter], None]
 
 
 def _train(
-    context: PhaseContext, params: ExpertsParams, writer: ArtifactWriter, tasks: Sequence[Task]
-) -> _Made:
-    """Soft actor-critics at their best evaluations."""
-    order = context.order
-    learning = expert_learning(tasks, order.environment, params, order.seed, context.device)
+    context: PhaseContext, params: ExpertsParams, tasks: Sequence[SeededTask]
+) -> dict[SeededTask, _Made]:
+    """Soft actor-critics at their best evaluations, those of all seeds as one batch."""
+    learning = expert_learning(tasks, context.order.environment, params, context.device)
     if not context.resume(learning):
         learning.demonstrate()
     train(learning, context.reporter, context.checkpoint_or_stop)
-    for expert in learning.learners:
-        write_expert(writer, expert, params)
-    env_steps = sum(expert.env_steps for expert in learning.learners)
-    episodes = [expert.episodes for expert in learning.learners if expert.episodes]
-    published = [at_its_best(expert, params, context.device) for expert in learning.learners]
-    return _Made(tasks, published, episodes, env_steps)
+    total = sum(learner.env_steps for learner in learning.learners)
+    context.reporter.progress(total, total, activity="evaluating")
+    return {
+        learner.task: _Made(
+            at_its_best(learner, params, context.device),
+            learner.episodes,
+            learner.env_steps,
+            partial(write_expert, expert=learner, params=params),
+        )
+        for learner in learning.learners
+        if learner.episodes
+    }
 
 
 def _script(
-    context: PhaseContext, params: ExpertsParams, writer: ArtifactWriter, tasks: Sequence[Task]
-) -> _Made:
+    context: PhaseContext, params: ExpertsParams, tasks: Sequence[SeededTask]
+) -> dict[SeededTask, _Made]:
     """Scripted policies as experts; with random actions mixed in, episodes vary as much as in training."""
     order = context.order
-    streams = [numpy_generator(order.seed, order.phase, task, "training") for task in tasks]
+    streams = [numpy_generator(task.seed, order.phase, task, "training") for task in tasks]
     noisy = [NoisyScriptedPolicy(task, stream) for task, stream in zip(tasks, streams, strict=True)]
     goals = [stream.integers(order.environment.goals, size=params.distill_episodes) for stream in streams]
     environment = VectorEnvironment(tasks, order.environment)
     recording = record(environment, PolicyPerTask(noisy), np.stack(goals))
-    episodes = [recording.episodes(row, task, "training") for row, task in enumerate(tasks)]
-    for task in tasks:
-        write_scripted_expert(writer, task)
-    env_steps = sum(part.rows for part in episodes) * order.environment.action_repeat
-    return _Made(tasks, [ScriptedExperts([task]) for task in tasks], episodes, env_steps)
+    made = {}
+    for row, task in enumerate(tasks):
+        episodes = recording.episodes(row, task.plain, "training")
+        env_steps = episodes.rows * order.environment.action_repeat
+        write = partial(write_scripted_expert, task=task.plain)
+        made[task] = _Made(ScriptedExperts([task.plain]), episodes, env_steps, write)
+    return made
+
+
+def _publish(
+    context: PhaseContext,
+    params: ExpertsParams,
+    made: Mapping[SeededTask, _Made],
+    reused: Mapping[SeededTask, Artifact],
+) -> PhaseResult:
+    """The experts of one seed, those that were made and those that are copies."""
+    order, writer = context.order, context.writer()
+    own = {task.plain: one for task, one in made.items() if task.seed == order.seed}
+    copied = {task.plain: artifact for task, artifact in reused.items() if task.seed == order.seed}
+    outcomes = _write(context, params, writer, own) if own else {}
+    for task, artifact in copied.items():
+        outcomes[task] = copy_expert(context, writer, artifact, task)
+    success = {task.name: outcomes[task].success.model_dump(by_alias=True) for task in order.tasks}
+    extra = {"source": params.source, "success": success}
+    env_steps, note = sum(one.env_steps for one in own.values()), told_reuse(context, list(copied))
+    return context.publish(writer, mean_success(outcomes.values()), env_steps, note, extra)
 
 
 def _write(
-    context: PhaseContext, params: ExpertsParams, writer: ArtifactWriter, made: _Made
+    context: PhaseContext, params: ExpertsParams, writer: ArtifactWriter, made: Mapping[Task, _Made]
 ) -> dict[Task, Outcomes]:
     """Evaluate on the reported goals, collect, label and split buffer_distill, write all of it."""
     order = context.order
-    context.reporter.progress(made.env_steps, made.env_steps, activity="evaluating")
-    policies = {task: expert.policy_for(task) for task, expert in zip(made.tasks, made.experts, strict=True)}
-    outcomes = evaluate_reported(policies, made.tasks, order.environment)
+    policies = {task: one.expert.policy_for(task) for task, one in made.items()}
+    outcomes = evaluate_reported(policies, tuple(made), order.environment)
     by_policy = _policy_episodes(context, params, policies)
-    for task, expert, *parts in zip(made.tasks, made.experts, made.training, by_policy, strict=True):
+    for (task, one), played in zip(made.items(), by_policy, strict=True):
+        one.write(writer)
         write_outcomes(writer, outcomes[task], "expert")
-        labelled = _labelled(expert, concatenate(parts))
+        labelled = _labelled(one.expert, concatenate([one.episodes, played]))
         generator = numpy_generator(order.seed, order.phase, task, "split")
         write_episodes(writer, f"{task.name}/buffer_distill", labelled.split(TRAINING_FRACTION, generator))
     return outcomes

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from collectiverun_trainer.artifacts.artifact import Artifact, ArtifactWriter
-from collectiverun_trainer.artifacts.reuse import tasks_of
+from collectiverun_trainer.artifacts.reuse import earlier_of, tasks_of
 from collectiverun_trainer.config import Task
 from collectiverun_trainer.errors import InvalidConfiguration
+from collectiverun_trainer.learning.seeded_task import SeededTask, seeded
 from collectiverun_trainer.order import PhaseResult
 from collectiverun_trainer.phases.context import PhaseContext
 from collectiverun_trainer.policy_files import read_outcomes
@@ -19,14 +20,19 @@ from collectiverun_trainer.process.reporter import METRICS_NAME
 from collectiverun_trainer.rollouts.outcomes import Outcomes
 
 
-def reused_experts(context: PhaseContext) -> dict[Task, Artifact]:
-    """For each task whose expert an earlier run has trained the artifact that holds it.
+def reused_experts(context: PhaseContext) -> dict[SeededTask, Artifact]:
+    """For each task and seed whose expert an earlier run has trained the artifact that holds it.
+
+    Where that run has not the seed, it is an expert of another seed of that run.
 
     Raises:
         InputInvalid, InvalidConfiguration: as `PhaseContext.earlier`.
     """
-    offered = {task: artifact for artifact in reversed(context.earlier) for task in tasks_of(artifact)}
-    return {task: offered[task] for task in context.order.tasks if task in offered}
+    found = {
+        task: earlier_of(context.earlier, task.plain, task.seed)
+        for task in seeded(context.order.tasks, context.order.all_seeds)
+    }
+    return {task: artifact for task, artifact in found.items() if artifact is not None}
 
 
 def copy_expert(context: PhaseContext, writer: ArtifactWriter, artifact: Artifact, task: Task) -> Outcomes:
@@ -59,16 +65,17 @@ def reused_phase(context: PhaseContext) -> PhaseResult | None:
     """
     if context.order.from_ is None:
         return None
-    earlier = context.earlier
-    if not earlier or tasks_of(earlier[0]) != context.order.tasks:
-        theirs = ", ".join(task.name for artifact in earlier for task in tasks_of(artifact))
-        ours = ", ".join(task.name for task in context.order.tasks)
+    order = context.order
+    found = earlier_of(context.earlier, order.tasks[0], order.seed)
+    if found is None or tasks_of(found) != order.tasks:
+        theirs = ", ".join(task.name for artifact in context.earlier for task in tasks_of(artifact))
+        ours = ", ".join(task.name for task in order.tasks)
         raise InvalidConfiguration(
-            f"phases.{context.order.phase}.from: {context.order.from_} has learned other tasks"
+            f"phases.{order.phase}.from: {order.from_} has learned other tasks"
             f" ({theirs or 'none of these'}) than this run has, or in another order ({ours});"
             " leave `from` out to learn these."
         )
-    return _copied(context, earlier[0])
+    return _copied(context, found)
 
 
 def _copied(context: PhaseContext, artifact: Artifact) -> PhaseResult:

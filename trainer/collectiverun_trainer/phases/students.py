@@ -63,7 +63,7 @@ def _publish(context: PhaseContext, params: StudentsParams, learning: OffPolicyL
         outcomes = reported_outcomes(learners, params, context.order.environment, context.device)
         for learner in learners:
             write_student(writer, learner, params)
-            write_outcomes(writer, outcomes[learner.task], role)
+            write_outcomes(writer, outcomes[learner.task.plain], role)
         success[role] = mean_success(outcomes.values())
     for student, control in zip(learning.in_role("student"), learning.in_role("control"), strict=True):
         write_curves(writer, student, control)

@@ -52,6 +52,14 @@ class Reporter:
         wall, cpu = self._spent_before
         return wall + self._clock() - self._began[0], cpu + time.process_time() - self._began[1]
 
+    def of_seed(self, seed: int, spent_seconds: tuple[float, float]) -> Reporter:
+        """What belongs to one of several seeds: its metrics, and its share of (wall, CPU) seconds spent."""
+        own = Reporter(self._stream, self._bar, self._clock)
+        mine = (record for record in self.records if record["seed"] == seed)
+        own.records = [{name: value for name, value in one.items() if name != "seed"} for one in mine]
+        own._spent_before = spent_seconds
+        return own
+
     def progress(
         self, env_steps: int, total: int, success: Success | None = None, activity: str = "training"
     ) -> None:
@@ -90,6 +98,7 @@ class Reporter:
         gradient_steps: int,
         values: Mapping[str, SupportsFloat],
         task: Task | str | None = None,
+        seed: int | None = None,
     ) -> None:
         """Record metrics of one moment; NaN and infinity become null.
 
@@ -98,11 +107,13 @@ class Reporter:
             gradient_steps: gradient steps done.
             values: metrics by namespaced name, such as "losses/critic"; 0-d tensors are fine.
             task: the task, or its name, the metrics belong to; None for the whole phase.
+            seed: the seed they belong to, where the phase has several.
         """
         record = {
             "envSteps": env_steps,
             "gradientSteps": gradient_steps,
             "task": task.name if isinstance(task, Task) else task,
+            **({} if seed is None else {"seed": seed}),
             "values": {name: _finite_or_none(float(value)) for name, value in values.items()},
         }
         self.records.append(record)

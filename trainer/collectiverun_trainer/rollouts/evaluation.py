@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -14,17 +14,18 @@ from collectiverun_trainer.rollouts.outcomes import Outcomes
 from collectiverun_trainer.rollouts.play import play
 from collectiverun_trainer.rollouts.policy import Policy, PolicyPerTask
 
+_Task = TypeVar("_Task", bound=Task)
 COPIES = 25  # of each task; more gain nothing, fewer cost the encoder (benchmarks/environment_stepping.py)
 
 
 def evaluate(
-    policies: Policy | Mapping[Task, Policy],
-    tasks: Sequence[Task],
+    policies: Policy | Mapping[_Task, Policy],
+    tasks: Sequence[_Task],
     settings: EnvironmentSettings,
     goal_seed: int,
     episodes: int,
     copies: int = COPIES,
-) -> dict[Task, Outcomes]:
+) -> dict[_Task, Outcomes]:
     """One whole episode for each of the first `episodes` goals of the seed's goal set, for every task.
 
     All tasks and `copies` goals of each run side by side; a policy for all tasks sees their rows task by
@@ -53,20 +54,20 @@ def evaluate(
 
 
 def evaluate_reported(
-    policies: Policy | Mapping[Task, Policy], tasks: Sequence[Task], settings: EnvironmentSettings
-) -> dict[Task, Outcomes]:
+    policies: Policy | Mapping[_Task, Policy], tasks: Sequence[_Task], settings: EnvironmentSettings
+) -> dict[_Task, Outcomes]:
     """`evaluate` on every reported goal: those of `settings.goal_seed`."""
     return evaluate(policies, tasks, settings, settings.goal_seed, settings.goals)
 
 
 def evaluate_for_selection(
-    policies: Policy | Mapping[Task, Policy],
-    tasks: Sequence[Task],
+    policies: Policy | Mapping[_Task, Policy],
+    tasks: Sequence[_Task],
     settings: EnvironmentSettings,
     episodes: int,
     *,
     fresh: bool = False,
-) -> dict[Task, Outcomes]:
+) -> dict[_Task, Outcomes]:
     """`evaluate` on selection goals, which are not among the reported ones: those of the next seed.
 
     Args:

@@ -12,10 +12,11 @@ import torch
 from torch import Tensor
 
 from collectiverun_trainer.collective.policy import Collective
-from collectiverun_trainer.config import Phase, StudentsParams, Task
+from collectiverun_trainer.config import Phase, StudentsParams
 from collectiverun_trainer.environments.observation import ACTION_SIZE, Array
 from collectiverun_trainer.learning.guide import Guide
 from collectiverun_trainer.learning.learner import Role
+from collectiverun_trainer.learning.seeded_task import SeededTask
 from collectiverun_trainer.rollouts.outcomes import Outcomes
 from collectiverun_trainer.sac.agent import StackedSAC
 from collectiverun_trainer.seeding import torch_generator
@@ -35,11 +36,9 @@ class Guidance(Guide):
     then folds its weights into those the student starts from.
     """
 
-    def __init__(
-        self, collective: Collective, tasks: Sequence[Task], params: StudentsParams, seed: int
-    ) -> None:
+    def __init__(self, collective: Collective, tasks: Sequence[SeededTask], params: StudentsParams) -> None:
         self.collective, self.policy = collective, collective.policy()
-        self.tasks, self.params, self.seed = tuple(tasks), params, seed
+        self.tasks, self.params = tuple(tasks), params
         start_weight = params.start_weight if params.mode == "shaping" else 0.0
         self.schedules = [BonusSchedule(start_weight, params.decay_env_steps) for _ in tasks]
         self._embeddings = torch.zeros(len(tasks), collective.network.embedding_size)
@@ -51,7 +50,7 @@ class Guidance(Guide):
         """All learners start episode `episode` of theirs."""
         self.policy.begin(len(self.tasks))
         purpose = f"the collective acts in episode {episode}"
-        self._generators = [torch_generator(self.seed, PHASE, task, purpose) for task in self.tasks]
+        self._generators = [torch_generator(task.seed, PHASE, task, purpose) for task in self.tasks]
         self._earned, self._decisions = torch.zeros_like(self._earned), 0
 
     def observe(self, obs: Array, action: Array, reward: Array) -> None:
@@ -102,10 +101,10 @@ class Guidance(Guide):
         """In mode `finetune`, give students the collective's weights at their mean embeddings."""
         if self.params.mode == "finetune":
             for index, (task, z) in enumerate(zip(self.tasks, self.mean_embedding, strict=True)):
-                critics = student_critics(self.collective, z, task)
+                critics = student_critics(self.collective, z, task.plain)
                 set_slice(agent, len(ROLES) * index, student_actor(self.collective, z), critics)
 
-    def record(self, outcomes: Mapping[Role, Mapping[Task, Outcomes]]) -> None:
+    def record(self, outcomes: Mapping[Role, Mapping[SeededTask, Outcomes]]) -> None:
         """Let the bonus fade where its student succeeds on selection goals."""
         for schedule, task in zip(self.schedules, self.tasks, strict=True):
             schedule.record_success(outcomes["student"][task].success.any_step)

@@ -10,6 +10,7 @@ from collectiverun_trainer.collective.policy import Collective
 from collectiverun_trainer.config import EnvironmentSettings, StudentsParams, Task
 from collectiverun_trainer.learning.learner import Learner
 from collectiverun_trainer.learning.off_policy import OffPolicyLearning
+from collectiverun_trainer.learning.seeded_task import seeded
 from collectiverun_trainer.rollouts.evaluation import evaluate_reported
 from collectiverun_trainer.rollouts.outcomes import Outcomes
 from collectiverun_trainer.rollouts.policy import ActorPolicy
@@ -25,8 +26,9 @@ def student_learning(
     device: torch.device,
 ) -> OffPolicyLearning:
     """A student and a control for each task, about to begin; `seed` is the run's."""
-    guidance = Guidance(collective, tasks, params, seed)
-    return OffPolicyLearning(PHASE, tasks, settings, params, seed, device, roles=ROLES, guide=guidance)
+    learned = seeded(tasks, [seed])
+    guidance = Guidance(collective, learned, params)
+    return OffPolicyLearning(PHASE, learned, settings, params, device, roles=ROLES, guide=guidance)
 
 
 def reported_outcomes(
@@ -34,7 +36,7 @@ def reported_outcomes(
 ) -> dict[Task, Outcomes]:
     """Learners of one role at their best, on the reported goals."""
     policies = {
-        learner.task: ActorPolicy.of(learner.best("actor"), params.hidden_sizes, device)
+        learner.task.plain: ActorPolicy.of(learner.best("actor"), params.hidden_sizes, device)
         for learner in learners
     }
     return evaluate_reported(policies, list(policies), settings)
