@@ -44,6 +44,7 @@ def orders_of_a_run(**more):
 
 
 JOBS = orders_of_a_run()
+SEEDED_JOBS = orders_of_a_run(seeds=[7, 2, 30])
 ORDERS = {f"{order_of(job)['phase']} {order_of(job)['member']}": job for job in JOBS}
 
 
@@ -56,7 +57,9 @@ def by_phase(name):
 
 
 def test_a_run_orders_every_phase():
-    assert {order_of(job)["phase"] for job in JOBS} == set(PHASE_NAMES) == {phase.name for phase in PHASES}
+    of_one_seed = {name for name, phase in trainer_phases.PHASES.items() if not phase.only_of_several_seeds}
+    assert {order_of(job)["phase"] for job in JOBS} == of_one_seed
+    assert {order_of(job)["phase"] for job in SEEDED_JOBS} == set(PHASE_NAMES)
 
 
 def test_both_halves_go_through_the_same_phases_in_the_same_order():
@@ -64,6 +67,8 @@ def test_both_halves_go_through_the_same_phases_in_the_same_order():
     assert tuple(settings) == PHASE_NAMES
     optional = {name for name, fields in settings.items() if "enabled" in fields}
     assert optional == {name for name, phase in trainer_phases.PHASES.items() if phase.optional}
+    seeded = {phase.name for phase in PHASES if phase.settings.ONLY_OF_SEVERAL_SEEDS}
+    assert seeded == {name for name, phase in trainer_phases.PHASES.items() if phase.only_of_several_seeds}
 
 
 @pytest.mark.parametrize("job", ORDERS.values(), ids=ORDERS.keys())
@@ -118,6 +123,47 @@ def test_an_earlier_run_is_named_to_the_phases_that_it_stands_in_for():
     jobs = orders_of_a_run(phases={name: {"from": address} for name, address in earlier.items()})
     assert {order.phase: order.from_ for job in jobs for order in [parsed(job)] if order.from_} == earlier
     assert not any("from" in order_of(job) for job in JOBS)
+
+
+def without_addresses(order):
+    inputs = {phase: [named.tasks for named in found] for phase, found in order.inputs.items()}
+    return order.model_dump(exclude={"member", "member_uri", "inputs", "seeds"}) | {"inputs": inputs}
+
+
+def test_each_seed_of_several_is_ordered_what_a_run_of_it_alone_is():
+    alone = orders_of_a_run(seed=2)
+    of_a_seed = {"trajectoryTransformer", "onlineDistillation", "refinement", "students", "evaluation"}
+    ours = [order for order in map(parsed, SEEDED_JOBS) if order.phase in of_a_seed and order.seed == 2]
+    theirs = [order for order in map(parsed, alone) if order.phase in of_a_seed]
+    assert [without_addresses(order) for order in ours] == [without_addresses(order) for order in theirs]
+    assert {order.member for order in ours} == {"seed-2", "seed-2-window-open-v3-sawyer"}
+
+
+def test_experts_of_all_seeds_are_one_batch_and_the_comparison_reads_all_evaluations():
+    orders = [parsed(job) for job in SEEDED_JOBS]
+    experts = [order for order in orders if order.phase == "experts"]
+    assert [(order.member, order.seeds) for order in experts] == [
+        ("group-0", (7, 2, 30)),
+        ("group-1", (7, 2, 30)),
+    ]
+    (comparison,) = [order for order in orders if order.phase == "comparison"]
+    read = {phase: [named.member for named in found] for phase, found in comparison.inputs.items()}
+    assert read == {
+        "experts": ["group-0", "group-1"],
+        "onlineDistillation": ["seed-7", "seed-2", "seed-30"],
+        "students": [f"seed-{seed}-window-open-v3-sawyer" for seed in (7, 2, 30)],
+        "evaluation": ["seed-7", "seed-2", "seed-30"],
+    }
+    assert (comparison.all_seeds, comparison.params) == ((7, 2, 30), {})
+
+
+def test_a_phase_of_a_seed_reads_what_its_seed_published():
+    for order in map(parsed, SEEDED_JOBS):
+        if order.phase not in ("experts", "comparison"):
+            named = [one.member for found in order.inputs.values() for one in found]
+            seeded = {name for name in named if not name.startswith("group-")}
+            assert all(name.startswith(f"seed-{order.seed}") for name in seeded)
+            assert named
 
 
 def test_students_learn_the_named_task():

@@ -11,6 +11,7 @@ from support.run_bodies import CREDENTIALS
 
 from collectiverun_operator.api.run import parse_run
 from collectiverun_operator.errors import Fault, InvalidRun
+from collectiverun_trainer.config import TASK_NAMES
 
 
 def operator_faults(run):
@@ -44,6 +45,11 @@ def reusing(phase, address):
 
 # One rule is broken by each.
 BROKEN = {
+    "a seed beside other seeds": {"seed": 7, "seeds": [1, 2]},
+    "seeds of too many tasks": {
+        "seeds": list(range(16)),
+        "tasks": [{"env": name} for name in TASK_NAMES[:17]],
+    },
     "half a decision": {"environment": {"horizonEnvSteps": 101}},
     "a student of a foreign task": phase("students", tasks=[{"env": "push-v3"}]),
     "an expert of less than an episode": phase("experts", totalEnvSteps=400, randomEnvSteps=500),

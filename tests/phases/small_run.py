@@ -96,6 +96,7 @@ class SmallRun:
     smoke: bool = False
     seed: int = 1
     seeds: tuple[int, ...] = ()
+    member: str = "all"
     earlier: dict[Phase, str] = field(default_factory=dict)
     params: dict[Phase, dict[str, Any]] = field(default_factory=dict)
     root: str = field(default_factory=lambda: f"memory://small-run-{uuid4().hex}")
@@ -106,7 +107,7 @@ class SmallRun:
         return PhaseOrder(
             run=RunIdentity(namespace="default", name="small", uid="00000000-0000-0000-0000-000000000000"),
             phase=phase,
-            member="all",
+            member=self.member,
             attempt=attempt,
             seed=self.seed,
             seeds=self.seeds if phase in ("experts", "comparison") else (),
@@ -116,9 +117,9 @@ class SmallRun:
             environment=EnvironmentSettings(horizon_env_steps=20, action_repeat=2, goals=4),
             params=PARAMS.get(phase, {}) | self.params.get(phase, {}),
             inputs=dict(self.artifacts),
-            spec={"seed": 1},
+            spec={"seed": self.seed},
             smoke=self.smoke,
-            member_uri=f"{self.root}/{phase}/all",
+            member_uri=f"{self.root}/{phase}/{self.member}",
         )
 
     def context(self, phase: Phase, attempt: int = 1, stop: StopAfter | None = None) -> PhaseContext:
@@ -131,7 +132,7 @@ class SmallRun:
         result = phases.load(phase)(self.context(phase))
         assert result.uri
         reference = ArtifactReference(
-            member="all", uri=result.uri, manifest_sha256=result.manifest_sha256, tasks=self.tasks
+            member=self.member, uri=result.uri, manifest_sha256=result.manifest_sha256, tasks=self.tasks
         )
         self.artifacts[phase] = (reference,)
         return result

@@ -54,6 +54,32 @@ MEMBERS = {
     ),
     "no holdout in the evaluation's tasks": ("evaluation", {"tasks": HELD_OUT}, {"all": ["reach", "push"]}),
     "no students unless asked for": ("students", {}, {}),
+    "one encoder a seed": (
+        "trajectoryTransformer",
+        {"tasks": FOUR[:2], "seeds": [4, 2]},
+        {"seed-4": ["reach", "push"], "seed-2": ["reach", "push"]},
+    ),
+    "experts of all seeds in one Job a task": (
+        "experts",
+        {"tasks": FOUR[:2], "seeds": [4, 2]},
+        {"reach-v3-sawyer": ["reach"], "push-v3-sawyer": ["push"]},
+    ),
+    "a student a seed and task": (
+        "students",
+        students("reach") | {"tasks": FOUR[:2], "seeds": [4, 2]},
+        {"seed-4-reach-v3-sawyer": ["reach"], "seed-2-reach-v3-sawyer": ["reach"]},
+    ),
+    "one comparison of several seeds": (
+        "comparison",
+        {"tasks": FOUR[:2], "seeds": [4, 2]},
+        {"all": ["reach", "push"]},
+    ),
+    "no comparison of one seed": ("comparison", {"seeds": [4]}, {}),
+    "one seed in the list is as if it were the seed": (
+        "evaluation",
+        {"tasks": FOUR[:1], "seeds": [4]},
+        {"all": ["reach"]},
+    ),
     "a student a named task, in the run's order": (
         "students",
         students("door-open", "reach"),

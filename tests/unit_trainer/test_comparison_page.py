@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import pytest
 from unit_trainer.example_comparison import a_run
@@ -15,7 +14,7 @@ from collectiverun_trainer.comparison.page import render
 from collectiverun_trainer.config import Task
 from collectiverun_trainer.report.templating import link
 
-FOLDER = Path("/storage")
+FOLDER = "file:///storage"
 
 
 @pytest.fixture(scope="module")
@@ -74,3 +73,6 @@ def test_there_are_plots_of_aggregates_improvements_and_curves(html):
 def test_a_report_in_other_storage_is_named_and_not_linked():
     assert link("s3://bucket/runs/report.html", FOLDER) == ""
     assert link("file:///elsewhere/report.html", FOLDER) == "../elsewhere/report.html"
+    assert link("file:///storage/a run#1/report.html", FOLDER) == "a%20run%231/report.html"
+    assert link("s3://bucket/runs/one/report.html", "s3://bucket/runs/two/page") == "../../one/report.html"
+    assert link("s3://other/runs/report.html", "s3://bucket/runs") == ""

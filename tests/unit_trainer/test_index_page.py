@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from base64 import b64encode
 from hashlib import sha256
-from pathlib import Path
 
 import pytest
 from unit_trainer.example_report import example_summary
@@ -24,7 +23,7 @@ def a_row(name: str, storage: str = "file:///storage/runs", **fields: object) ->
 @pytest.fixture(scope="module")
 def html() -> str:
     rows = [a_row("quick"), a_row("smoky", smoke=True, seed=3), a_row("far", "s3://bucket/runs")]
-    return render("file:///storage/runs", rows, ["a <b>& is not finished"], Path("/storage"))
+    return render("file:///storage/runs", rows, ["a <b>& is not finished"], "file:///storage")
 
 
 def test_a_report_is_one_click_away_where_a_browser_can_read_it(html: str) -> None:

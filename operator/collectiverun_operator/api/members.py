@@ -21,9 +21,9 @@ def is_enabled(spec: Spec, phase: Phase) -> bool:
 
 
 def params_of(spec: Spec, phase: Phase) -> dict[str, Any]:
-    """A phase's parameters, defaults filled in, as JSON."""
-    document: dict[str, Any] = settings_of(spec, phase).model_dump(mode="json", by_alias=True)["params"]
-    return document
+    """A phase's parameters, defaults filled in, as JSON; none of a phase that has none."""
+    params = getattr(settings_of(spec, phase), "params", None)
+    return {} if params is None else dict(params.model_dump(mode="json", by_alias=True))
 
 
 def inputs_of(spec: Spec, phase: Phase) -> tuple[str, ...]:
@@ -35,4 +35,4 @@ def inputs_of(spec: Spec, phase: Phase) -> tuple[str, ...]:
 
 def members_of(spec: Spec, phase: Phase) -> tuple[Member, ...]:
     """The phase's members, in a fixed order; none if it is disabled."""
-    return settings_of(spec, phase).members(spec.tasks) if is_enabled(spec, phase) else ()
+    return settings_of(spec, phase).members(spec.tasks, spec.all_seeds) if is_enabled(spec, phase) else ()

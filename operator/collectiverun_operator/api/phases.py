@@ -10,7 +10,14 @@ from pydantic import Field
 
 from collectiverun_operator.api.pod_template import PodTemplate, Resources
 from collectiverun_operator.api.storage import EarlierRun
-from collectiverun_operator.api.tasks import SINGLE_MEMBER, Member, RunTask, member_per_task, training_tasks
+from collectiverun_operator.api.tasks import (
+    SINGLE_MEMBER,
+    Member,
+    RunTask,
+    member_per_seed,
+    member_per_task,
+    training_tasks,
+)
 from collectiverun_trainer.config import (
     EvaluationParams,
     ExpertsParams,
@@ -43,6 +50,8 @@ class PhaseSettings(Model):
     """The most that `--smoke` leaves of each budget in `params`, also where a file leaves it out."""
     SMOKE_LIMITS: ClassVar[Mapping[str, int]] = {}
     """The same of what is off unless a file has it."""
+    ONLY_OF_SEVERAL_SEEDS: ClassVar[bool] = False
+    """Whether a run of one seed has nothing of it."""
     SEES_WHOLE_RUN: ClassVar[bool] = False
     """Whether its order carries the spec and the holdout tasks too."""
 
@@ -57,9 +66,9 @@ class PhaseSettings(Model):
         " to come.",
     )
 
-    def members(self, tasks: Sequence[RunTask]) -> tuple[Member, ...]:
-        """The phase's members, in a fixed order: one for all tasks unless a phase says otherwise."""
-        return (Member(SINGLE_MEMBER, training_tasks(tasks)),)
+    def members(self, tasks: Sequence[RunTask], seeds: tuple[int, ...]) -> tuple[Member, ...]:
+        """The phase's members, in a fixed order: one a seed for all tasks unless a phase says otherwise."""
+        return member_per_seed(training_tasks(tasks), seeds)
 
 
 class ReusablePhase(PhaseSettings):
@@ -88,13 +97,13 @@ class ExpertsPhase(ReusablePhase):
     )
     params: ExpertsParams = ExpertsParams()
 
-    def members(self, tasks: Sequence[RunTask]) -> tuple[Member, ...]:
-        """A member for each task, or for each `tasksPerJob` tasks."""
+    def members(self, tasks: Sequence[RunTask], seeds: tuple[int, ...]) -> tuple[Member, ...]:
+        """A member for each task, or for each `tasksPerJob` tasks; all seeds of these learn as one batch."""
         trained, size = training_tasks(tasks), self.tasks_per_job
         if size == 1:
-            return member_per_task(trained)
-        starts = range(0, len(trained), size)
-        return tuple(Member(f"group-{i}", trained[start : start + size]) for i, start in enumerate(starts))
+            return member_per_task(trained, seeds)
+        groups = [trained[start : start + size] for start in range(0, len(trained), size)]
+        return tuple(Member(f"group-{i}", group, seeds) for i, group in enumerate(groups))
 
 
 class TrajectoryTransformerPhase(ReusablePhase):
@@ -161,10 +170,15 @@ class StudentsPhase(PhaseSettings):
     )
     params: StudentsParams = StudentsParams()
 
-    def members(self, tasks: Sequence[RunTask]) -> tuple[Member, ...]:
-        """A member for each task that `params.tasks` names, else for each that is trained on."""
+    def members(self, tasks: Sequence[RunTask], seeds: tuple[int, ...]) -> tuple[Member, ...]:
+        """A member for each task that `params.tasks` names, else for each that is trained on, and seed."""
         chosen = {task.name for task in self.params.tasks}
-        return member_per_task([task for task in tasks if task.name in chosen] or training_tasks(tasks))
+        learned = [task for task in tasks if task.name in chosen] or training_tasks(tasks)
+        return tuple(
+            Member(one.name if len(seeds) == 1 else f"{own.name}-{one.name}", one.tasks, own.seeds)
+            for own in member_per_seed((), seeds)
+            for one in member_per_task(learned, own.seeds)
+        )
 
 
 class EvaluationPhase(PhaseSettings):
@@ -184,6 +198,24 @@ class EvaluationPhase(PhaseSettings):
     params: EvaluationParams = EvaluationParams()
 
 
+class ComparisonPhase(PhaseSettings):
+    """Sets what the seeds came to side by side: means, intervals, curves. Only of several seeds."""
+
+    SHORT_NAME: ClassVar = "compare"
+    READS: ClassVar = (("experts",), ("onlineDistillation",), ("students",), ("evaluation",))
+    ONLY_OF_SEVERAL_SEEDS: ClassVar = True
+
+    resources: Resources | None = Field(
+        Resources(),
+        description="Resources of the phase's container. Unset: none, it reads and draws. May be changed for"
+        " attempts to come.",
+    )
+
+    def members(self, tasks: Sequence[RunTask], seeds: tuple[int, ...]) -> tuple[Member, ...]:
+        """One for all seeds; none where there is but one."""
+        return (Member(SINGLE_MEMBER, training_tasks(tasks), seeds),) if len(seeds) > 1 else ()
+
+
 class Phases(Model):
     """The phases, in the order in which they run; each reads what earlier ones published."""
 
@@ -193,6 +225,7 @@ class Phases(Model):
     refinement: RefinementPhase = RefinementPhase()
     students: StudentsPhase = StudentsPhase()
     evaluation: EvaluationPhase = EvaluationPhase()
+    comparison: ComparisonPhase = ComparisonPhase()
 
 
 @dataclass(frozen=True)

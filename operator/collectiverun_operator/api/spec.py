@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from collectiverun_operator.api.phases import Phases
 from collectiverun_operator.api.pod_template import PodTemplate
@@ -15,6 +15,19 @@ from collectiverun_trainer.config import (
     Model,
 )
 
+Seed = Annotated[int, Field(ge=0, le=2**31 - 1)]
+MAX_SEEDS = 16
+MAX_SEEDED_TASKS = 256
+
+
+def _each_once(seeds: tuple[int, ...]) -> tuple[int, ...]:
+    repeated = sorted({seed for seed in seeds if seeds.count(seed) > 1})
+    if repeated:
+        raise ValueError(f"{', '.join(map(str, repeated))} is listed more than once; list every seed once")
+    return seeds
+
+
+Seeds = Annotated[tuple[Seed, ...], Field(max_length=MAX_SEEDS), AfterValidator(_each_once)]
 Seconds = Annotated[int, Field(ge=1, le=10 * 365 * 86_400)]
 # However often a member runs out of memory, it is never given more than so many times what was asked for.
 MEMORY_FACTOR_LIMIT = 4.0
@@ -115,7 +128,12 @@ class Spec(Model):
         pattern=r"^\S+$",
         description="Image of the trainer. Unset: the installation's. May be changed for attempts to come.",
     )
-    seed: int = Field(1, ge=0, le=2**31 - 1, description="Seed of everything random but the goals.")
+    seed: Seed = Field(1, description="Seed of everything random but the goals.")
+    seeds: Seeds = Field(
+        (),
+        description="Several seeds in place of `seed`: everything is done for each of them, experts of all as"
+        " one batch, and phase comparison sets them side by side. At most 256 pairs of seed and task.",
+    )
     tasks: Tasks = Field(
         description="What is learned: one entry per environment and robot, each at most once."
     )
@@ -128,3 +146,8 @@ class Spec(Model):
     )
     environment: EnvironmentSettings = EnvironmentSettings()
     phases: Phases = Phases()
+
+    @property
+    def all_seeds(self) -> tuple[int, ...]:
+        """The seeds that everything is done for."""
+        return self.seeds or (self.seed,)

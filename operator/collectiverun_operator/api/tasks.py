@@ -24,10 +24,11 @@ class RunTask(Task):
 
 @dataclass(frozen=True)
 class Member:
-    """The work of one Job of a phase, and the tasks it is about."""
+    """The work of one Job of a phase, the tasks it is about, and the seeds it is done for."""
 
     name: str
     tasks: tuple[RunTask, ...]
+    seeds: tuple[int, ...] = (1,)
 
 
 def training_tasks(tasks: Sequence[RunTask]) -> tuple[RunTask, ...]:
@@ -40,9 +41,16 @@ def holdout_tasks(tasks: Sequence[RunTask]) -> tuple[RunTask, ...]:
     return tuple(task for task in tasks if task.holdout)
 
 
-def member_per_task(tasks: Sequence[RunTask]) -> tuple[Member, ...]:
-    """A member for each task, under the task's name."""
-    return tuple(Member(task.name, (task,)) for task in tasks)
+def member_per_task(tasks: Sequence[RunTask], seeds: tuple[int, ...]) -> tuple[Member, ...]:
+    """A member for each task, under the task's name, that works for all seeds."""
+    return tuple(Member(task.name, (task,), seeds) for task in tasks)
+
+
+def member_per_seed(tasks: tuple[RunTask, ...], seeds: tuple[int, ...]) -> tuple[Member, ...]:
+    """A member for each seed that works for all tasks; one seed alone needs no name."""
+    if len(seeds) == 1:
+        return (Member(SINGLE_MEMBER, tasks, seeds),)
+    return tuple(Member(f"seed-{seed}", tasks, (seed,)) for seed in seeds)
 
 
 def check_tasks(tasks: tuple[RunTask, ...]) -> tuple[RunTask, ...]:

@@ -14,20 +14,27 @@ from collectiverun_operator.api.phases import ExpertsPhase, OnlineDistillationPh
 from collectiverun_operator.api.pod_template import CONTAINER, PodTemplate, Resources, merge_templates
 from collectiverun_operator.api.pod_template_rules import template_faults
 from collectiverun_operator.api.resource_rules import resource_faults
-from collectiverun_operator.api.spec import Spec
+from collectiverun_operator.api.spec import MAX_SEEDED_TASKS, Spec
 from collectiverun_operator.api.storage import Storage
 from collectiverun_operator.api.tasks import RunTask
 from collectiverun_operator.errors import Fault
 from collectiverun_trainer.config import EnvironmentSettings
 
 OTHER_STORAGE = "is not in the kind of storage that spec.storage.uri names; copy that run there first"
+OTHER_SEED = "is none of spec.seeds, which stand in its place; leave it out"
+TOO_MANY_SEEDS = f"at most {MAX_SEEDED_TASKS} are one run"
 NEEDS_CREDENTIALS = "for s3://; give secretRef or serviceAccountName"
+
+
+_OF_THE_SPEC = ("seed", "seeds", "tasks", "storage", "environment", "pod_template")
 
 
 @dataclass(frozen=True)
 class Sections:
     """The sections of a spec that could be read; None for the others."""
 
+    seed: int | None
+    seeds: tuple[int, ...] | None
     tasks: tuple[RunTask, ...] | None
     storage: Storage | None
     environment: EnvironmentSettings | None
@@ -50,7 +57,7 @@ def sections_of(spec: Mapping[str, Any]) -> Sections:
         Phases.model_fields[name].alias or name: phase for name, phase in read.items() if _is_run(phase)
     }
     return Sections(
-        **{name: _section(Spec, name, spec) for name in ("tasks", "storage", "environment", "pod_template")},
+        **{name: _section(Spec, name, spec) for name in _OF_THE_SPEC},
         **{name: read[name] for name in ("experts", "online_distillation", "students")},
         earlier_runs={name: phase.from_ for name, phase in running.items() if getattr(phase, "from_", None)},
         phase_templates={name: phase.pod_template for name, phase in running.items()},
@@ -82,8 +89,20 @@ def consistency_faults(sections: Sections, *, local: bool) -> list[Fault]:
     """A fault for each rule that is broken."""
     faults = [*_student_faults(sections), *_budget_faults(sections), *_template_faults(sections)]
     faults += [*_resource_faults(sections), *_bucket_faults(sections), *_reuse_faults(sections)]
+    faults += _seed_faults(sections)
     faults += _local_faults(sections) if local else _kubernetes_faults(sections)
     return faults
+
+
+def _seed_faults(sections: Sections) -> Iterator[Fault]:
+    seed, seeds = sections.seed, sections.seeds
+    if not seeds:
+        return
+    if seed is not None and seed not in (Spec.model_fields["seed"].default, *seeds):
+        yield Fault("spec.seed", f"{seed} {OTHER_SEED}")
+    if sections.tasks is not None and len(seeds) * len(sections.tasks) > MAX_SEEDED_TASKS:
+        text = f"{len(seeds)} seeds of {len(sections.tasks)} tasks are {len(seeds) * len(sections.tasks)};"
+        yield Fault("spec.seeds", f"{text} {TOO_MANY_SEEDS}")
 
 
 def _student_faults(sections: Sections) -> Iterator[Fault]:

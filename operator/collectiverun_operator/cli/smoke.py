@@ -35,7 +35,7 @@ def with_smoke_budgets(body: dict[str, Any]) -> dict[str, Any]:
         metadata["labels"][SMOKE] = "true"
     _shrink(spec, "environment", _ENVIRONMENT)
     phases = spec.setdefault("phases", {})
-    for phase in PHASES:
+    for phase in (phase for phase in PHASES if "params" in phase.settings.model_fields):
         if isinstance(phases, dict) and isinstance(phases.setdefault(phase.name, {}), dict):
             given, settings = phases[phase.name].get("params"), phase.settings
             named = settings.SMOKE_LIMITS.keys() & (given.keys() if isinstance(given, dict) else ())

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 from collectiverun_operator.api.labels import SMOKE
-from collectiverun_operator.api.members import params_of, settings_of
+from collectiverun_operator.api.members import members_of, params_of, settings_of
 from collectiverun_operator.api.phases import Phase, PhaseSettings
 from collectiverun_operator.api.quantities import effective_requests, parse_quantity
 from collectiverun_operator.api.run import CollectiveRun
@@ -29,14 +29,15 @@ def phase_order(
 ) -> JSONObject:
     """The order of one attempt. `inputs` are artifact references by the name of the phase that made them."""
     sees_all = phase.settings.SEES_WHOLE_RUN  # other orders stay small
-    report = {"spec": _reported_spec(run)} | _smoke(run) if sees_all else {}
-    optional = report | _earlier(settings_of(run.spec, phase))
+    report = {"spec": _reported_spec(run, member.seeds[0])} | _smoke(run) if sees_all else {}
+    several = {"seeds": list(member.seeds)} if len(member.seeds) > 1 else {}
+    optional = report | several | _earlier(settings_of(run.spec, phase))
     return optional | {
         "run": {"namespace": run.namespace, "name": run.name, "uid": run.uid},
         "phase": phase.name,
         "member": member.name,
         "attempt": attempt,
-        "seed": run.spec.seed,
+        "seed": member.seeds[0],
         "threads": threads_of(run, phase),
         "tasks": task_documents(member.tasks),
         "holdout": task_documents(holdout_tasks(run.spec.tasks)) if sees_all else [],
@@ -73,7 +74,8 @@ def threads_of(run: CollectiveRun, phase: Phase) -> int:
 
 def parallelism_of(run: CollectiveRun, phase: Phase) -> int:
     """How many Jobs of the phase may live at once: no more than can start, where that is known."""
-    wanted = int(getattr(settings_of(run.spec, phase), "parallelism", 1))
+    members = len(members_of(run.spec, phase))
+    wanted = int(getattr(settings_of(run.spec, phase), "parallelism", members))
     asked = {kind: _requested(run, phase, kind, default=int(kind == "cpu")) for kind in run.platform.capacity}
     fitting = (int(run.platform.capacity[kind] / amount) for kind, amount in asked.items() if amount)
     return max(1, min([wanted, *fitting]))
@@ -106,8 +108,10 @@ def _smoke(run: CollectiveRun) -> JSONObject:
     return {"smoke": True} if run.labels.get(SMOKE) == "true" else {}
 
 
-def _reported_spec(run: CollectiveRun) -> JSONObject:
-    document = run.spec.model_dump(mode="json", by_alias=True, exclude_none=True)
+def _reported_spec(run: CollectiveRun, seed: int) -> JSONObject:
+    """The spec of a run of one seed alone."""
+    document = run.spec.model_dump(mode="json", by_alias=True, exclude_none=True) | {"seed": seed}
+    document.pop("seeds")
     for section in (document, *document["phases"].values()):
         section.pop("podTemplate", None)  # of any size, and irrelevant to learning
     return document

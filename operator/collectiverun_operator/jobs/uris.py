@@ -6,6 +6,7 @@ from collectiverun_operator.api.run import CollectiveRun
 from collectiverun_operator.api.status import RunStatus
 
 _REPORT_FILE = "report.html"
+_REPORTING = ("evaluation", "comparison")
 
 
 def storage_root(run: CollectiveRun) -> str:
@@ -34,6 +35,7 @@ def is_attempt_of(uri: str, member: str) -> bool:
 
 
 def report_uri(status: RunStatus) -> str:
-    """URI of the report; empty before the evaluation has published it."""
-    uris = (member.uri for member in status.phase("evaluation").members if member.uri)
-    return next((f"{absolute_uri(status.storage_root, uri)}/{_REPORT_FILE}" for uri in uris), "")
+    """URI of the report, of several seeds that of their comparison; empty before it is published."""
+    reporting = [phase for phase in status.phases if phase.name in _REPORTING and phase.members]
+    uri = reporting[-1].members[0].uri if reporting else ""
+    return f"{absolute_uri(status.storage_root, uri)}/{_REPORT_FILE}" if uri else ""

@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from collectiverun_operator.api.phases import REUSABLE
-from collectiverun_operator.api.storage import BESIDE_THE_FILE, EARLIER_RUN, NEEDS_A_PLACE, NO_EARLIER_RUN
-from collectiverun_operator.api.validation import NEEDS_CREDENTIALS, OTHER_STORAGE
-from collectiverun_operator.manifests.rules import REQUIRED, Rule
-from collectiverun_trainer.config import ANY_BUCKET, AWS_BUCKET, ENDPOINT, HIDDEN_USER
+from collectiverun_operator.api.spec import MAX_SEEDED_TASKS
+from collectiverun_operator.api.storage import EARLIER_RUN, NO_EARLIER_RUN
+from collectiverun_operator.api.validation import (
+    OTHER_SEED,
+    OTHER_STORAGE,
+    TOO_MANY_SEEDS,
+)
+from collectiverun_operator.manifests.rules import Rule
+from collectiverun_operator.manifests.storage_rules import storage_rules
 
 _HORIZON = "environment.horizonEnvSteps"
 
@@ -17,6 +22,7 @@ def consistency_rules() -> Mapping[str, tuple[Rule, ...]]:
     """The rules by the path of the object or list that they belong to."""
     return {
         "spec": (
+            *_seed_rules(),
             *_student_rules(),
             *_environment_rules(),
             *_budget_rules("experts"),
@@ -35,15 +41,29 @@ def consistency_rules() -> Mapping[str, tuple[Rule, ...]]:
                 "every task is a holdout; at least one must be trained on",
             ),
         ),
-        "spec.storage": (*_uri_rules(), *_bucket_rules(), *_directory_rules(), *_access_rules()),
-        "spec.storage.credentials": (
-            Rule(
-                "",
-                "has(self.secretRef) != has(self.serviceAccountName)",
-                "give exactly one of secretRef and serviceAccountName",
-            ),
-        ),
+        **storage_rules(),
     }
+
+
+def _seed_rules() -> Iterator[Rule]:
+    yield Rule(
+        "seed",
+        "size(self.seeds) == 0 || self.seed == 1 || self.seed in self.seeds",
+        f"{{seed}} {OTHER_SEED}",
+        {"seed": "self.seed"},
+        about=("seed", "seeds"),
+    )
+    yield Rule(
+        "seeds",
+        f"size(self.seeds) * size(self.tasks) <= {MAX_SEEDED_TASKS}",
+        f"{{seeds}} seeds of {{tasks}} tasks are {{pairs}}; {TOO_MANY_SEEDS}",
+        {
+            "seeds": "size(self.seeds)",
+            "tasks": "size(self.tasks)",
+            "pairs": "size(self.seeds) * size(self.tasks)",
+        },
+        about=("seeds", "tasks"),
+    )
 
 
 def _student_rules() -> Iterator[Rule]:
@@ -162,80 +182,3 @@ def _reuse_rules(phase: str) -> Iterator[Rule]:
         for one, other in (("s3", "file"), ("file", "s3"))
     )
     yield Rule(path, f"!has({address}) || !({is_other})", f"'{{address}}' {OTHER_STORAGE}", value)
-
-
-_URI = {"uri": "self.uri"}
-
-
-def _uri_rules() -> Iterator[Rule]:
-    yield Rule(
-        "uri",
-        r"!self.uri.matches(r'[\s?#]')",
-        "'{uri}' must not contain spaces, '?' or '#'",
-        _URI,
-    )
-    yield Rule(
-        "uri",
-        # The schema refuses an empty URI.
-        "self.uri == '' || self.uri.startsWith('s3://') || self.uri.startsWith('file://')",
-        "'{uri}' does not start with s3:// or file://, the two kinds of storage there are",
-        _URI,
-    )
-
-
-def _bucket_rules() -> Iterator[Rule]:
-    yield Rule(
-        "uri",
-        "!self.uri.startsWith('s3://') || self.uri.matches('^s3://[^/]')",
-        "'{uri}' names no bucket; write s3://bucket/prefix",
-        _URI,
-    )
-    bucket = {"bucket": "self.uri.split('/')[2]"}
-    is_any = f"self.uri.matches('^s3://{ANY_BUCKET.pattern}(/.*)?$')"
-    yield Rule(
-        "uri", f"!self.uri.matches('^s3://[^/]') || {is_any}", f"'{{bucket}}' {ANY_BUCKET.advice}", bucket
-    )
-    yield Rule(
-        "uri",
-        f"has(self.endpoint) || !{is_any} || self.uri.matches('^s3://{AWS_BUCKET.pattern}(/.*)?$')",
-        f"'{{bucket}}' {AWS_BUCKET.advice}",
-        bucket,
-    )
-
-
-def _directory_rules() -> Iterator[Rule]:
-    is_beside = f"self.uri.matches('{BESIDE_THE_FILE}')"
-    yield Rule("uri", f"!{is_beside}", f"'{{uri}}' {NEEDS_A_PLACE}", _URI)
-    yield Rule(
-        "uri",
-        f"!self.uri.startsWith('file://') || self.uri.startsWith('file:///') || {is_beside}",
-        "'{uri}' is not an absolute path; write file:///directory with three slashes",
-        _URI,
-    )
-    yield Rule(
-        "uri",
-        "!self.uri.startsWith('file:///') || !self.uri.matches('/[.][.](/|$)')",
-        "'{uri}' must not contain '..'",
-        _URI,
-    )
-    yield Rule(
-        "uri",
-        "!self.uri.startsWith('file:///') || self.uri.matches('^file:///.*[^/]')",
-        "'{uri}' names no directory; write file:///directory",
-        _URI,
-    )
-
-
-def _access_rules() -> Iterator[Rule]:
-    yield Rule(
-        "endpoint",
-        f"!has(self.endpoint) || self.endpoint.matches(r'^{ENDPOINT.pattern}$')",
-        f"'{{endpoint}}' {ENDPOINT.advice}",
-        {"endpoint": f"(self.endpoint.contains('@') ? '{HIDDEN_USER}' : self.endpoint)"},
-    )
-    yield Rule(
-        "credentials",
-        "!self.uri.startsWith('s3://') || has(self.credentials)",
-        NEEDS_CREDENTIALS,
-        reason=REQUIRED,
-    )

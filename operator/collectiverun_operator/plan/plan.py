@@ -133,7 +133,8 @@ def _advance(
 def _begin(run: CollectiveRun, now: datetime) -> RunStatus:
     """The first status of a run."""
     phases = []
-    for phase in PHASES:
+    several = len(run.spec.all_seeds) > 1
+    for phase in (phase for phase in PHASES if several or not phase.settings.ONLY_OF_SEVERAL_SEEDS):
         members = tuple(MemberStatus(name=member.name) for member in members_of(run.spec, phase))
         phases.append(PhaseStatus(name=phase.name, members=members))
     return RunStatus(

@@ -97,10 +97,11 @@ def _progress(phase: str, member: MemberStatus, observed: Observed) -> Progress 
 
 
 def _network_success(phases: Mapping[str, PhaseStatus]) -> NetworkSuccess:
-    """The evaluation's success rates, and until there are any the phases' own."""
-    members = phases["evaluation"].members
-    final = members[0] if members else MemberStatus(name="")
-    collective = phases["refinement"].success or phases["onlineDistillation"].success
+    """The evaluation's success rates, of several seeds their comparison's; until then the phases' own."""
+    last = phases.get("comparison") or phases["evaluation"]
+    final = last.members[0] if last.members else MemberStatus(name="")
+    latest = (phases[name].success for name in ("evaluation", "refinement", "onlineDistillation"))
+    collective = next((success for success in latest if success is not None), None)
     return NetworkSuccess(
         experts=final.experts or phases["experts"].success,
         collective=final.success or collective,

@@ -122,15 +122,16 @@ def _stop(phase: str, member: MemberStatus, observed: Observed, now: datetime) -
 def _manifest(run: CollectiveRun, status: RunStatus, phase: PhaseStatus, member: MemberStatus) -> JSONObject:
     described = PHASE_BY_NAME[phase.name]
     work = next(found for found in members_of(run.spec, described) if found.name == member.name)
-    inputs = {name: _references(run, status, name) for name in inputs_of(run.spec, described)}
+    inputs = {name: _references(run, status, name, work.seeds) for name in inputs_of(run.spec, described)}
     order = phase_order(run, status.storage_root, described, work, member.attempt, inputs)
     lessons = Lessons(member.avoided_node, member.memory_factor)
     return job_manifest(run, described, order, status.image, lessons)
 
 
-def _references(run: CollectiveRun, status: RunStatus, name: str) -> list[JSONObject]:
-    """URIs and digests of the artifacts that a phase published."""
-    tasks = {member.name: member.tasks for member in members_of(run.spec, PHASE_BY_NAME[name])}
+def _references(run: CollectiveRun, status: RunStatus, name: str, seeds: tuple[int, ...]) -> list[JSONObject]:
+    """URIs and digests of the artifacts that a phase published for these seeds."""
+    members = members_of(run.spec, PHASE_BY_NAME[name])
+    tasks = {member.name: member.tasks for member in members if set(member.seeds) & set(seeds)}
     return [
         {
             "member": member.name,
@@ -139,4 +140,5 @@ def _references(run: CollectiveRun, status: RunStatus, name: str) -> list[JSONOb
             "tasks": task_documents(tasks[member.name]),
         }
         for member in status.phase(name).members
+        if member.name in tasks
     ]

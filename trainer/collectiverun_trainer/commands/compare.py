@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from collectiverun_trainer.commands.pages import write_page
+from collectiverun_trainer.commands.pages import folder_uri, write_page
 from collectiverun_trainer.commands.requests import CompareRequest
 from collectiverun_trainer.comparison.comparing import compare
 from collectiverun_trainer.comparison.page import render
@@ -20,5 +20,5 @@ def run(request: CompareRequest) -> dict[str, Any]:
     if request.output is None:
         return answer
     path = Path(request.output)
-    write_page(path, render(comparison, path.absolute().parent))
+    write_page(path, render(comparison, folder_uri(path)))
     return answer | {"output": str(path)}

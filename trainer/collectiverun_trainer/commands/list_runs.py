@@ -10,7 +10,7 @@ from typing import Any, Final
 import torch
 
 from collectiverun_trainer.artifacts.storage import Storage, join
-from collectiverun_trainer.commands.pages import write_page
+from collectiverun_trainer.commands.pages import folder_uri, write_page
 from collectiverun_trainer.commands.requests import ListRequest
 from collectiverun_trainer.comparison.reading import finished_summary
 from collectiverun_trainer.config import PHASE_NAMES
@@ -34,7 +34,7 @@ def run(request: ListRequest) -> dict[str, Any]:
         return answer
     path = Path(request.html)
     rows, others = _indexed(storage, uris)
-    write_page(path, render(address.uri, rows, others, path.absolute().parent))
+    write_page(path, render(address.uri, rows, others, folder_uri(path)))
     return answer | {"html": str(path), "finished": len(rows)}
 
 

@@ -36,12 +36,12 @@ def grouped(runs: Sequence[ComparedRun]) -> list[Group]:
 
 def differences(groups: Sequence[Group]) -> tuple[Difference, ...]:
     """Every field whose value is not the same in all runs but the seed, those that matter first."""
-    fields = {run.root: dict(_fields(run.spec)) for group in groups for run in group.runs}
+    fields = {run.label: dict(_fields(run.spec)) for group in groups for run in group.runs}
     paths = dict.fromkeys(path for own in fields.values() for path in own)
     found = []
     for path in paths:
         values = {
-            group.name: _distinct([fields[run.root].get(path) for run in group.runs]) for group in groups
+            group.name: _distinct([fields[run.label].get(path) for run in group.runs]) for group in groups
         }
         if path != _SEED and len(_distinct([value for own in values.values() for value in own])) > 1:
             found.append(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 from collectiverun_trainer.comparison.document import Comparison, PhaseHours, TaskScores
@@ -13,8 +12,8 @@ from collectiverun_trainer.config.phases import title
 from collectiverun_trainer.report.templating import environment, link
 
 
-def render(comparison: Comparison, folder: Path) -> str:
-    """The page as text; `folder`: where it will lie, for links to the reports."""
+def render(comparison: Comparison, folder: str) -> str:
+    """The page as text; `folder`: URI of where it will lie, for links to the reports."""
     templates = environment("collectiverun_trainer.comparison")
     templates.filters |= {"interval": with_interval, "value": _value}
     templates.filters["link"] = lambda uri: link(uri, folder)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, cast, get_args
 
 from pydantic import ValidationError
 
+from collectiverun_trainer.artifacts.artifact import Artifact
 from collectiverun_trainer.comparison.document import Network
+from collectiverun_trainer.config import Phase
 from collectiverun_trainer.config.validation import faults
 from collectiverun_trainer.errors import InputInvalid, Usage
 from collectiverun_trainer.learned import Run
@@ -54,7 +56,7 @@ def _network(name: str, *, is_unseen: bool) -> Network:
 
 
 def read_runs(opened: Sequence[Run]) -> list[ComparedRun]:
-    """The runs with labels that tell them apart.
+    """The runs with labels that tell them apart; one of several seeds is as many runs.
 
     Raises:
         Usage: a run is named twice.
@@ -63,20 +65,30 @@ def read_runs(opened: Sequence[Run]) -> list[ComparedRun]:
     twice = [root for root, count in Counter(run.root for run in opened).items() if count > 1]
     if twice:
         raise Usage(f"{twice[0]} is named twice; compare takes each run once")
-    read = [(run, finished_summary(run)) for run in opened]
-    names = Counter(summary.run.name for _, summary in read)
-    folders = Counter(run.root.rsplit("/", 1)[-1] for run in opened)
+    names = [finished_summary(run).run.name for run in opened]
+    labels = [_label(run.root, name, names, opened) for run, name in zip(opened, names, strict=True)]
     return [
-        _compared(run, summary, _label(run.root, summary.run.name, names, folders)) for run, summary in read
+        compared(seed_label(label, one.seed, one.seeds), one.root, _published(one))
+        for run, label in zip(opened, labels, strict=True)
+        for one in (run.of_seed(seed) for seed in run.seeds)
     ]
 
 
-def _label(root: str, name: str, names: Counter[str], folders: Counter[str]) -> str:
+def seed_label(label: str, seed: int, seeds: Sequence[int]) -> str:
+    """The label of one seed of a run: the run's, and the seed where there are several."""
+    return f"{label}, seed {seed}".removeprefix(", ") if len(seeds) > 1 else label
+
+
+def _published(run: Run) -> dict[Phase, Sequence[Artifact]]:
+    return {phase: run.artifacts(phase) for phase in run.phases}
+
+
+def _label(root: str, name: str, names: Sequence[str], opened: Sequence[Run]) -> str:
     """The name; the folder where runs share it; the root where they share that as well (copies)."""
     folder = root.rsplit("/", 1)[-1]
-    if names[name] == 1:
+    if names.count(name) == 1:
         return name
-    return folder if folders[folder] == 1 else root
+    return folder if [run.root.rsplit("/", 1)[-1] for run in opened].count(folder) == 1 else root
 
 
 def finished_summary(run: Run) -> Summary:
@@ -86,15 +98,22 @@ def finished_summary(run: Run) -> Summary:
             f"{run.root} is not finished: it has no {_EVALUATION} yet (it has published"
             f" {', '.join(run.phases)}); let it go on to its end"
         )
+    return summary_of(run.artifact(_EVALUATION))
+
+
+def summary_of(evaluation: Artifact) -> Summary:
+    """What an evaluation has published. Raises InputInvalid if it is damaged or of another version."""
     try:
-        return Summary.model_validate(run.summary())
+        return Summary.model_validate(evaluation.read_json("summary.json"))
     except ValidationError as error:
         raise InputInvalid(
-            f"summary.json of {run.root} is not one that this version reads: {faults(error, Summary)}"
+            f"summary.json of {evaluation.uri} is not one that this version reads: {faults(error, Summary)}"
         ) from None
 
 
-def _compared(run: Run, summary: Summary, label: str) -> ComparedRun:
-    records = {phase: metrics(run.artifacts(phase)) for phase in run.phases}
-    report = f"{run.artifact(_EVALUATION).uri}/report.html"
-    return ComparedRun(label, run.root, report, summary, success_curves(records))
+def compared(label: str, root: str, artifacts: Mapping[Phase, Sequence[Artifact]]) -> ComparedRun:
+    """A run of one seed by what its phases published. Raises InputInvalid if something is damaged."""
+    (evaluation, *_) = artifacts[_EVALUATION]
+    records = {phase: metrics(found) for phase, found in artifacts.items()}
+    report = f"{evaluation.uri}/report.html"
+    return ComparedRun(label, root, report, summary_of(evaluation), success_curves(records))

@@ -23,6 +23,8 @@ class PhaseEntry(NamedTuple):
     params: type[Model]
     optional: bool = False
     """Whether a run may leave it out."""
+    only_of_several_seeds: bool = False
+    """Whether runs of one seed have nothing of it."""
 
 
 PHASES: Final[dict[str, PhaseEntry]] = {
@@ -32,6 +34,7 @@ PHASES: Final[dict[str, PhaseEntry]] = {
     "refinement": PhaseEntry(RefinementParams, optional=True),
     "students": PhaseEntry(StudentsParams, optional=True),
     "evaluation": PhaseEntry(EvaluationParams),
+    "comparison": PhaseEntry(Model, only_of_several_seeds=True),
 }
 """By name, in the order in which a run goes through them."""
 

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import torch
 
 from collectiverun_trainer.artifacts.artifact import Artifact
-from collectiverun_trainer.artifacts.commits import first_commits
 from collectiverun_trainer.artifacts.reuse import tasks_of
-from collectiverun_trainer.artifacts.storage import Storage, join
+from collectiverun_trainer.artifacts.storage import Storage
 from collectiverun_trainer.config import PHASE_NAMES, EnvironmentSettings, Phase, Task
 from collectiverun_trainer.environments.observation import Array
 from collectiverun_trainer.environments.vector import VectorEnvironment
 from collectiverun_trainer.errors import InputInvalid
 from collectiverun_trainer.learned.addresses import locate
 from collectiverun_trainer.learned.policy import LearnedPolicy
+from collectiverun_trainer.learned.published import Published
 from collectiverun_trainer.learning.learner import Role
 from collectiverun_trainer.order import ArtifactReference, StorageOptions
 from collectiverun_trainer.policy_files import (
@@ -45,16 +45,22 @@ class Run:
     StorageRefused or StorageUnavailable where storage can't be read.
     """
 
-    def __init__(self, root: str, storage: Storage, device: torch.device) -> None:
+    def __init__(self, root: str, storage: Storage, device: torch.device, seed: int | None = None) -> None:
         self.root = root
         """URI of the run's folder."""
-        self._storage, self._device = storage, device
-        self._artifacts = {phase: found for phase in PHASE_NAMES if (found := self._open(phase))}
-        if not self._artifacts:
-            raise InputInvalid(
-                f"{root} holds no finished phase of a run; give the folder of one, "
-                f"<storage.uri>/<namespace>/<name>-<id>"
-            )
+        self._published, self._device = Published.read(root, storage), device
+        self.seeds = self._published.seeds
+        """The seeds that the run has learned with."""
+        if seed is not None and seed not in self.seeds:
+            known = ", ".join(map(str, self.seeds))
+            raise InputInvalid(f"{root} has no seed {seed}; it has {known}")
+        self.seed = self.seeds[0] if seed is None else seed
+        """The one of them whose work this is."""
+        self._artifacts = self._published.of_seed(self.seed)
+
+    def of_seed(self, seed: int) -> Self:
+        """The same run, as one of its seeds has done it. Raises InputInvalid if it has not the seed."""
+        return type(self)(self.root, self._published.storage, self._device, seed)
 
     @property
     def phases(self) -> tuple[Phase, ...]:
@@ -185,15 +191,13 @@ class Run:
             f" phase (it has published {', '.join(self.phases)})"
         )
 
-    def _open(self, phase: Phase) -> list[Artifact]:
-        """What each member of the phase committed first, as the run itself takes it."""
-        return [
-            Artifact.open(self._storage, uri) for uri in first_commits(self._storage, join(self.root, phase))
-        ]
-
 
 def open_run(
-    address: str | Path, storage: StorageOptions | None = None, device: str | torch.device = "cpu"
+    address: str | Path,
+    storage: StorageOptions | None = None,
+    device: str | torch.device = "cpu",
+    *,
+    seed: int | None = None,
 ) -> Run:
     """A run by its name on this machine, or by its root: a path (`./…`, `/…`), `file://` or `s3://`.
 
@@ -202,13 +206,15 @@ def open_run(
         storage: how an S3 server other than AWS is reached; a run that is known by name brings its own.
             Keys come from the environment (AWS_*).
         device: where its networks compute.
+        seed: whose work it is, of a run of several; None: of the first one.
 
     Raises:
-        InputInvalid: there is no such run, nothing of it is published, or a manifest is damaged.
+        InputInvalid: there is no such run, nothing of it is published, a manifest is damaged, or the run has
+            not the seed.
         StorageRefused, StorageUnavailable: storage can't be read.
     """
     found = locate(address, storage)
-    return Run(found.uri, Storage(found.options), torch.device(device))
+    return Run(found.uri, Storage(found.options), torch.device(device), seed)
 
 
 def _tasks(*artifacts: Artifact) -> tuple[Task, ...]:

@@ -69,11 +69,16 @@ class PhaseContext:
         return typed_params(self.order, model)
 
     def inputs(self, phase: Phase) -> list[tuple[ArtifactReference, Artifact]]:
-        """The artifacts the order names for a phase, opened and verified, in the order's order.
+        """What the order's seed has of the artifacts the order names for a phase, in the order's order.
 
         Raises:
             InputInvalid: if the order names none, or one is missing, damaged or not the one ordered.
         """
+        seed = self.order.seed
+        return [(named, part_of(self.storage, whole, seed)) for named, whole in self.whole_inputs(phase)]
+
+    def whole_inputs(self, phase: Phase) -> list[tuple[ArtifactReference, Artifact]]:
+        """`inputs` with what they have of all seeds."""
         references = self.order.inputs.get(phase, ())
         if not references:
             raise InputInvalid(
@@ -87,9 +92,7 @@ class PhaseContext:
             {"member": reference.member, "uri": artifact.uri, "manifestSha256": artifact.manifest_sha256}
             for reference, artifact in opened
         ]
-        return [
-            (reference, part_of(self.storage, artifact, self.order.seed)) for reference, artifact in opened
-        ]
+        return opened
 
     def inputs_of_first(self, *phases: Phase) -> list[tuple[ArtifactReference, Artifact]]:
         """`inputs` of the first of these phases that the order names, of the last one if it names none."""

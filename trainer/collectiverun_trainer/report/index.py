@@ -6,7 +6,6 @@ from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from pathlib import Path
 
 from markupsafe import Markup
 
@@ -38,14 +37,14 @@ class IndexRow:
         return sum(phase.gpu_seconds for phase in self.summary.phases)
 
 
-def render(root: str, rows: Sequence[IndexRow], others: Sequence[str], folder: Path) -> str:
+def render(root: str, rows: Sequence[IndexRow], others: Sequence[str], folder: str) -> str:
     """The page as text.
 
     Args:
         root: what was looked through.
         rows: the finished runs.
         others: a sentence about each run that is not in the table.
-        folder: where the page will lie, for links to the reports.
+        folder: URI of where the page will lie, for links to the reports.
     """
     templates = environment("collectiverun_trainer.report")
     templates.filters["link"] = lambda uri: link(uri, folder)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
+import posixpath
+from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from collectiverun_trainer.report.headline import percent
-
-_FILE = "file://"
 
 
 def environment(package: str) -> Environment:
@@ -40,11 +38,17 @@ def duration(seconds: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
 
 
-def link(uri: str, folder: Path) -> str:
-    """How a page in `folder` refers to a file: by a path from there; "" for what lies in other storage."""
-    if not uri.startswith(_FILE):
-        return ""
-    return Path(os.path.relpath(uri.removeprefix(_FILE), folder)).as_posix()
+def link(uri: str, folder: str) -> str:
+    """How a page in `folder` refers to a file, both URIs: by a path from there; "" if that is elsewhere."""
+    (place, path), (own_place, own_path) = _place(uri), _place(folder)
+    return quote(posixpath.relpath(path, own_path)) if place == own_place else ""
+
+
+def _place(uri: str) -> tuple[str, str]:
+    """Kind of storage with the bucket, and the path there. A local path may have any character in it."""
+    scheme, _, rest = uri.partition("://")
+    bucket, _, path = rest.partition("/")
+    return f"{scheme}://{bucket}", f"/{path}"
 
 
 def source(name: str) -> str:
