@@ -33,6 +33,10 @@ Endpoint = Annotated[
     str | None, typer.Option(help="URL of an S3 server other than AWS; a run's own is known by its name.")
 ]
 
+Seed = Annotated[
+    int | None, typer.Option(help="Of a run of several seeds, the one; its first if none is named.")
+]
+
 
 def play(
     run: RunOrRoot,
@@ -43,6 +47,7 @@ def play(
     task: Annotated[
         str | None, typer.Option(help="Task, such as reach-v3; the run's first one if none is named.")
     ] = None,
+    seed: Seed = None,
     goal: Annotated[int, typer.Option(min=0, help="Index of the goal, as in the report's films.")] = 0,
     size: Annotated[int, typer.Option(min=64, max=1024, help="Width and height, in pixels.")] = 480,
     frames_per_second: Annotated[int, typer.Option("--fps", min=1, max=60, help="Speed.")] = 20,
@@ -56,6 +61,7 @@ def play(
     request = addressed(run, endpoint, kubernetes, namespace, cache) | {
         "network": network,
         "task": task,
+        "seed": seed,
         "goal": goal,
         "output": output,
         "size": size,
@@ -82,6 +88,7 @@ def export_policy(
         str | None,
         typer.Option(help="Of an expert, student or control; the run's first one if none is named."),
     ] = None,
+    seed: Seed = None,
     as_json: AsJSON = False,
     endpoint: Endpoint = None,
     kubernetes: Kubernetes = False,
@@ -89,7 +96,7 @@ def export_policy(
     cache: Cache = None,
 ) -> None:
     """Write ONNX graphs of a policy, what describes them, and a program that acts with them."""
-    wish = {"network": network, "task": task, "output": output}
+    wish = {"network": network, "task": task, "seed": seed, "output": output}
     told = ask_trainer("export-policy", addressed(run, endpoint, kubernetes, namespace, cache) | wish)
     if as_json:
         print_json(told)

@@ -15,7 +15,7 @@ from collectiverun_trainer.learned import open_run
 def run(request: ExportPolicyRequest) -> dict[str, Any]:
     """Write the bundle; its folder, and what it was compared with torch on."""
     folder = Path(request.output)
-    opened = open_run(request.run, request.storage)
+    opened = open_run(request.run, request.storage, seed=request.seed)
     policy = chosen_policy(opened, request.network, chosen_task(opened, request.task))
     try:
         document = write_bundle(policy, request.network, folder)

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import torch
 
+from collectiverun_trainer.artifacts.artifact import Artifact
 from collectiverun_trainer.artifacts.storage import Storage, join
 from collectiverun_trainer.commands.pages import folder_uri, write_page
 from collectiverun_trainer.commands.requests import ListRequest
@@ -43,7 +44,8 @@ def _indexed(storage: Storage, uris: Iterable[str]) -> tuple[list[IndexRow], lis
     rows, others = [], []
     for uri in uris:
         try:
-            rows.append(_row(Run(uri, storage, torch.device("cpu"))))
+            opened = Run(uri, storage, torch.device("cpu"))
+            rows += [_row(opened.of_seed(seed)) for seed in opened.seeds]
         except InputInvalid as error:
             others.append(str(error))
     return rows, others
@@ -66,10 +68,10 @@ def _roots(storage: Storage, uri: str, depth: int) -> Iterator[str]:
 
 def _told(storage: Storage, uri: str) -> dict[str, Any]:
     namespace, folder = uri.rsplit("/", 2)[-2:]
-    found = _FOLDER.fullmatch(folder)
+    match = _FOLDER.fullmatch(folder)
     document: dict[str, Any] = {
         "namespace": namespace,
-        "name": found["name"] if found else folder,
+        "name": match["name"] if match else folder,
         "root": uri,
     }
     try:
@@ -81,20 +83,26 @@ def _told(storage: Storage, uri: str) -> dict[str, Any]:
             "success": {},
             "fault": str(error),
         }
+    found = _reporting(opened)
     return document | {
-        "published": "report" if "evaluation" in opened.phases else f"up to {opened.phases[-1]}",
+        "published": "report" if found else f"up to {opened.phases[-1]}",
         "phases": list(opened.phases),
+        "seeds": list(opened.seeds),
         "success": _success(opened),
-        "report": f"{opened.artifact('evaluation').uri}/report.html"
-        if "evaluation" in opened.phases
-        else None,
+        "report": f"{found.uri}/report.html" if found else None,
     }
 
 
+def _reporting(opened: Run) -> Artifact | None:
+    """What has the run's report: of several seeds their comparison; None before it."""
+    phase = "comparison" if len(opened.seeds) > 1 else "evaluation"
+    return opened.artifact(phase) if phase in opened.phases else None
+
+
 def _success(opened: Run) -> dict[str, Any]:
-    """What the evaluation's result says of each kind of network; nothing before it."""
-    if "evaluation" not in opened.phases:
+    """What the report's phase says of each kind of network; nothing before it."""
+    if (found := _reporting(opened)) is None:
         return {}
-    result = opened.artifact("evaluation").manifest["result"]
+    result = found.manifest["result"]
     kinds = {"collective": "success", "experts": "experts", "students": "students"}
     return {kind: result[key] for kind, key in kinds.items() if result.get(key)}

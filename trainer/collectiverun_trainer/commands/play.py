@@ -21,7 +21,7 @@ def run(request: PlayRequest) -> dict[str, Any]:
     path = Path(request.output)
     if path.suffix.lower() == ".mp4":
         import collectiverun_trainer.report.film  # noqa: F401  (told before a minute of playing)
-    opened = open_run(request.run, request.storage)
+    opened = open_run(request.run, request.storage, seed=request.seed)
     task = chosen_task(opened, request.task)
     if request.goal >= opened.environment.goals:
         raise Usage(

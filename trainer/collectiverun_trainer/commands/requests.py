@@ -41,6 +41,7 @@ class PlayRequest(Model):
 
     run: str = Field(description="The run's root, a path or a URI.")
     storage: StorageOptions = StorageOptions()
+    seed: int | None = Field(None, description="Of a run of several seeds; its first one if none is named.")
     network: Network = "collective"
     task: str | None = Field(None, description="Task; the run's first one if none is named.")
     goal: int = Field(0, ge=0, description="Index of the goal in the run's goal set.")
@@ -63,6 +64,7 @@ class ExportPolicyRequest(Model):
 
     run: str = Field(description="The run's root, a path or a URI.")
     storage: StorageOptions = StorageOptions()
+    seed: int | None = Field(None, description="Of a run of several seeds; its first one if none is named.")
     network: Network = "collective"
     task: str | None = Field(None, description="Of an expert, student or control; else the run's first one.")
     output: str = Field(description="Folder to write; it may not be there yet, or be empty.")
