@@ -73,9 +73,7 @@ def test_a_film_is_of_the_seed_that_is_named(seeded: tuple[Path, dict], tmp_path
     assert film.stat().st_size > 0
 
 
-def test_a_seed_that_the_run_has_not_is_told_in_one_sentence(
-    seeded: tuple[Path, dict], tmp_path: Path
-) -> None:
+def test_a_seed_that_the_run_has_not_is_told(seeded: tuple[Path, dict], tmp_path: Path) -> None:
     words = ["play", seeded[1]["root"], "--seed", "2", "-o", str(tmp_path / "film.webp")]
     done = subprocess.run([str(COMMAND), *words], capture_output=True, text=True)
     assert done.returncode == 4

@@ -83,7 +83,8 @@ def test_the_comparison_is_over_the_seeds(whole: tuple[SmallRun, PhaseResult]) -
     assert result.success is not None
     assert result.success.at_end == pytest.approx(fmean(one["atEnd"] for one in of_seeds))
     assert {"experts", "collective", "students", "controls"} <= {curve["series"] for curve in found["curves"]}
-    assert "seed 5" in Artifact.open(STORAGE, str(result.uri)).read("report.html").decode()
+    page = Artifact.open(STORAGE, str(result.uri)).read("report.html").decode()
+    assert "<b>default/small</b>, 2 seeds side by side" in page
 
 
 def test_the_page_links_the_reports_of_the_seeds(whole: tuple[SmallRun, PhaseResult]) -> None:

@@ -28,8 +28,12 @@ NOTIONS: tuple[Notion, ...] = ("any_step", "at_end")
 _HOUR = 3600.0
 
 
-def compare(runs: Sequence[ComparedRun]) -> Comparison:
-    """Everything about at least one run. Raises Usage if several share no task with any network."""
+def compare(runs: Sequence[ComparedRun], subject: str = "") -> Comparison:
+    """Everything about at least one run. Raises Usage if several share no task with any network.
+
+    Args:
+        subject: the run that all of them are seeds of, if there is one.
+    """
     groups = grouped(runs)
     success = tuple(_success([run for group in groups for run in group.runs]))
     if not any(row.is_shared for row in success):
@@ -39,6 +43,7 @@ def compare(runs: Sequence[ComparedRun]) -> Comparison:
     overall, improvement = tuple(_overall(groups, success)), tuple(_improvement(groups, success))
     return Comparison(
         headline=headline(groups, overall, improvement),
+        subject=subject,
         smoke=any(run.summary.smoke for run in runs),
         configurations=tuple(_configuration(group) for group in groups),
         differences=differences(groups),

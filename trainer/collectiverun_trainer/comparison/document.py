@@ -108,6 +108,7 @@ class Comparison(Model):
     """Everything."""
 
     headline: str
+    subject: str = Field("", description="The run, where all that is compared are seeds of one; else empty.")
     smoke: bool
     configurations: tuple[Configuration, ...]
     differences: tuple[Difference, ...]

@@ -25,8 +25,8 @@ READ: tuple[Phase, ...] = ("experts", "onlineDistillation", "students", "evaluat
 
 def run(context: PhaseContext) -> PhaseResult:
     """Compare the seeds of the order, and publish the page and its numbers."""
-    runs = _runs(context)
-    comparison, writer = compare(runs), context.writer()
+    order, runs = context.order, _runs(context)
+    comparison, writer = compare(runs, f"{order.run.namespace}/{order.run.name}"), context.writer()
     writer.add("report.html", render(comparison, writer.uri).encode())
     writer.add_json("comparison.json", comparison.model_dump(by_alias=True, mode="json"))
     context.reporter.progress(len(runs), len(runs), activity="done")
