@@ -45,6 +45,9 @@ def reusing(phase, address):
 # One rule is broken by each.
 BROKEN = {
     "half a decision": {"environment": {"horizonEnvSteps": 101}},
+    "a robot that nobody has": {"tasks": [{"env": "reach-v3", "robot": "my-arm"}]},
+    "an arm with the name of another": {"robotModels": [{"name": "kuka", "configMapName": "kuka"}]},
+    "an arm that the cluster has not": {"robotModels": [{"name": "my-arm", "path": "my-arm.xml"}]},
     "a student of a foreign task": phase("students", tasks=[{"env": "push-v3"}]),
     "an expert of less than an episode": phase("experts", totalEnvSteps=400, randomEnvSteps=500),
     "a student of less than an episode": phase("students", totalEnvSteps=499),

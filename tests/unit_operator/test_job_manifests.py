@@ -201,6 +201,24 @@ def test_certificates_are_mounted_where_the_order_says():
     assert order_of(manifest)["storage"]["caBundlePath"] == f"{mount['mountPath']}/root.pem"
 
 
+OWN_ARM = {"name": "my-arm", "path": "/models/my-arm.xml", "configMapName": "my-arm"}
+
+
+@pytest.mark.parametrize("phase", PHASES, ids=lambda phase: phase.name)
+def test_every_phase_has_the_arms_of_the_run_and_is_told_where(phase):
+    manifest = a_manifest(a_run(**ON_KUBERNETES, robotModels=[OWN_ARM]), phase.name)
+    assert {"name": "robot-my-arm", "configMap": {"name": "my-arm"}} in pod_of(manifest)["volumes"]
+    mount = next(mount for mount in trainer_of(manifest)["volumeMounts"] if mount["name"] == "robot-my-arm")
+    assert mount["readOnly"]
+    assert order_of(manifest)["robotModels"] == {"my-arm": mount["mountPath"]}
+
+
+def test_this_machine_reads_an_arms_file():
+    manifest = a_manifest(a_run(robotModels=[OWN_ARM]), "experts")
+    assert order_of(manifest)["robotModels"] == {"my-arm": "/models/my-arm.xml"}
+    assert [volume["name"] for volume in pod_of(manifest)["volumes"]] == ["scratch"]
+
+
 def test_a_phases_template_wins_over_the_runs():
     run = {"spec": {"nodeSelector": {"gpu": "a100", "zone": "a"}, "priorityClassName": "low"}}
     phase = {"spec": {"nodeSelector": {"gpu": "h100"}}, "metadata": {"annotations": {"a": "b"}}}

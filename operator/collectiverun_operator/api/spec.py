@@ -8,12 +8,10 @@ from pydantic import Field
 
 from collectiverun_operator.api.phases import Phases
 from collectiverun_operator.api.pod_template import PodTemplate
+from collectiverun_operator.api.robots import RobotModels
 from collectiverun_operator.api.storage import Storage
 from collectiverun_operator.api.tasks import Tasks
-from collectiverun_trainer.config import (
-    EnvironmentSettings,
-    Model,
-)
+from collectiverun_trainer.config import EnvironmentParams, Model
 
 Seconds = Annotated[int, Field(ge=1, le=10 * 365 * 86_400)]
 # However often a member runs out of memory, it is never given more than so many times what was asked for.
@@ -119,6 +117,9 @@ class Spec(Model):
     tasks: Tasks = Field(
         description="What is learned: one entry per environment and robot, each at most once."
     )
+    robot_models: RobotModels = Field(
+        (), description="Arms that are not built in, each with its MuJoCo model; tasks name them as robot."
+    )
     storage: Storage
     run_policy: RunPolicy = RunPolicy()
     pod_template: PodTemplate | None = Field(
@@ -126,5 +127,5 @@ class Spec(Model):
         description="Parts of a Pod, merged into the Pods of every phase. May be changed for attempts to"
         " come.",
     )
-    environment: EnvironmentSettings = EnvironmentSettings()
+    environment: EnvironmentParams = EnvironmentParams()
     phases: Phases = Phases()

@@ -16,6 +16,7 @@ from collectiverun_operator.jobs.uris import member_uri
 from collectiverun_operator.json_types import JSONObject
 
 CA_DIRECTORY = "/etc/collectiverun/ca"
+ROBOTS_DIRECTORY = "/etc/collectiverun/robots"
 MAX_THREADS = 256
 
 
@@ -30,7 +31,7 @@ def phase_order(
     """The order of one attempt. `inputs` are artifact references by the name of the phase that made them."""
     sees_all = phase.settings.SEES_WHOLE_RUN  # other orders stay small
     report = {"spec": _reported_spec(run)} | _smoke(run) if sees_all else {}
-    optional = report | _earlier(settings_of(run.spec, phase))
+    optional = report | _earlier(settings_of(run.spec, phase)) | _robot_models(run)
     return optional | {
         "run": {"namespace": run.namespace, "name": run.name, "uid": run.uid},
         "phase": phase.name,
@@ -56,6 +57,11 @@ def order_text(order: JSONObject) -> str:
 def task_documents(tasks: Sequence[RunTask]) -> list[JSONObject]:
     """Tasks as {env, robot} pairs."""
     return [{"env": task.env, "robot": task.robot} for task in tasks]
+
+
+def robot_directory(name: str) -> str:
+    """Where the trainer's container has the ConfigMap of a robot's model."""
+    return f"{ROBOTS_DIRECTORY}/{name}"
 
 
 def resources_of(run: CollectiveRun, phase: Phase) -> JSONObject:
@@ -100,6 +106,15 @@ def _earlier(settings: PhaseSettings) -> JSONObject:
     """The earlier run that stands in for the phase's work, where there is one."""
     address = getattr(settings, "from_", None)
     return {} if address is None else {"from": address}
+
+
+def _robot_models(run: CollectiveRun) -> JSONObject:
+    """Where the trainer finds the arms that the run brings along, if it does: all of them, in every phase."""
+    models = {
+        model.name: model.path if run.platform.local else robot_directory(model.name)
+        for model in run.spec.robot_models
+    }
+    return {"robotModels": models} if models else {}
 
 
 def _smoke(run: CollectiveRun) -> JSONObject:

@@ -8,6 +8,7 @@ from collectiverun_operator.api.phases import REUSABLE
 from collectiverun_operator.api.storage import BESIDE_THE_FILE, EARLIER_RUN, NEEDS_A_PLACE, NO_EARLIER_RUN
 from collectiverun_operator.api.validation import NEEDS_CREDENTIALS, OTHER_STORAGE
 from collectiverun_operator.manifests.rules import REQUIRED, Rule
+from collectiverun_operator.manifests.task_rules import robot_model_rules, robot_rules, student_rules
 from collectiverun_trainer.config import ANY_BUCKET, AWS_BUCKET, ENDPOINT, HIDDEN_USER
 
 _HORIZON = "environment.horizonEnvSteps"
@@ -17,7 +18,8 @@ def consistency_rules() -> Mapping[str, tuple[Rule, ...]]:
     """The rules by the path of the object or list that they belong to."""
     return {
         "spec": (
-            *_student_rules(),
+            *robot_rules(),
+            *student_rules(),
             *_environment_rules(),
             *_budget_rules("experts"),
             *_budget_rules("students"),
@@ -35,6 +37,7 @@ def consistency_rules() -> Mapping[str, tuple[Rule, ...]]:
                 "every task is a holdout; at least one must be trained on",
             ),
         ),
+        "spec.robotModels": tuple(robot_model_rules()),
         "spec.storage": (*_uri_rules(), *_bucket_rules(), *_directory_rules(), *_access_rules()),
         "spec.storage.credentials": (
             Rule(
@@ -44,21 +47,6 @@ def consistency_rules() -> Mapping[str, tuple[Rule, ...]]:
             ),
         ),
     }
-
-
-def _student_rules() -> Iterator[Rule]:
-    chosen = "self.phases.students.params.tasks"
-    is_known = "self.tasks.exists(t, t.env == s.env && t.robot == s.robot)"
-    yield Rule(
-        "phases.students.params.tasks",
-        f"{chosen}.all(s, {is_known})",
-        "{foreign} is no task of this run, which has {known}",
-        {
-            "foreign": f"{chosen}.map(s, !{is_known}, s.env + '-' + s.robot)",
-            "known": "self.tasks.map(t, t.env + '-' + t.robot)",
-        },
-        about=("tasks", "phases.students.params.tasks"),
-    )
 
 
 def _environment_rules() -> Iterator[Rule]:

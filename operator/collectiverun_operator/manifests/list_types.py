@@ -10,6 +10,7 @@ from collectiverun_operator.json_types import JSONObject
 # of a status have one writer, which writes all of them: as maps each field would be noted in managedFields,
 # which would double the size of a run.
 _KEYS = {
+    "spec.robotModels": ["name"],
     "spec.tasks": ["env", "robot"],
     "spec.phases.students.params.tasks": ["env", "robot"],
     "status.conditions": ["type"],

@@ -31,9 +31,12 @@ _QUICK = {
 
 
 @cache
-def fast_environment_class(task: Task) -> type[FastEnvironment]:
-    """The quick class of a task with its robot; InvalidConfiguration if the robot is not built."""
-    built = robot(task.robot)
+def fast_environment_class(task: Task, model: str | None = None) -> type[FastEnvironment]:
+    """The quick class of a task with its robot; InvalidConfiguration if the robot is not built.
+
+    `model` is the digest of the robot's model, where it is none that is built in.
+    """
+    built = robot(task.robot, model)
     stock = built.stock_class(task.env)
     return type(f"Fast{stock.__name__}", (stock, FastEnvironment), _quick_members(stock) | {"robot": built})
 

@@ -23,18 +23,18 @@ Goals = npt.NDArray[np.float64]
 def goal_vectors(task: Task, goal_seed: int, goals: int) -> Goals:
     """Random vectors (goals, size) of a task, read-only: object and target positions in metres.
 
-    The first k of n goals are the k goals of the same seed.
+    The first k of n goals are the k goals of the same seed. They are the same for every robot.
     """
-    env = _drawing_class(task)(np.random.RandomState(goal_seed))
+    env = _drawing_class(task.env)(np.random.RandomState(goal_seed))
     vectors = np.stack([env.draw() for _ in range(goals)])
     vectors.setflags(write=False)
     return vectors
 
 
 @cache
-def _drawing_class(task: Task) -> type[Any]:
+def _drawing_class(env_name: str) -> type[Any]:
     """A class whose resets draw goals but simulate nothing."""
-    stock = fast_environment_class(task)
+    stock = fast_environment_class(Task(env=env_name))
 
     class Drawing(stock):  # type: ignore[misc,valid-type]
         def __init__(self, generator: np.random.RandomState) -> None:

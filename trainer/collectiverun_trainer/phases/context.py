@@ -24,6 +24,7 @@ from collectiverun_trainer.order import (
     PhaseResult,
     Success,
 )
+from collectiverun_trainer.phases import own_robots
 from collectiverun_trainer.phases.configuration import configuration, typed_params
 from collectiverun_trainer.process.device import default_device
 from collectiverun_trainer.process.divergence import told_divergence
@@ -72,16 +73,16 @@ class PhaseContext:
 
         Raises:
             InputInvalid: if the order names none, or one is missing, damaged or not the one ordered.
+            InvalidConfiguration: if one was made with another model of a robot that the run brings along.
         """
         references = self.order.inputs.get(phase, ())
         if not references:
             raise InputInvalid(
                 f"The phase order names no artifact of {phase!r}, which {self.order.phase!r} reads."
             )
-        opened = [
-            (reference, Artifact.open(self.storage, reference.uri, reference.manifest_sha256))
-            for reference in references
-        ]
+        opened = [(each, Artifact.open(self.storage, each.uri, each.manifest_sha256)) for each in references]
+        for _, artifact in opened:
+            own_robots.require_same(self.order, artifact)
         self._parents[phase] = [
             {"member": reference.member, "uri": artifact.uri, "manifestSha256": artifact.manifest_sha256}
             for reference, artifact in opened
@@ -176,7 +177,7 @@ class PhaseContext:
         experts: Success | None = None,
         students: Success | None = None,
     ) -> PhaseResult:
-        """Add `metrics.jsonl`, commit the artifact and return the result of the phase.
+        """Add metrics and the models of own robots, commit the artifact, and return the phase's result.
 
         Args:
             writer: holds the phase's own files.
@@ -188,6 +189,8 @@ class PhaseContext:
             students: success of the students (evaluation only).
         """
         writer.add(METRICS_NAME, self.reporter.metrics_lines())
+        for name, content in own_robots.files_of(self.order.environment):
+            writer.add(name, content)
         result = PhaseResult(
             exit_code=0,
             reason="Succeeded",
@@ -233,7 +236,11 @@ class PhaseContext:
 
 
 def prepare(order: PhaseOrder, reporter: Reporter, stop: StopFlag) -> PhaseContext:
-    """The context of a phase that runs as its own process."""
+    """The context of a phase that runs as its own process.
+
+    Raises InvalidConfiguration if a parameter, or the model of an own robot, can't be used.
+    """
+    order = own_robots.with_own_robots(order)
     storage = Storage(order.storage)
     pod = _pod()
     uri = join(order.member_uri, "checkpoints")
