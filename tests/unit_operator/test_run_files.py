@@ -51,7 +51,7 @@ FAULTY_SPECS = {
         "is not in the kind of storage that spec.storage.uri names; copy that run there first",
     ),
     "no tasks": ({"tasks": []}, "spec.tasks", "at least 1 entry, not 0"),
-    "too many tasks": ({"tasks": tasks("reach") * 65}, "spec.tasks", "at most 64 entries, not 65"),
+    "too many tasks": ({"tasks": tasks("reach") * 129}, "spec.tasks", "at most 128 entries, not 129"),
     "unknown task": ({"tasks": tasks("raech")}, "spec.tasks[0]", "did you mean 'reach-v3'?"),
     "unknown robot": (
         {"tasks": [{"env": "reach-v3", "robot": "pamda"}]},

@@ -14,10 +14,13 @@ from collectiverun_operator.api.run import CollectiveRun
 from collectiverun_operator.api.tasks import Member, RunTask, holdout_tasks
 from collectiverun_operator.jobs.uris import member_uri
 from collectiverun_operator.json_types import JSONObject
+from collectiverun_trainer.config import packed
 
 CA_DIRECTORY = "/etc/collectiverun/ca"
 ROBOTS_DIRECTORY = "/etc/collectiverun/robots"
 MAX_THREADS = 256
+# Linux refuses a single variable of more than 128 KiB, which the name is part of.
+PLAIN_LIMIT_BYTES = 96 * 1024
 
 
 def phase_order(
@@ -50,8 +53,12 @@ def phase_order(
 
 
 def order_text(order: JSONObject) -> str:
-    """The order on one line. `$` is escaped: Kubernetes would expand `$(NAME)` in a variable's value."""
-    return json.dumps(order, separators=(",", ":")).replace("$", "\\u0024")
+    """The order on one line. `$` is escaped: Kubernetes would expand `$(NAME)` in a variable's value.
+
+    One of more than `PLAIN_LIMIT_BYTES` is compressed, as the trainer reads it (`unpacked`).
+    """
+    text = json.dumps(order, separators=(",", ":")).replace("$", "\\u0024")
+    return text if len(text) <= PLAIN_LIMIT_BYTES else packed(text)
 
 
 def task_documents(tasks: Sequence[RunTask]) -> list[JSONObject]:

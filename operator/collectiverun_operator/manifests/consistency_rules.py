@@ -19,6 +19,7 @@ def consistency_rules() -> Mapping[str, tuple[Rule, ...]]:
     return {
         "spec": (
             *robot_rules(),
+            *robot_model_rules(),
             *student_rules(),
             *_environment_rules(),
             *_budget_rules("experts"),
@@ -37,7 +38,6 @@ def consistency_rules() -> Mapping[str, tuple[Rule, ...]]:
                 "every task is a holdout; at least one must be trained on",
             ),
         ),
-        "spec.robotModels": tuple(robot_model_rules()),
         "spec.storage": (*_uri_rules(), *_bucket_rules(), *_directory_rules(), *_access_rules()),
         "spec.storage.credentials": (
             Rule(

@@ -23,19 +23,21 @@ def robot_rules() -> Iterator[Rule]:
 
 
 def robot_model_rules() -> Iterator[Rule]:
-    """Of the list of arms that a run brings along."""
-    is_built_in = f"(m.name in {[*ROBOTS, *ROBOT_ALIASES]})"
+    """Of a spec: the arms that a run brings along."""
+    models, is_built_in = "self.robotModels", f"(m.name in {[*ROBOTS, *ROBOT_ALIASES]})"
     yield Rule(
-        "",
-        f"self.all(m, !{is_built_in})",
+        "robotModels",
+        f"{models}.all(m, !{is_built_in})",
         f"{{taken}} {BUILT_IN_NAME}",
-        {"taken": f"self.filter(m, {is_built_in}).map(m, m.name)"},
+        {"taken": f"{models}.filter(m, {is_built_in}).map(m, m.name)"},
+        about=("robotModels",),
     )
     yield Rule(
-        "",
-        "self.all(m, m.configMapName != '')",
+        "robotModels",
+        f"{models}.all(m, m.configMapName != '')",
         f"{{missing}} {NEEDS_CONFIG_MAP}",
-        {"missing": "self.filter(m, m.configMapName == '').map(m, m.name)"},
+        {"missing": f"{models}.filter(m, m.configMapName == '').map(m, m.name)"},
+        about=("robotModels",),
     )
 
 

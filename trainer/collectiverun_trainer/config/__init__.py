@@ -22,10 +22,12 @@ from collectiverun_trainer.config.names import (
     ROBOT_NAME,
     ROBOT_NAME_LIMIT,
     ROBOTS,
+    TASK_LIMIT,
     TASK_NAMES,
     robot_fault,
     unknown_robot,
 )
+from collectiverun_trainer.config.packing import packed, unpacked
 from collectiverun_trainer.config.phases import PARAMS, PHASE_NAMES, PHASES, Phase
 from collectiverun_trainer.config.s3_names import (
     ANY_BUCKET,
@@ -51,6 +53,7 @@ __all__ = [
     "ROBOT_NAME",
     "ROBOT_NAME_LIMIT",
     "STORAGE_OPTIONS",
+    "TASK_LIMIT",
     "TASK_NAMES",
     "CollectiveLossParams",
     "EnvironmentParams",
@@ -66,6 +69,8 @@ __all__ = [
     "Task",
     "TrajectoryTransformerParams",
     "endpoint_fault",
+    "packed",
     "robot_fault",
     "unknown_robot",
+    "unpacked",
 ]

@@ -10,6 +10,8 @@ from difflib import get_close_matches
 ROBOTS: tuple[str, ...] = ("sawyer", "panda", "ur5e", "ur10e", "iiwa", "xarm7", "gen3", "viperx", "z1")
 # Other names that a run file may use, and what they mean everywhere else.
 ROBOT_ALIASES: dict[str, str] = {"kuka": "iiwa"}
+# Of a run: the fifty tasks on two robots, and room for more. Statuses and phase orders are bounded by it.
+TASK_LIMIT = 128
 # What an arm that a run brings along may be called; it is part of the names of tasks, so of labels.
 ROBOT_NAME = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 ROBOT_NAME_LIMIT = 32
