@@ -10,7 +10,7 @@ import asyncio
 import hashlib
 import json
 import random
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +18,8 @@ from typing import Any, TypeVar
 
 from testbed import JSONObject
 from testbed.kubernetes.api_client import ApiClient
+
+from collectiverun_trainer.config import ROBOTS, TASK_NAMES, unpacked
 
 Item = TypeVar("Item")
 
@@ -44,18 +46,27 @@ def run_name(number: int) -> str:
     return f"run-{number:04}"
 
 
-def run_body(name: str, tasks: Iterable[str]) -> JSONObject:
-    """A run whose experts all start at once, on nodes without GPUs."""
+def tasks_of(count: int) -> list[JSONObject]:
+    """So many tasks: the ten above with Sawyer, then each of Meta-World's with each robot."""
+    first = [(env, "sawyer") for env in TASKS]
+    pairs = dict.fromkeys([*first, *((env, robot) for robot in ROBOTS for env in TASK_NAMES)])
+    return [{"env": env, "robot": robot} for env, robot in list(pairs)[:count]]
+
+
+def run_body(name: str, tasks: Sequence[JSONObject], students: bool) -> JSONObject:
+    """A run whose experts all start at once, and its students if it has some, on nodes without GPUs."""
     phases = ("experts", "trajectoryTransformer", "onlineDistillation", "evaluation")
     settings: JSONObject = {phase: {"resources": {}} for phase in phases}
-    names = list(tasks)
-    settings["experts"]["parallelism"] = len(names)
+    settings["experts"]["parallelism"] = len(tasks)
+    if students:
+        settings["refinement"] = {"resources": {}, "enabled": True}
+        settings["students"] = {"resources": {}, "enabled": True, "parallelism": len(tasks)}
     return {
         "apiVersion": "collectiverl.io/v1alpha1",
         "kind": "CollectiveRun",
         "metadata": {"name": name},
         "spec": {
-            "tasks": [{"env": task} for task in names],
+            "tasks": list(tasks),
             "storage": {
                 "uri": "s3://benchmark/runs",
                 "endpoint": "https://storage.example",
@@ -76,9 +87,9 @@ class Crowd:
     running: dict[str, None] = field(default_factory=dict)
     _running: asyncio.Condition = field(default_factory=asyncio.Condition)
 
-    async def create_runs(self, count: int, members: int) -> None:
-        """So many runs of so many experts."""
-        bodies = [run_body(run_name(number), TASKS[:members]) for number in range(count)]
+    async def create_runs(self, count: int, experts: int, students: bool = False) -> None:
+        """So many runs of so many experts, with as many students or with none."""
+        bodies = [run_body(run_name(number), tasks_of(experts), students) for number in range(count)]
         path = RUNS.format(self.namespace)
         await _at_once(lambda body: self.api.request("POST", path, body), bodies)
 
@@ -89,6 +100,12 @@ class Crowd:
             state = (run.get("status") or {}).get("state", "")
             found[state] = found.get(state, 0) + 1
         return found
+
+    async def largest_bytes(self) -> tuple[int, int]:
+        """How large the largest run is as JSON, and the largest status."""
+        runs = (await self.api.request("GET", RUNS.format(self.namespace)))["items"]
+        sizes = [(_bytes(run), _bytes(run.get("status") or {})) for run in runs]
+        return max(size for size, _ in sizes), max(size for _, size in sizes)
 
     async def wait_for_running(self, count: int) -> None:
         """Until so many Pods run."""
@@ -158,10 +175,14 @@ async def _at_once(work: Callable[[Item], Coroutine[Any, Any, Any]], items: Iter
             group.create_task(do(item))
 
 
+def _bytes(document: JSONObject) -> int:
+    return len(json.dumps(document, separators=(",", ":")).encode())
+
+
 def _order(pod: JSONObject) -> JSONObject:
     """What a result has to repeat of the Pod's phase order."""
     variables = {entry["name"]: entry.get("value") for entry in pod["spec"]["containers"][0]["env"]}
-    order = json.loads(variables["COLLECTIVERUN_PHASE_ORDER"])
+    order = json.loads(unpacked(variables["COLLECTIVERUN_PHASE_ORDER"]))
     uri = f"{order['memberUri']}/attempt-{order['attempt']}/{pod['metadata']['uid'][:8]}"
     return {"uri": uri, "image": pod["spec"]["containers"][0]["image"]}
 

@@ -50,6 +50,8 @@ class Measured:
     server_cpu_seconds: float
     idle: Span
     events: Span
+    run_bytes: int
+    status_bytes: int
     requests: list[Request] = field(default_factory=list)
 
 
@@ -101,6 +103,8 @@ def figures_of(measured: Measured) -> Iterator[Figure]:
     yield Figure("API server's CPU per Job", 1000 * measured.server_cpu_seconds / jobs, "ms", 1)
     yield Figure("operator's memory at its peak", measured.peak_mib, "MiB", 0, "≤ 256 MiB")
     yield Figure("start to first full pass", measured.start_seconds, "s", 1, "≤ 60 s")
+    yield Figure("largest run, as JSON", measured.run_bytes / 1024, "KiB", 1, "≤ 512 KiB")
+    yield Figure("of it the status", measured.status_bytes / 1024, "KiB", 1, "≤ 160 KiB")
     idle = sum(measured.idle.holds(write) for write in writes)
     yield Figure(f"writes in {measured.idle.seconds:.0f} s without a change", idle, "", 0, "0")
     yield Figure("writes per Job", len(writes) / jobs, "", 2, "≤ 6")

@@ -3,6 +3,7 @@
     python benchmarks/operator_scale.py                          # 500 runs, 5,000 Jobs; a quarter of an hour
     python benchmarks/operator_scale.py --runs 20 --seconds 20   # to see that it works
     python benchmarks/operator_scale.py --baseline CHECKOUT
+    python benchmarks/operator_scale.py --runs 1 --experts 128 --students   # one run of 260 members, the most
 
 With `--baseline` the operator of another checkout, installed in that one's own .venv, is measured first, on a
 cluster of its own with that one's definition of a run; the table has both and their ratio.
@@ -45,7 +46,7 @@ from testbed.kubernetes.crd import install_crd
 
 EVENTS_PER_SECOND = 20.0
 SETTLE_SECONDS = 20.0
-MEMBERS = 10
+EXPERTS = 10
 NEVER = "86400"
 
 
@@ -66,12 +67,28 @@ class Product:
         return self.checkout / "crds" / "collectiveruns.yaml"
 
 
+@dataclass(frozen=True)
+class Crowded:
+    """How many runs there are, and what each has."""
+
+    runs: int
+    experts: int
+    students: bool
+
+    @property
+    def jobs_at_once(self) -> int:
+        """While all experts run."""
+        return self.runs * self.experts
+
+
 def main() -> None:
     """Measure and print the table."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--runs", type=int, default=500, help="each has ten experts, so ten Jobs at once")
+    parser.add_argument("--runs", type=int, default=500, help="each has --experts Jobs at once")
+    parser.add_argument("--experts", type=int, default=EXPERTS, help="of each run, one Job each; 128 at most")
+    parser.add_argument("--students", action="store_true", help="refinement too, and a student a task")
     parser.add_argument("--seconds", type=float, default=120.0, help="of the stages idle (half) and events")
     parser.add_argument("--baseline", type=Path, default=None, metavar="CHECKOUT", help="another checkout")
     parser.add_argument("--folder", type=Path, default=None, help="for logs; a temporary one otherwise")
@@ -81,12 +98,13 @@ def main() -> None:
     measured = []
     for number, product in enumerate(products):
         say(f"operator of {product.checkout}")
-        stages_of = measure(folder / str(number), product, arguments.runs, arguments.seconds)
+        crowded = Crowded(arguments.runs, arguments.experts, arguments.students)
+        stages_of = measure(folder / str(number), product, crowded, arguments.seconds)
         measured.append(asyncio.run(stages_of))
     print(heading(), table(*reversed(measured)), sep="\n\n")
 
 
-async def measure(folder: Path, product: Product, runs: int, seconds: float) -> Measured:
+async def measure(folder: Path, product: Product, crowded: Crowded, seconds: float) -> Measured:
     """All stages, one after the other."""
     with SmallCluster(folder, pods=SIMULATED, with_crd=False) as cluster:
         install_crd(cluster.kubectl, product.crd)
@@ -96,7 +114,7 @@ async def measure(folder: Path, product: Product, runs: int, seconds: float) -> 
         operator = MeasuredOperator(cluster.operator(namespace, product.command, **settings))
         async with crowd(cluster.kubeconfig, namespace) as people:
             following = asyncio.create_task(people.follow())
-            measured = await stages(cluster, people, operator, product, runs, seconds)
+            measured = await stages(cluster, people, operator, product, crowded, seconds)
             following.cancel()
         measured.requests = list(read_audit(cluster.audit_log, namespace))
         return measured
@@ -107,11 +125,12 @@ async def stages(
     people: Crowd,
     operator: MeasuredOperator,
     product: Product,
-    runs: int,
+    crowded: Crowded,
     seconds: float,
 ) -> Measured:
     """Everything once all is up."""
-    ramp = await ramp_up(people, runs)
+    runs = crowded.runs
+    ramp = await ramp_up(people, crowded)
     say(f"ramp: {ramp:.0f} s; operator's peak {operator.peak_mib:.0f} MiB")
     await asyncio.sleep(SETTLE_SECONDS)
     idle = await idle_for(seconds / 2)
@@ -124,7 +143,15 @@ async def stages(
     await finish(people, runs)
     server = cpu_seconds(cluster.control_plane.api_server)
     return Measured(
-        runs * MEMBERS, ramp, start, operator.peak_mib, operator.cpu_seconds, server, idle, events
+        crowded.jobs_at_once,
+        ramp,
+        start,
+        operator.peak_mib,
+        operator.cpu_seconds,
+        server,
+        idle,
+        events,
+        *await people.largest_bytes(),
     )
 
 
@@ -134,11 +161,11 @@ def not_started(process: OperatorProcess) -> OperatorProcess:
     return process
 
 
-async def ramp_up(people: Crowd, runs: int) -> float:
+async def ramp_up(people: Crowd, crowded: Crowded) -> float:
     """Seconds until every run's experts run."""
     began = time.monotonic()
-    await people.create_runs(runs, MEMBERS)
-    await people.wait_for_running(runs * MEMBERS)
+    await people.create_runs(crowded.runs, crowded.experts, crowded.students)
+    await people.wait_for_running(crowded.jobs_at_once)
     return time.monotonic() - began
 
 

@@ -30,6 +30,7 @@ from collectiverun_trainer.environments.goals import goal_vectors
 from collectiverun_trainer.environments.robots import MODELS
 from collectiverun_trainer.environments.robots.arm import read_arm
 from collectiverun_trainer.environments.robots.kinematics import ArmKinematics
+from collectiverun_trainer.environments.robots.model_files import ModelFiles
 from collectiverun_trainer.environments.robots.portrait import portrait
 from collectiverun_trainer.environments.scripted import scripted_action
 
@@ -145,7 +146,7 @@ def described(robots: list[str]) -> str:
         ["![sawyer](robots/sawyer.png)", "`sawyer`", "Rethink Sawyer", "7", "–", "–", "–", "Meta-World's own"]
     ]
     for robot in robots:
-        arm = read_arm(MODELS / f"{robot}.xml")
+        arm = read_arm(ModelFiles.read(MODELS / f"{robot}.xml"))
         rows.append([
             f"![{robot}](robots/{robot}.png)", f"`{robot}`", arm.title, str(len(arm.joints)),
             f"{arm.reach_metres:.3g} m", f"{arm.payload_kg:g} kg", f"{arm.mass_kg:.1f} kg", arm.source,

@@ -8,6 +8,7 @@ import json
 import time
 from collections.abc import AsyncIterator, Mapping
 
+from collectiverun_trainer.config import unpacked
 from collectiverun_trainer.order import ORDER_VARIABLE, PhaseOrder, PhaseResult, Success
 from testbed import JSONObject
 from testbed.kubelet import pod_status
@@ -101,7 +102,7 @@ def phase_result(pod: JSONObject) -> PhaseResult:
     """What the trainer would report for the Pod's phase order, had it worked."""
     variables = pod["spec"]["containers"][0].get("env", [])
     text = next(variable["value"] for variable in variables if variable["name"] == ORDER_VARIABLE)
-    order, uid = PhaseOrder.model_validate_json(text), pod["metadata"]["uid"]
+    order, uid = PhaseOrder.model_validate_json(unpacked(text)), pod["metadata"]["uid"]
     ours = {"students": RATES, "experts": RATES} if order.phase == "evaluation" else {}
     return PhaseResult(
         exit_code=0,

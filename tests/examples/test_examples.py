@@ -17,7 +17,9 @@ COLLECTIVERUN = Path(sys.executable).parent / "collectiverun"
 def _collectiverun(*arguments: str, cache: Path, body: str | None = None) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "COLLECTIVERUN_CACHE": str(cache)}
     command = [str(COLLECTIVERUN), *arguments]
-    return subprocess.run(command, input=body, capture_output=True, text=True, env=environment)
+    # In their folder: paths of models are relative to the run file, and to where one on standard input is.
+    folder = EXAMPLES[0].parent
+    return subprocess.run(command, input=body, capture_output=True, text=True, env=environment, cwd=folder)
 
 
 def test_there_are_examples():

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from collectiverun_operator.cluster.kubernetes.refusals import FRESH_SECONDS, PodRefusals
+from collectiverun_operator.cluster.kubernetes.refusals import (
+    FRESH_SECONDS,
+    REFUSED,
+    UNMOUNTED,
+    EventSentences,
+)
 
 
 def event(name, job_uid, message, reason="FailedCreate"):
@@ -34,7 +39,7 @@ def test_the_newest_sentence_of_each_job_is_told_without_the_pods_name(namespace
         event("third-3", "b", "Error creating: admission webhook denied the request"),
         event("other-4", "c", "BackoffLimitExceeded", reason="BackoffLimitExceeded"),
     )
-    refusals = PodRefusals(cluster.awaitable._requests)
+    refusals = EventSentences(cluster.awaitable._requests, REFUSED)
     assert cluster.result_of(refusals.of(namespace.name)) == {
         "a": "its Pod is forbidden: exceeded quota: large",
         "b": "admission webhook denied the request",
@@ -43,7 +48,7 @@ def test_the_newest_sentence_of_each_job_is_told_without_the_pods_name(namespace
 
 def test_one_answer_serves_all_for_a_while(namespace, cluster):
     now = [100.0]
-    refusals = PodRefusals(cluster.awaitable._requests, clock=lambda: now[0])
+    refusals = EventSentences(cluster.awaitable._requests, REFUSED, clock=lambda: now[0])
     asked = len(cluster.requests)
     for _ in range(3):
         assert cluster.result_of(refusals.of(namespace.name)) == {}
@@ -51,3 +56,12 @@ def test_one_answer_serves_all_for_a_while(namespace, cluster):
     add(namespace, event("late-1", "a", "Error creating: no"))
     now[0] += FRESH_SECONDS
     assert cluster.result_of(refusals.of(namespace.name)) == {"a": "no"}
+
+
+def test_a_volume_that_a_kubelet_can_not_mount_is_told_by_its_pod(namespace, cluster):
+    text = 'MountVolume.SetUp failed for volume "robot-my-arm" : configmap "my-arm" not found'
+    body = event("mount-1", "pod", text, reason="FailedMount")
+    body["involvedObject"] |= {"kind": "Pod", "apiVersion": "v1"}
+    add(namespace, body, event("job-2", "job", "Error creating: no"))
+    unmounted = EventSentences(cluster.awaitable._requests, UNMOUNTED)
+    assert cluster.result_of(unmounted.of(namespace.name)) == {"pod": text}

@@ -28,6 +28,7 @@ def full_run():
         retryToken="a",
         podTemplate=VOLUME,
         tasks=[{"env": "reach-v3"}, {"env": "push-v3"}],
+        robotModels=[{"name": "my-arm", "path": "my-arm.xml", "configMapName": "my-arm"}],
         storage={
             "uri": "s3://bucket",
             "endpoint": "https://s3",

@@ -37,10 +37,15 @@ def storage(**values):
 # What the schema alone refuses; what rules refuse is in test_refusals.py.
 BAD = {
     "an unknown task": ({"tasks": tasks("raech")}, "spec.tasks[0].env", 'Unsupported value: "raech-v3"'),
-    "an unknown robot": (
-        {"tasks": [{"env": "reach-v3", "robot": "robbie"}]},
+    "a robot that can't be called so": (
+        {"tasks": [{"env": "reach-v3", "robot": "My_Arm"}]},
         "spec.tasks[0].robot",
-        'supported values: "sawyer"',
+        'Invalid value: "My_Arm"',
+    ),
+    "an arm twice": (
+        {"robotModels": [{"name": "my-arm", "configMapName": "my-arm"}] * 2},
+        "spec.robotModels[1]",
+        "Duplicate value",
     ),
     "a task twice": ({"tasks": tasks("reach", "reach")}, "spec.tasks[1]", "Duplicate value"),
     "no tasks": ({"tasks": []}, "spec.tasks", "at least 1"),

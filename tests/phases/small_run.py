@@ -99,6 +99,7 @@ class SmallRun:
     member: str = "all"
     earlier: dict[Phase, str] = field(default_factory=dict)
     params: dict[Phase, dict[str, Any]] = field(default_factory=dict)
+    robot_models: dict[str, str] = field(default_factory=dict)
     root: str = field(default_factory=lambda: f"memory://small-run-{uuid4().hex}")
     artifacts: dict[Phase, tuple[ArtifactReference, ...]] = field(default_factory=dict)
 
@@ -114,6 +115,7 @@ class SmallRun:
             from_=self.earlier.get(phase),
             tasks=self.tasks,
             holdout=self.holdout,
+            robot_models=self.robot_models,
             environment=EnvironmentSettings(horizon_env_steps=20, action_repeat=2, goals=4),
             params=PARAMS.get(phase, {}) | self.params.get(phase, {}),
             inputs=dict(self.artifacts),

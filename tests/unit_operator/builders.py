@@ -19,6 +19,7 @@ from collectiverun_operator.formatting import format_time
 from collectiverun_operator.jobs.manifest import job_manifest
 from collectiverun_operator.jobs.phase_order import phase_order
 from collectiverun_operator.plan.plan import reject
+from collectiverun_trainer.config import unpacked
 
 NOON = datetime(2026, 1, 31, 12, 0, 0, tzinfo=UTC)
 ROOT = "file:///data/runs"
@@ -130,7 +131,7 @@ def artifact_uri(job: dict[str, Any], pod_uid: str = "pod-1") -> str:
 def order_of(job: dict[str, Any]) -> dict[str, Any]:
     """The phase order in a Job."""
     variables = {entry["name"]: entry.get("value") for entry in trainer_of(job)["env"]}
-    order: dict[str, Any] = json.loads(variables["COLLECTIVERUN_PHASE_ORDER"])
+    order: dict[str, Any] = json.loads(unpacked(variables["COLLECTIVERUN_PHASE_ORDER"]))
     return order
 
 

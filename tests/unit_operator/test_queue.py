@@ -12,7 +12,7 @@ from collectiverun_operator.api.run import parse_run
 from collectiverun_operator.formatting import format_time
 from collectiverun_operator.plan.events import transitions
 from collectiverun_operator.plan.plan import RelabelJob
-from collectiverun_operator.plan.waiting import Wait, first_position, position_sentence
+from collectiverun_operator.plan.waiting import WAITING_SECONDS, Wait, first_position, position_sentence
 
 NO_ROOM = "insufficient unused quota for pods in flavor lab, 1 more needed"
 PREEMPTED = Holdup("WaitingForQuota", NO_ROOM, "Preempted")
@@ -270,6 +270,24 @@ def test_a_job_without_any_pod_is_late_too_and_says_why():
     story.wait(61)
     assert story.status["lastFailure"]["message"].endswith("exceeded quota: q")
     assert story.status["retries"] == 0
+
+
+def test_a_pod_whose_volume_is_missing_says_so_and_is_looked_at_again():
+    missing = 'MountVolume.SetUp failed for volume "robot-my-arm" : configmap "my-arm" not found'
+    story = Story(runPolicy={"pendingDeadlineSeconds": 60}).settle()
+    (name,) = story.cluster.jobs
+    (uid,) = story.pods("Pending")
+    story.cluster.pods[uid]["status"] = {
+        "phase": "Pending",
+        "containerStatuses": [{"name": "trainer", "state": {"waiting": {"reason": "ContainerCreating"}}}],
+    }
+    assert story.settle().plan().requeue_after_seconds == WAITING_SECONDS
+    story.cluster.holdups = {name: Holdup("FailedMount", missing)}
+    story.settle()
+    assert story.condition("Running") == ("False", "FailedMount")
+    assert missing in story.message("Running")
+    story.wait(61)
+    assert story.status["lastFailure"]["message"].endswith('configmap "my-arm" not found')
 
 
 def relabelled(story, **labels):

@@ -34,6 +34,10 @@ def faults_of(body, platform=HERE):
     return {fault.path: fault.message for fault in refused.value.faults}
 
 
+def own_arms(*models):
+    return {"robotModels": list(models)}
+
+
 def reusing(address):
     return {"phases": {"experts": {"from": address}}}
 
@@ -47,12 +51,38 @@ FAULTY_SPECS = {
         "is not in the kind of storage that spec.storage.uri names; copy that run there first",
     ),
     "no tasks": ({"tasks": []}, "spec.tasks", "at least 1 entry, not 0"),
-    "too many tasks": ({"tasks": tasks("reach") * 65}, "spec.tasks", "at most 64 entries, not 65"),
+    "too many tasks": ({"tasks": tasks("reach") * 129}, "spec.tasks", "at most 128 entries, not 129"),
     "unknown task": ({"tasks": tasks("raech")}, "spec.tasks[0]", "did you mean 'reach-v3'?"),
     "unknown robot": (
         {"tasks": [{"env": "reach-v3", "robot": "pamda"}]},
         "spec.tasks[0]",
-        "unknown robot 'pamda'; did you mean 'panda'?; known are sawyer, panda, ur5e",
+        "'pamda' is no robot: it is not built in (sawyer, panda, ur5e, ur10e, iiwa, xarm7, gen3, viperx, z1),"
+        " and robotModels has no arm of that name; did you mean 'panda'?",
+    ),
+    "a robot that can't be called so": (
+        {"tasks": [{"env": "reach-v3", "robot": "My_Arm"}]},
+        "spec.tasks[0]",
+        "'My_Arm' is no robot",
+    ),
+    "an arm with the name of another": (
+        own_arms({"name": "kuka", "path": "/kuka.xml"}),
+        "spec.robotModels[0]",
+        "'kuka' is the name of a built-in robot; give the arm another",
+    ),
+    "an arm that can't be called so": (
+        own_arms({"name": "My_Arm", "path": "/arm.xml"}),
+        "spec.robotModels[0].name",
+        "My_Arm",
+    ),
+    "an arm twice": (
+        own_arms(*[{"name": "my-arm", "path": "/arm.xml"}] * 2),
+        "spec.robotModels",
+        "'my-arm' is listed more than once",
+    ),
+    "an arm that only a cluster has": (
+        own_arms({"name": "my-arm", "configMapName": "my-arm"}),
+        "spec.robotModels[0]",
+        "'my-arm' is not on this machine; give the file of its model as path",
     ),
     "the same robot by two names": (
         {"tasks": [{"env": "reach-v3", "robot": "kuka"}, {"env": "reach-v3", "robot": "iiwa"}]},

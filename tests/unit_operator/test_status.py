@@ -208,27 +208,32 @@ def test_a_sentence_of_the_trainer_is_kept_where_there_is_room():
     assert story.member(phase="refinement")["note"] == note[:200]
 
 
+NAME = f"button-press-topdown-wall-v3-{'r' * 32}"  # the longest task on the longest robot
+
+
 def full_status():
-    """The largest status there can be: 64 members in two phases, every field at its limit."""
+    """The largest status there can be: 128 members in two phases, every field at its limit."""
     rates = Rates(any_step=0.9876, at_end=0.9876)
     member = MemberStatus(
-        name="button-press-topdown-wall-v3-sawyer",
+        name=NAME,
         state="Succeeded",
         attempt=9999,
         pod_uid="p" * 36,
         application_retries=1000,
         infrastructure_retries=1000,
-        uri="experts/button-press-topdown-wall-v3-sawyer/attempt-9999/12345678",
+        uri=f"experts/{NAME}/attempt-9999/12345678",
         manifest_sha256="a" * 64,
         env_steps=10**9,
         success=rates,
+        peak_memory_bytes=10**12,
+        used_cpu_seconds=10**8,
     )
     single = member.replace(name="all", experts=rates, students=rates, note="n" * 200)
     base = plan(a_run(), observe([], []), NOON).status
     phase = base.phases[0].replace(success=rates, eta_seconds=10**8, completion_time=NOON, env_steps=10**11)
     phases = [
         phase.replace(
-            name=found.name, members=(member,) * 64 if found.name in ("experts", "students") else (single,)
+            name=found.name, members=(member,) * 128 if found.name in ("experts", "students") else (single,)
         )
         for found in base.phases
     ]
@@ -250,7 +255,7 @@ def full_status():
     return base.replace(phases=tuple(phases), last_failure=failure, conditions=conditions)
 
 
-def test_a_status_with_64_members_in_two_phases_stays_small():
+def test_a_status_with_128_members_in_two_phases_stays_small():
     document = json.dumps(status_document(full_status()), separators=(",", ":"))
     assert len(document.encode()) < LIMIT_BYTES
 

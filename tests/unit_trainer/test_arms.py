@@ -19,6 +19,7 @@ from collectiverun_trainer.environments.robots import BUILT, MODELS
 from collectiverun_trainer.environments.robots.arm import FLANGE, read_arm
 from collectiverun_trainer.environments.robots.composing import PREFIX, compose
 from collectiverun_trainer.environments.robots.kinematics import HAND_HOME_METRES, ArmKinematics
+from collectiverun_trainer.environments.robots.model_files import ModelFiles
 
 ARMS = [name for name in ROBOTS if name != "sawyer"]
 TASKS = Path(metaworld.__file__).with_name("assets") / "sawyer_xyz"
@@ -58,12 +59,13 @@ def test_the_arm_is_as_long_as_its_maker_says(robot: str) -> None:
 
 @pytest.mark.parametrize("robot", PUBLISHED_MASS)
 def test_the_arm_weighs_about_what_its_maker_says(robot: str) -> None:
-    assert read_arm(MODELS / f"{robot}.xml").mass_kg == pytest.approx(PUBLISHED_MASS[robot], rel=0.1)
+    arm = read_arm(ModelFiles.read(MODELS / f"{robot}.xml"))
+    assert arm.mass_kg == pytest.approx(PUBLISHED_MASS[robot], rel=0.1)
 
 
 @pytest.mark.parametrize("robot", ARMS)
 def test_the_table_has_what_it_shows_of_every_arm(robot: str) -> None:
-    arm = read_arm(MODELS / f"{robot}.xml")
+    arm = read_arm(ModelFiles.read(MODELS / f"{robot}.xml"))
     assert arm.title and arm.reach_metres and arm.payload_kg
     assert "commit" in arm.source
 
@@ -144,7 +146,7 @@ def shapes(model: Any) -> list[tuple[Any, ...]]:
 
 @pytest.mark.parametrize("robot", ARMS)
 def test_an_arm_fills_seven_places_and_starts_at_its_home(robot: str) -> None:
-    arm, model = read_arm(MODELS / f"{robot}.xml"), composed(robot)
+    arm, model = read_arm(ModelFiles.read(MODELS / f"{robot}.xml")), composed(robot)
     assert [model.joint(j).name.startswith(PREFIX) for j in range(9)] == [True] * 7 + [False] * 2
     kinematics = ArmKinematics(model)
     np.testing.assert_allclose(kinematics.home, arm.home, atol=1e-12)
@@ -212,7 +214,7 @@ def test_angles_in_place_are_angles_of_the_file(tmp_path: Path, change: Callable
     change(spec)
     alone, file = spec.compile(), tmp_path / "arm.xml"
     file.write_text(spec.to_xml())
-    arm = read_arm(file)
+    arm = read_arm(ModelFiles.read(file))
     place = ArmKinematics(compose(str(TASKS / "sawyer_reach_v3.xml"), arm))
     np.testing.assert_allclose(place.low, alone.jnt_range[:, 0], atol=1e-4)
     for turned in (np.zeros(6), np.array([0.1, 0.2, -0.3, 0.1, 0.2, 0.1])):

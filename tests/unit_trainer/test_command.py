@@ -12,7 +12,10 @@ import pytest
 from unit_trainer.storage_places import new_order
 from unit_trainer.test_phase_context import encoder_order, publish, published_encoder
 
-from collectiverun_trainer.order import PhaseOrder, PhaseResult
+from collectiverun_trainer.config import packed
+from collectiverun_trainer.errors import Usage
+from collectiverun_trainer.order import ORDER_VARIABLE, PhaseOrder, PhaseResult
+from collectiverun_trainer.process.command import parse
 
 COMMAND = [sys.executable, "-m", "collectiverun_trainer"]
 # Nobody listens on port 1, so storage there is away for as long as one likes.
@@ -325,3 +328,13 @@ def test_an_environment_that_forbids_films_is_told_at_the_start_of_any_phase(tmp
     ended = run(tmp_path, "trajectoryTransformer", "--order", "-", stdin=text(order), MUJOCO_GL="nvidia")
     assert ended.stderr.startswith("The report will have no films: MUJOCO_GL is 'nvidia'")
     assert result(tmp_path).reason == "InputInvalid"  # it went on to read what is not there
+
+
+def test_a_long_order_may_be_packed_and_a_damaged_one_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    order = new_order("memory://packed")
+    monkeypatch.setenv(ORDER_VARIABLE, packed(text(order)))
+    assert parse(["experts"]) == order
+    for damaged in (packed(text(order))[:-8], "gzip:!", "gzip:AAAA"):
+        monkeypatch.setenv(ORDER_VARIABLE, damaged)
+        with pytest.raises(Usage, match="The phase order is not JSON: "):
+            parse(["experts"])

@@ -43,6 +43,18 @@ def test_seeds_of_one_spec_are_one_configuration_wherever_they_ran():
     assert grouping(*runs) == [["a", "b", "c"], ["wide"]]
 
 
+def test_an_own_arm_is_told_by_its_model_and_not_by_where_it_lay():
+    def with_arm(name, path, digest):
+        run = a_run(name, robotModels=[{"name": "my-arm", "path": path}])
+        return changed(run, environment=run.summary.environment.model_copy(update={"robot_models": digest}))
+
+    one, other = {"my-arm": "a" * 64}, {"my-arm": "b" * 64}
+    runs = [with_arm("a", "/here", one), with_arm("b", "/there", one), with_arm("c", "/here", other)]
+    assert grouping(*runs) == [["a", "b"], ["c"]]
+    (difference,) = [each for each in compare(runs).differences if each.makes_configurations]
+    assert difference.field == "spec.robotModels.my-arm"
+
+
 def test_runs_with_the_same_reused_work_are_one_configuration_but_not_independent():
     first, second = ({"phases__experts__from": f"file:///runs/{name}"} for name in ("one", "two"))
     runs = [a_run("a", 1, **first), a_run("b", 2, **first), a_run("c", 3, **second), a_run("d", 4)]

@@ -41,7 +41,15 @@ BROKEN = {
     "a mesh that is not there": (
         changed(("<custom>", '<asset><mesh name="shell" file="shell.stl"/></asset><custom>'),
                 ("<geom type", '<geom type="mesh" mesh="shell"/><geom type')),
-        r"MuJoCo can't compile '.*arm\.xml': .*shell\.stl",
+        "^It names the file 'shell.stl', which is not beside the model.$",
+    ),
+    "a mass that is no number": (
+        re.sub(r'mass="[^"]*"', 'mass="nan"', WHOLE, count=2),
+        r"^MuJoCo can't compile '.*arm\.xml': mass and inertia of moving bodies must be larger than",
+    ),
+    "an inertia that nothing has": (
+        re.sub(r'diaginertia="[^"]*"', 'diaginertia="1 1 9"', WHOLE, count=1),
+        r"^MuJoCo can't compile '.*arm\.xml': inertia must satisfy A \+ B >= C",
     ),
     "an empty world": ("<mujoco><worldbody/></mujoco>", "^Its world has 0 bodies; an arm is one body"),
     "two arms": (changed(("</worldbody>", '<body name="spare"/></worldbody>')), "2 bodies: link00, spare;"),

@@ -6,9 +6,9 @@ import json
 from bisect import bisect_right
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from collectiverun_trainer.config import EnvironmentSettings, Model, Phase, Task
+from collectiverun_trainer.config import EnvironmentSettings, Model, Phase, Task, robot_fault
 
 ORDER_VARIABLE = "COLLECTIVERUN_PHASE_ORDER"
 POD_UID_VARIABLE = "COLLECTIVERUN_POD_UID"
@@ -64,6 +64,11 @@ class PhaseOrder(Model):
     tasks: tuple[Task, ...] = Field(description="Tasks this member works on.")
     holdout: tuple[Task, ...] = Field((), description="Tasks no phase trains on; evaluation tries them.")
     environment: EnvironmentSettings = EnvironmentSettings()
+    robot_models: dict[str, str] = Field(
+        default_factory=dict,
+        description="Path of the model of each robot that the run brings along, by its name: an MJCF file, or"
+        " the folder of one.",
+    )
     params: dict[str, Any] = Field(default_factory=dict, description="Parameters of the phase, see config/.")
     storage: StorageOptions = StorageOptions()
     inputs: dict[Phase, tuple[ArtifactReference, ...]] = Field(default_factory=dict)
@@ -73,6 +78,13 @@ class PhaseOrder(Model):
     spec: dict[str, Any] = Field(default_factory=dict, description="The run's spec, for the report only.")
     smoke: bool = Field(False, description="Its budgets were lowered to seconds; for the report only.")
     member_uri: Uri = Field(description="<root>/<phase>/<member>: attempts and checkpoints lie below it.")
+
+    @model_validator(mode="after")
+    def _known_robots(self) -> Self:
+        told = (robot_fault(task.robot, self.robot_models) for task in (*self.tasks, *self.holdout))
+        if fault := next(filter(None, told), ""):
+            raise ValueError(fault)
+        return self
 
     @property
     def all_seeds(self) -> tuple[int, ...]:

@@ -19,6 +19,7 @@ from collectiverun_operator.api.tasks import (
     training_tasks,
 )
 from collectiverun_trainer.config import (
+    TASK_LIMIT,
     EvaluationParams,
     ExpertsParams,
     Model,
@@ -89,10 +90,10 @@ class ExpertsPhase(ReusablePhase):
     SMOKE_BUDGETS: ClassVar = _SAC_SMOKE_BUDGETS | {"distillEpisodes": 8, "policyEpisodes": 4}
     SMOKE_LIMITS: ClassVar = _SAC_SMOKE_LIMITS
 
-    tasks_per_job: Annotated[int, Field(ge=1, le=64)] = Field(
+    tasks_per_job: Annotated[int, Field(ge=1, le=TASK_LIMIT)] = Field(
         1, description="Number of consecutive tasks one Job trains as one batch, on one GPU."
     )
-    parallelism: Annotated[int, Field(ge=1, le=64)] = Field(
+    parallelism: Annotated[int, Field(ge=1, le=TASK_LIMIT)] = Field(
         8, description="Number of Jobs of the phase that exist at once, at most. May be changed at any time."
     )
     params: ExpertsParams = ExpertsParams()
@@ -165,7 +166,7 @@ class StudentsPhase(PhaseSettings):
     SMOKE_LIMITS: ClassVar = _SAC_SMOKE_LIMITS
 
     enabled: bool = Field(False, description="Whether the phase runs.")
-    parallelism: Annotated[int, Field(ge=1, le=64)] = Field(
+    parallelism: Annotated[int, Field(ge=1, le=TASK_LIMIT)] = Field(
         8, description="Number of Jobs of the phase that exist at once, at most. May be changed at any time."
     )
     params: StudentsParams = StudentsParams()

@@ -8,12 +8,10 @@ from pydantic import AfterValidator, Field
 
 from collectiverun_operator.api.phases import Phases
 from collectiverun_operator.api.pod_template import PodTemplate
+from collectiverun_operator.api.robots import RobotModels
 from collectiverun_operator.api.storage import Storage
 from collectiverun_operator.api.tasks import Tasks
-from collectiverun_trainer.config import (
-    EnvironmentSettings,
-    Model,
-)
+from collectiverun_trainer.config import EnvironmentParams, Model
 
 Seed = Annotated[int, Field(ge=0, le=2**31 - 1)]
 MAX_SEEDS = 16
@@ -137,6 +135,9 @@ class Spec(Model):
     tasks: Tasks = Field(
         description="What is learned: one entry per environment and robot, each at most once."
     )
+    robot_models: RobotModels = Field(
+        (), description="Arms that are not built in, each with its MuJoCo model; tasks name them as robot."
+    )
     storage: Storage
     run_policy: RunPolicy = RunPolicy()
     pod_template: PodTemplate | None = Field(
@@ -144,7 +145,7 @@ class Spec(Model):
         description="Parts of a Pod, merged into the Pods of every phase. May be changed for attempts to"
         " come.",
     )
-    environment: EnvironmentSettings = EnvironmentSettings()
+    environment: EnvironmentParams = EnvironmentParams()
     phases: Phases = Phases()
 
     @property

@@ -27,6 +27,7 @@ from collectiverun_operator.api.status_fields import (
     Uid,
     Uri,
 )
+from collectiverun_trainer.config import TASK_LIMIT
 
 
 class Rates(Record):
@@ -105,7 +106,7 @@ class PhaseStatus(Record):
     used_cpu_seconds: Count = Field(0, description="CPU seconds that all attempts have reported.")
     failed_cpu_seconds: Count = Field(0, description="CPU cores times seconds that failed attempts took.")
     failed_gpu_seconds: Count = Field(0, description="GPUs times seconds that failed attempts took.")
-    members: Annotated[tuple[MemberStatus, ...], Field(json_schema_extra={"maxItems": 64})] = Field(
+    members: Annotated[tuple[MemberStatus, ...], Field(json_schema_extra={"maxItems": TASK_LIMIT})] = Field(
         (), description="Its members, each the work of one Job."
     )
 

@@ -107,7 +107,7 @@ class CABundle(Model):
 class Storage(Model):
     """Where artifacts live: an S3 bucket, or a directory that every Pod mounts."""
 
-    # 256 keeps a status with two phases of 64 members, and their phase orders, within their limits.
+    # 256 keeps a status with two phases of 128 members, and their phase orders, within their limits.
     uri: Annotated[str, Field(min_length=1, max_length=256), AfterValidator(_check_storage_uri)] = Field(
         description="s3://bucket/prefix or file:///directory; the run makes its own folder below it.",
     )

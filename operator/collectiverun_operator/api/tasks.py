@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from collectiverun_trainer.config import Task
+from collectiverun_trainer.config import TASK_LIMIT, Task
 
 SINGLE_MEMBER = "all"
 
@@ -63,4 +63,6 @@ def check_tasks(tasks: tuple[RunTask, ...]) -> tuple[RunTask, ...]:
     return tasks
 
 
-Tasks = Annotated[tuple[RunTask, ...], Field(min_length=1, max_length=64), AfterValidator(check_tasks)]
+Tasks = Annotated[
+    tuple[RunTask, ...], Field(min_length=1, max_length=TASK_LIMIT), AfterValidator(check_tasks)
+]

@@ -14,19 +14,20 @@ from collectiverun_operator.api.phases import ExpertsPhase, OnlineDistillationPh
 from collectiverun_operator.api.pod_template import CONTAINER, PodTemplate, Resources, merge_templates
 from collectiverun_operator.api.pod_template_rules import template_faults
 from collectiverun_operator.api.resource_rules import resource_faults
+from collectiverun_operator.api.robots import NEEDS_CONFIG_MAP, NEEDS_PATH, RobotModel
 from collectiverun_operator.api.spec import MAX_SEEDED_TASKS, Spec
 from collectiverun_operator.api.storage import Storage
 from collectiverun_operator.api.tasks import RunTask
 from collectiverun_operator.errors import Fault
-from collectiverun_trainer.config import EnvironmentSettings
+from collectiverun_trainer.config import ROBOT_ALIASES, ROBOTS, EnvironmentParams, robot_fault
 
 OTHER_STORAGE = "is not in the kind of storage that spec.storage.uri names; copy that run there first"
 OTHER_SEED = "is none of spec.seeds, which stand in its place; leave it out"
 TOO_MANY_SEEDS = f"at most {MAX_SEEDED_TASKS} are one run"
+BUILT_IN_NAME = "is the name of a built-in robot; give the arm another"
 NEEDS_CREDENTIALS = "for s3://; give secretRef or serviceAccountName"
 
-
-_OF_THE_SPEC = ("seed", "seeds", "tasks", "storage", "environment", "pod_template")
+_OF_THE_SPEC = ("seed", "seeds", "tasks", "robot_models", "storage", "environment", "pod_template")
 
 
 @dataclass(frozen=True)
@@ -36,8 +37,9 @@ class Sections:
     seed: int | None
     seeds: tuple[int, ...] | None
     tasks: tuple[RunTask, ...] | None
+    robot_models: tuple[RobotModel, ...] | None
     storage: Storage | None
-    environment: EnvironmentSettings | None
+    environment: EnvironmentParams | None
     pod_template: PodTemplate | None
     experts: ExpertsPhase | None
     online_distillation: OnlineDistillationPhase | None
@@ -87,7 +89,8 @@ def _adapter(model: type[Spec] | type[Phases], name: str) -> TypeAdapter[Any]:
 
 def consistency_faults(sections: Sections, *, local: bool) -> list[Fault]:
     """A fault for each rule that is broken."""
-    faults = [*_student_faults(sections), *_budget_faults(sections), *_template_faults(sections)]
+    faults = [*_robot_faults(sections, local=local), *_student_faults(sections)]
+    faults += [*_budget_faults(sections), *_template_faults(sections)]
     faults += [*_resource_faults(sections), *_bucket_faults(sections), *_reuse_faults(sections)]
     faults += _seed_faults(sections)
     faults += _local_faults(sections) if local else _kubernetes_faults(sections)
@@ -103,6 +106,21 @@ def _seed_faults(sections: Sections) -> Iterator[Fault]:
     if sections.tasks is not None and len(seeds) * len(sections.tasks) > MAX_SEEDED_TASKS:
         text = f"{len(seeds)} seeds of {len(sections.tasks)} tasks are {len(seeds) * len(sections.tasks)};"
         yield Fault("spec.seeds", f"{text} {TOO_MANY_SEEDS}")
+
+
+def _robot_faults(sections: Sections, *, local: bool) -> Iterator[Fault]:
+    if sections.robot_models is None:
+        return
+    names = [model.name for model in sections.robot_models]
+    for index, task in enumerate(sections.tasks or ()):
+        if fault := robot_fault(task.robot, names):
+            yield Fault(f"spec.tasks[{index}]", fault)
+    for index, model in enumerate(sections.robot_models):
+        path = f"spec.robotModels[{index}]"
+        if model.name in (*ROBOTS, *ROBOT_ALIASES):
+            yield Fault(path, f"{model.name!r} {BUILT_IN_NAME}")
+        if not (model.path if local else model.config_map_name):
+            yield Fault(path, f"{model.name!r} {NEEDS_PATH if local else NEEDS_CONFIG_MAP}")
 
 
 def _student_faults(sections: Sections) -> Iterator[Fault]:

@@ -22,13 +22,13 @@ from collectiverun_operator.api.run import CollectiveRun, Platform, parse_run
 from collectiverun_operator.cli import comparing, debug_dump, looking, using
 from collectiverun_operator.cli.cache_folder import state_folder
 from collectiverun_operator.cli.exit_codes import STOPPED, CommandError
-from collectiverun_operator.cli.robots import robots
+from collectiverun_operator.cli.robots import model_faults, robots
 from collectiverun_operator.cli.run_command import COMPLETE_CODE, ChangedRunError, discard_output, run_here
 from collectiverun_operator.cli.run_file import (
     folder_of,
     read_run_file,
     spellings_of_storage,
-    with_absolute_storage,
+    with_absolute_paths,
 )
 from collectiverun_operator.cli.smoke import lowered_budgets, with_smoke_budgets
 from collectiverun_operator.errors import CollectiveRunError, Fault, InvalidRun
@@ -148,10 +148,12 @@ def _load(source: str, smoke: bool, platform: Platform = HERE) -> tuple[dict[str
     try:
         document = read_run_file(source)
         document = (
-            with_absolute_storage(document, folder_of(source)) if platform.local else _as_applied(document)
+            with_absolute_paths(document, folder_of(source)) if platform.local else _as_applied(document)
         )
         shrunk = with_smoke_budgets(document) if smoke else document
         parsed = parse_run(shrunk, platform)
+        if platform.local and (faults := model_faults(parsed.spec.robot_models)):
+            raise InvalidRun(faults)
     except InvalidRun as error:
         if platform.local:
             error = _with_spellings(error, spellings_of_storage(document))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -9,9 +10,11 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
+from collectiverun_operator.api.robots import RobotModel
 from collectiverun_operator.cli.looking import AsJSON
 from collectiverun_operator.cli.printing import print_json, print_parts
 from collectiverun_operator.cli.trainer_process import ask_trainer
+from collectiverun_operator.errors import Fault
 
 FAULTY = 3
 """Exit code of `check` where the model has faults, as of a run file's."""
@@ -58,3 +61,12 @@ def check_robot(
         print_parts(*map(Text, faults or [f"{model} can take Sawyer's place."]))
     if faults:
         raise typer.Exit(FAULTY)
+
+
+def model_faults(models: Sequence[RobotModel]) -> list[Fault]:
+    """What `check` says of the arms that a run brings along, before anything of the run is begun."""
+    return [
+        Fault(f"spec.robotModels[{index}].path", sentence)
+        for index, model in enumerate(models)
+        for sentence in ask_trainer("check-robot", {"model": model.path})["faults"]
+    ]

@@ -139,15 +139,31 @@ def folder_of(source: str) -> Path:
     return Path(source).absolute().parent if Path(source).is_file() else Path.cwd()
 
 
-def with_absolute_storage(document: Any, folder: Path) -> Any:
-    """The document with every `file://./…` or `file://../…` of its storage made absolute below `folder`.
+def with_absolute_paths(document: Any, folder: Path) -> Any:
+    """The document with every relative path made absolute below `folder`.
 
-    These are `storage.uri` and the addresses of earlier runs. Anything else, malformed documents too, is
-    returned as it is.
+    These are `file://./…` and `file://../…` in `storage.uri` and the addresses of earlier runs, and the paths
+    of `robotModels`. Anything else, malformed documents too, is returned as it is.
     """
     for path in _STORAGE_FIELDS:
         document = _with_absolute(document, path, folder)
-    return document
+    return _with_absolute_models(document, folder)
+
+
+def _with_absolute_models(document: Any, folder: Path) -> Any:
+    spec = document.get("spec") if isinstance(document, dict) else None
+    models = spec.get("robotModels") if isinstance(spec, dict) else None
+    if not isinstance(models, list):
+        return document
+    absolute = [_with_absolute_model(model, folder) for model in models]
+    return {**document, "spec": {**document["spec"], "robotModels": absolute}}
+
+
+def _with_absolute_model(model: Any, folder: Path) -> Any:
+    path = model.get("path") if isinstance(model, dict) else None
+    if not isinstance(path, str) or not path:
+        return model
+    return {**model, "path": Path(folder, Path(path).expanduser()).resolve().as_posix()}
 
 
 def _with_absolute(document: Any, keys: Sequence[str], folder: Path) -> Any:

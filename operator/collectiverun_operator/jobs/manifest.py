@@ -12,7 +12,13 @@ from collectiverun_operator.api.phases import Phase
 from collectiverun_operator.api.pod_template import CONTAINER, merge, merge_templates
 from collectiverun_operator.api.quantities import parse_quantity
 from collectiverun_operator.api.run import API_VERSION, KIND, CollectiveRun
-from collectiverun_operator.jobs.phase_order import CA_DIRECTORY, order_text, resources_of, threads_of
+from collectiverun_operator.jobs.phase_order import (
+    CA_DIRECTORY,
+    order_text,
+    resources_of,
+    robot_directory,
+    threads_of,
+)
 from collectiverun_operator.json_types import JSONObject
 
 ORDER_VARIABLE = "COLLECTIVERUN_PHASE_ORDER"
@@ -125,7 +131,8 @@ def _pod_template(run: CollectiveRun, phase: Phase, order: JSONObject, image: st
     template = merge({"spec": {"automountServiceAccountToken": False}}, template)
     # Whoever sets a security context chooses the groups too: a cluster may allow its own only, as OpenShift.
     template["spec"].setdefault("securityContext", {"fsGroup": GROUP_ID})
-    return _with_storage(run, merge(template, {"spec": _our_pod(run, phase, order, image)}))
+    template = merge(template, {"spec": _our_pod(run, phase, order, image)})
+    return _with_robots(run, _with_storage(run, template))
 
 
 def _our_pod(run: CollectiveRun, phase: Phase, order: JSONObject, image: str) -> JSONObject:
@@ -193,7 +200,19 @@ def _with_storage(run: CollectiveRun, template: JSONObject) -> JSONObject:
         template["spec"]["serviceAccountName"] = storage.credentials.service_account_name
     if storage.ca_bundle is None:
         return template
-    volume = {"name": "ca-bundle", "configMap": {"name": storage.ca_bundle.config_map_name}}
-    mount = {"name": "ca-bundle", "mountPath": CA_DIRECTORY, "readOnly": True}
+    return _with_config_map(template, "ca-bundle", storage.ca_bundle.config_map_name, CA_DIRECTORY)
+
+
+def _with_robots(run: CollectiveRun, template: JSONObject) -> JSONObject:
+    """The template with the ConfigMaps of the run's own arms; this machine reads their files."""
+    for model in () if run.platform.local else run.spec.robot_models:
+        name, directory = f"robot-{model.name}", robot_directory(model.name)
+        template = _with_config_map(template, name, model.config_map_name, directory)
+    return template
+
+
+def _with_config_map(template: JSONObject, name: str, config_map: str, directory: str) -> JSONObject:
+    volume = {"name": name, "configMap": {"name": config_map}}
+    mount = {"name": name, "mountPath": directory, "readOnly": True}
     container = {"name": CONTAINER, "volumeMounts": [mount]}
     return dict(merge(template, {"spec": {"volumes": [volume], "containers": [container]}}))

@@ -14,9 +14,13 @@ from collectiverun_operator.api.run import CollectiveRun
 from collectiverun_operator.api.tasks import Member, RunTask, holdout_tasks
 from collectiverun_operator.jobs.uris import member_uri
 from collectiverun_operator.json_types import JSONObject
+from collectiverun_trainer.config import packed
 
 CA_DIRECTORY = "/etc/collectiverun/ca"
+ROBOTS_DIRECTORY = "/etc/collectiverun/robots"
 MAX_THREADS = 256
+# Linux refuses a single variable of more than 128 KiB, which the name is part of.
+PLAIN_LIMIT_BYTES = 96 * 1024
 
 
 def phase_order(
@@ -31,7 +35,7 @@ def phase_order(
     sees_all = phase.settings.SEES_WHOLE_RUN  # other orders stay small
     report = {"spec": _reported_spec(run, member.seeds[0])} | _smoke(run) if sees_all else {}
     several = {"seeds": list(member.seeds)} if len(member.seeds) > 1 else {}
-    optional = report | several | _earlier(settings_of(run.spec, phase))
+    optional = report | several | _earlier(settings_of(run.spec, phase)) | _robot_models(run)
     return optional | {
         "run": {"namespace": run.namespace, "name": run.name, "uid": run.uid},
         "phase": phase.name,
@@ -50,13 +54,22 @@ def phase_order(
 
 
 def order_text(order: JSONObject) -> str:
-    """The order on one line. `$` is escaped: Kubernetes would expand `$(NAME)` in a variable's value."""
-    return json.dumps(order, separators=(",", ":")).replace("$", "\\u0024")
+    """The order on one line. `$` is escaped: Kubernetes would expand `$(NAME)` in a variable's value.
+
+    One of more than `PLAIN_LIMIT_BYTES` is compressed, as the trainer reads it (`unpacked`).
+    """
+    text = json.dumps(order, separators=(",", ":")).replace("$", "\\u0024")
+    return text if len(text) <= PLAIN_LIMIT_BYTES else packed(text)
 
 
 def task_documents(tasks: Sequence[RunTask]) -> list[JSONObject]:
     """Tasks as {env, robot} pairs."""
     return [{"env": task.env, "robot": task.robot} for task in tasks]
+
+
+def robot_directory(name: str) -> str:
+    """Where the trainer's container has the ConfigMap of a robot's model."""
+    return f"{ROBOTS_DIRECTORY}/{name}"
 
 
 def resources_of(run: CollectiveRun, phase: Phase) -> JSONObject:
@@ -102,6 +115,15 @@ def _earlier(settings: PhaseSettings) -> JSONObject:
     """The earlier run that stands in for the phase's work, where there is one."""
     address = getattr(settings, "from_", None)
     return {} if address is None else {"from": address}
+
+
+def _robot_models(run: CollectiveRun) -> JSONObject:
+    """Where the trainer finds the arms that the run brings along, if it does: all of them, in every phase."""
+    models = {
+        model.name: model.path if run.platform.local else robot_directory(model.name)
+        for model in run.spec.robot_models
+    }
+    return {"robotModels": models} if models else {}
 
 
 def _smoke(run: CollectiveRun) -> JSONObject:

@@ -14,6 +14,7 @@ from collectiverun_operator.api.validation import (
 )
 from collectiverun_operator.manifests.rules import Rule
 from collectiverun_operator.manifests.storage_rules import storage_rules
+from collectiverun_operator.manifests.task_rules import robot_model_rules, robot_rules, student_rules
 
 _HORIZON = "environment.horizonEnvSteps"
 
@@ -23,7 +24,9 @@ def consistency_rules() -> Mapping[str, tuple[Rule, ...]]:
     return {
         "spec": (
             *_seed_rules(),
-            *_student_rules(),
+            *robot_rules(),
+            *robot_model_rules(),
+            *student_rules(),
             *_environment_rules(),
             *_budget_rules("experts"),
             *_budget_rules("students"),
@@ -63,21 +66,6 @@ def _seed_rules() -> Iterator[Rule]:
             "pairs": "size(self.seeds) * size(self.tasks)",
         },
         about=("seeds", "tasks"),
-    )
-
-
-def _student_rules() -> Iterator[Rule]:
-    chosen = "self.phases.students.params.tasks"
-    is_known = "self.tasks.exists(t, t.env == s.env && t.robot == s.robot)"
-    yield Rule(
-        "phases.students.params.tasks",
-        f"{chosen}.all(s, {is_known})",
-        "{foreign} is no task of this run, which has {known}",
-        {
-            "foreign": f"{chosen}.map(s, !{is_known}, s.env + '-' + s.robot)",
-            "known": "self.tasks.map(t, t.env + '-' + t.robot)",
-        },
-        about=("tasks", "phases.students.params.tasks"),
     )
 
 

@@ -11,6 +11,7 @@ from collectiverun_operator.json_types import JSONObject
 # which would double the size of a run.
 _SETS = ("spec.seeds",)
 _KEYS = {
+    "spec.robotModels": ["name"],
     "spec.tasks": ["env", "robot"],
     "spec.phases.students.params.tasks": ["env", "robot"],
     "status.conditions": ["type"],

@@ -85,7 +85,7 @@ def _with_newest_attempt(phase: str, member: MemberStatus, observed: Observed) -
 def _succeeded(member: MemberStatus, result: Result, root: str) -> MemberStatus:
     return member.replace(
         state="Succeeded",
-        job_uid="",  # its Job is no longer needed, and a status of 64 members has to fit
+        job_uid="",  # its Job is no longer needed, and a status of 128 members has to fit
         next_attempt_time=None,
         avoided_node="",
         uri=relative_uri(root, result.uri),
@@ -131,7 +131,7 @@ def _late(outcome: Active, attempt: ObservedAttempt, context: PlanContext) -> Fa
         return None
     message = f"its Pod did not start within pendingDeadlineSeconds {context.policy.pending_deadline_seconds}"
     holdup = context.observed.holdups.get(attempt.job.name) if attempt.job else None
-    waiting = outcome.waiting or (holdup.message if holdup else "")
+    waiting = holdup.message if holdup else outcome.waiting  # the Pod itself only says ContainerCreating
     if waiting:
         message += f": {waiting}"
     pod = attempt.pod

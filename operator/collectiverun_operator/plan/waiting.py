@@ -13,7 +13,7 @@ from collectiverun_operator.api.run import CollectiveRun
 from collectiverun_operator.api.status import MemberStatus, RunStatus
 from collectiverun_operator.api.status_fields import MemberState
 from collectiverun_operator.jobs.manifest import job_name
-from collectiverun_operator.plan.observation import Observed, ObservedJob
+from collectiverun_operator.plan.observation import Observed, ObservedJob, ObservedPod
 
 # How soon to look again for a reason that stays, and at one that is known.
 UNEXPLAINED_SECONDS = 2.0
@@ -49,12 +49,13 @@ def waits(run: CollectiveRun, status: RunStatus, observed: Observed) -> tuple[Wa
 
 
 def look_again_seconds(run: CollectiveRun, status: RunStatus, observed: Observed) -> float | None:
-    """When to look again at what no watch tells: why a Job is held, or has no Pod. None if none is so."""
+    """When to look again at what no watch tells: why a Job is held, lacks a Pod or a volume. None: never."""
     found = waits(run, status, observed)
     if any(wait.state == "Queued" and (wait.holdup is None or wait.holdup.is_passing) for wait in found):
         return UNEXPLAINED_SECONDS
-    without_pod = (observed.attempt(wait.phase, wait.member, wait.attempt).pod is None for wait in found)
-    return WAITING_SECONDS if any(without_pod) else None
+    pods = (observed.attempt(wait.phase, wait.member, wait.attempt).pod for wait in found)
+    untold = (pod is None or _waiting(pod) in _PASSING for pod in pods)
+    return WAITING_SECONDS if any(untold) else None
 
 
 def holdup_sentence(found: tuple[Wait, ...]) -> str:
@@ -141,8 +142,12 @@ def _holdup(run: CollectiveRun, phase: str, member: MemberStatus, observed: Obse
     if told is not None or member.state == "Queued":
         return told
     pod = observed.attempt(phase, member.name, member.attempt).pod
-    waiting = pod.outcome.waiting if pod is not None and isinstance(pod.outcome, Active) else ""
+    waiting = _waiting(pod) if pod is not None else ""
     return None if not waiting or waiting in _PASSING else Holdup("", waiting)
+
+
+def _waiting(pod: ObservedPod) -> str:
+    return pod.outcome.waiting if isinstance(pod.outcome, Active) else ""
 
 
 def _members(count: int) -> str:

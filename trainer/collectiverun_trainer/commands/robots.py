@@ -9,6 +9,7 @@ from collectiverun_trainer.commands.requests import RobotsRequest
 from collectiverun_trainer.config import ROBOT_ALIASES, ROBOTS
 from collectiverun_trainer.environments.robots import MODELS
 from collectiverun_trainer.environments.robots.arm import read_arm
+from collectiverun_trainer.environments.robots.model_files import ModelFiles
 from collectiverun_trainer.errors import Usage
 
 _PICTURE_PIXELS = 480
@@ -24,7 +25,7 @@ def run(request: RobotsRequest) -> dict[str, Any]:
 def _row(name: str) -> dict[str, Any]:
     if name == "sawyer":
         return {"name": name, "robot": "Rethink Sawyer, Meta-World's own", "joints": 7}
-    arm = read_arm(MODELS / f"{name}.xml")
+    arm = read_arm(ModelFiles.read(MODELS / f"{name}.xml"))
     return {
         "name": name,
         "robot": arm.title,

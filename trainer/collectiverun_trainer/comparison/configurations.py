@@ -29,14 +29,14 @@ def grouped(runs: Sequence[ComparedRun]) -> list[Group]:
     """The runs by configuration, which are called A, B, … in the order in which they come first."""
     found: dict[str, list[ComparedRun]] = {}
     for run in runs:
-        fields = {path: value for path, value in _fields(run.spec) if _makes_configurations(path)}
+        fields = {path: value for path, value in _fields(_document(run)) if _makes_configurations(path)}
         found.setdefault(json.dumps([run.summary.smoke, fields], sort_keys=True), []).append(run)
     return [Group(_name(index), tuple(own)) for index, own in enumerate(found.values())]
 
 
 def differences(groups: Sequence[Group]) -> tuple[Difference, ...]:
     """Every field whose value is not the same in all runs but the seed, those that matter first."""
-    fields = {run.label: dict(_fields(run.spec)) for group in groups for run in group.runs}
+    fields = {run.label: dict(_fields(_document(run))) for group in groups for run in group.runs}
     paths = dict.fromkeys(path for own in fields.values() for path in own)
     found = []
     for path in paths:
@@ -48,6 +48,13 @@ def differences(groups: Sequence[Group]) -> tuple[Difference, ...]:
                 Difference(field=path, makes_configurations=_makes_configurations(path), values=values)
             )
     return tuple(sorted(found, key=lambda difference: not difference.makes_configurations))
+
+
+def _document(run: ComparedRun) -> Mapping[str, Any]:
+    """The spec, with the digests of the robots that the run brought along in place of where they lay."""
+    spec = {name: value for name, value in run.spec.items() if name != "robotModels"}
+    models = run.summary.environment.robot_models
+    return spec | ({"robotModels": models} if models else {})
 
 
 def _fields(spec: Mapping[str, Any], path: str = "spec") -> Iterator[tuple[str, Any]]:

@@ -122,7 +122,12 @@ def _same_origins(groups: Sequence[Group]) -> Iterator[str]:
 
 
 def _other_episodes(groups: Sequence[Group]) -> Iterator[str]:
-    settings = [run.summary.environment.model_dump(by_alias=True) for group in groups for run in group.runs]
+    # The models of own robots are what makes a configuration.
+    settings = [
+        run.summary.environment.model_dump(by_alias=True, exclude={"robot_models"})
+        for group in groups
+        for run in group.runs
+    ]
     differing = [name for name in settings[0] if len({own[name] for own in settings}) > 1]
     if differing:
         yield (

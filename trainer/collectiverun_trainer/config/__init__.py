@@ -15,9 +15,19 @@ from collectiverun_trainer.config.collective import (
     OnlineDistillationParams,
     RefinementParams,
 )
-from collectiverun_trainer.config.environment import EnvironmentSettings, Task
+from collectiverun_trainer.config.environment import EnvironmentParams, EnvironmentSettings, Task
 from collectiverun_trainer.config.model import Model
-from collectiverun_trainer.config.names import ROBOT_ALIASES, ROBOTS, TASK_NAMES
+from collectiverun_trainer.config.names import (
+    ROBOT_ALIASES,
+    ROBOT_NAME,
+    ROBOT_NAME_LIMIT,
+    ROBOTS,
+    TASK_LIMIT,
+    TASK_NAMES,
+    robot_fault,
+    unknown_robot,
+)
+from collectiverun_trainer.config.packing import packed, unpacked
 from collectiverun_trainer.config.phases import PARAMS, PHASE_NAMES, PHASES, Phase
 from collectiverun_trainer.config.s3_names import (
     ANY_BUCKET,
@@ -40,9 +50,13 @@ __all__ = [
     "PHASE_NAMES",
     "ROBOTS",
     "ROBOT_ALIASES",
+    "ROBOT_NAME",
+    "ROBOT_NAME_LIMIT",
     "STORAGE_OPTIONS",
+    "TASK_LIMIT",
     "TASK_NAMES",
     "CollectiveLossParams",
+    "EnvironmentParams",
     "EnvironmentSettings",
     "EvaluationParams",
     "ExpertsParams",
@@ -55,4 +69,8 @@ __all__ = [
     "Task",
     "TrajectoryTransformerParams",
     "endpoint_fault",
+    "packed",
+    "robot_fault",
+    "unknown_robot",
+    "unpacked",
 ]

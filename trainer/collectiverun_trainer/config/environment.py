@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from typing import Self
 
 from pydantic import Field, field_validator, model_validator
 
 from collectiverun_trainer.config.model import Model
-from collectiverun_trainer.config.names import ROBOT_ALIASES, ROBOTS, TASK_NAMES
+from collectiverun_trainer.config.names import (
+    ROBOT_ALIASES,
+    ROBOT_NAME,
+    ROBOT_NAME_LIMIT,
+    TASK_NAMES,
+    is_robot_name,
+    robot_fault,
+    suggestion,
+)
 
 
 class Task(Model):
@@ -21,9 +28,10 @@ class Task(Model):
     )
     robot: str = Field(
         default="sawyer",
-        description="Robot that solves it. kuka is another name of iiwa.",
-        max_length=32,
-        json_schema_extra={"enum": [*ROBOTS, *ROBOT_ALIASES]},
+        description="Robot that solves it: one that is built in, or one of robotModels. kuka is another name"
+        " of iiwa.",
+        max_length=ROBOT_NAME_LIMIT,
+        json_schema_extra={"pattern": f"^{ROBOT_NAME}$"},
     )
 
     @property
@@ -40,23 +48,15 @@ class Task(Model):
     def _known(self) -> Self:
         if self.env not in TASK_NAMES:
             raise ValueError(
-                f"unknown task {self.env!r}{_suggestion(self.env, TASK_NAMES)}; "
+                f"unknown task {self.env!r}{suggestion(self.env, TASK_NAMES)}; "
                 "Meta-World v3 names end in '-v3'"
             )
-        if self.robot not in ROBOTS:
-            raise ValueError(
-                f"unknown robot {self.robot!r}{_suggestion(self.robot, ROBOTS)}; "
-                f"known are {', '.join(ROBOTS)}"
-            )
+        if not is_robot_name(self.robot):
+            raise ValueError(robot_fault(self.robot, ()))
         return self
 
 
-def _suggestion(name: str, names: tuple[str, ...]) -> str:
-    close = get_close_matches(name, names, n=1)
-    return f"; did you mean {close[0]!r}?" if close else ""
-
-
-class EnvironmentSettings(Model):
+class EnvironmentParams(Model):
     """How every phase steps Meta-World, so that results are comparable."""
 
     horizon_env_steps: int = Field(
@@ -96,3 +96,12 @@ class EnvironmentSettings(Model):
                 f" actionRepeat {self.action_repeat}"
             )
         return self
+
+
+class EnvironmentSettings(EnvironmentParams):
+    """What a phase needs to know to step Meta-World, and what its artifact records of that."""
+
+    robot_models: dict[str, str] = Field(
+        default_factory=dict,
+        description="SHA-256 of the models of the phase's robots that the run brings along, by their names.",
+    )

@@ -16,6 +16,7 @@ from collectiverun_trainer.config.model import (
     Positive,
     Weight,
 )
+from collectiverun_trainer.config.names import TASK_LIMIT
 
 
 class SACParams(Model):
@@ -165,7 +166,7 @@ class ExpertsParams(SACParams):
 class StudentsParams(SACParams):
     """Parameters of the students: per task a new learner helped by the collective, and one that is not."""
 
-    tasks: Annotated[tuple[Task, ...], Field(max_length=64)] = Field(
+    tasks: Annotated[tuple[Task, ...], Field(max_length=TASK_LIMIT)] = Field(
         (),
         description="Tasks to learn, all of them among spec.tasks. Empty: every task the collective was"
         " trained on.",

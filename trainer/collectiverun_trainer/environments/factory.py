@@ -10,13 +10,17 @@ from collectiverun_trainer.environments.fast_classes import fast_environment_cla
 from collectiverun_trainer.environments.fast_stepping import FastEnvironment
 
 
-def make_environment(task: Task) -> FastEnvironment:
+def make_environment(task: Task, model: str | None = None) -> FastEnvironment:
     """One environment of the task: goal observable, reward version 2; start with `begin_episode`.
 
+    Args:
+        task: an environment and a robot.
+        model: digest of the robot's model, where it is none that is built in.
+
     Raises:
-        InvalidConfiguration: the task's robot is not built.
+        InvalidConfiguration: the task's robot is not built, or its model can't be used.
     """
-    env = fast_environment_class(task)()
+    env = fast_environment_class(task, model)()
     env._partially_observable = False
     env.__dict__.pop("sawyer_observation_space", None)  # cached while the goal was still hidden
     env._set_task_called = True

@@ -30,15 +30,17 @@ _QUICK = {
 }
 
 
-def fast_environment_class(task: Task) -> type[FastEnvironment]:
-    """The quick class of a task with its robot; InvalidConfiguration if the robot is not built."""
-    return quick_class(task.env, task.robot)
+def fast_environment_class(task: Task, model: str | None = None) -> type[FastEnvironment]:
+    """The quick class of a task with its robot; InvalidConfiguration if the robot is not built.
+
+    `model` is the digest of the robot's model, where it is none that is built in.
+    """
+    return _quick_class(task.env, task.robot, model)
 
 
 @cache
-def quick_class(env: str, arm: str) -> type[FastEnvironment]:
-    """`fast_environment_class` by the names of environment and robot."""
-    built = robot(arm)
+def _quick_class(env: str, arm: str, model: str | None) -> type[FastEnvironment]:
+    built = robot(arm, model)
     stock = built.stock_class(env)
     return type(f"Fast{stock.__name__}", (stock, FastEnvironment), _quick_members(stock) | {"robot": built})
 

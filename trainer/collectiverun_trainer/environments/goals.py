@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from collectiverun_trainer.config import Task
-from collectiverun_trainer.environments.fast_classes import quick_class
+from collectiverun_trainer.environments.fast_classes import fast_environment_class
 
 Goals = npt.NDArray[np.float64]
 
@@ -22,23 +22,23 @@ Goals = npt.NDArray[np.float64]
 def goal_vectors(task: Task, goal_seed: int, goals: int) -> Goals:
     """Random vectors (goals, size) of a task, read-only: object and target positions in metres.
 
-    The first k of n goals are the k goals of the same seed.
+    The first k of n goals are the k goals of the same seed. They are the same for every robot.
     """
-    return _drawn(task.env, task.robot, goal_seed, goals)
+    return _drawn(task.env, goal_seed, goals)
 
 
 @cache
-def _drawn(env_name: str, arm: str, goal_seed: int, goals: int) -> Goals:
-    env = _drawing_class(env_name, arm)(np.random.RandomState(goal_seed))
+def _drawn(env_name: str, goal_seed: int, goals: int) -> Goals:
+    env = _drawing_class(env_name)(np.random.RandomState(goal_seed))
     vectors = np.stack([env.draw() for _ in range(goals)])
     vectors.setflags(write=False)
     return vectors
 
 
 @cache
-def _drawing_class(env_name: str, arm: str) -> type[Any]:
+def _drawing_class(env_name: str) -> type[Any]:
     """A class whose resets draw goals but simulate nothing."""
-    stock = quick_class(env_name, arm)
+    stock = fast_environment_class(Task(env=env_name))
 
     class Drawing(stock):  # type: ignore[misc,valid-type]
         def __init__(self, generator: np.random.RandomState) -> None:

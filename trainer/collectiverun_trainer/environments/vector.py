@@ -35,7 +35,10 @@ class VectorEnvironment:
         self.settings = settings
         self.copies = copies
         self.task_index: Integers = np.repeat(np.arange(len(self.tasks)), copies)
-        self._environments = [make_environment(self.tasks[t]) for t in self.task_index]
+        models = settings.robot_models
+        self._environments = [
+            make_environment(self.tasks[t], models.get(self.tasks[t].robot)) for t in self.task_index
+        ]
         self._obs = np.zeros((len(self), OBS_SIZE), dtype=np.float32)
         self.success: Flags = np.zeros(len(self), dtype=np.bool_)
         """Whether each row's last env step was a success; False where an episode begins."""

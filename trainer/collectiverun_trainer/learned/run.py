@@ -16,6 +16,7 @@ from collectiverun_trainer.environments.observation import Array
 from collectiverun_trainer.environments.vector import VectorEnvironment
 from collectiverun_trainer.errors import InputInvalid
 from collectiverun_trainer.learned.addresses import locate
+from collectiverun_trainer.learned.own_robots import adopt_robots
 from collectiverun_trainer.learned.policy import LearnedPolicy
 from collectiverun_trainer.learned.published import Published
 from collectiverun_trainer.learning.learner import Role
@@ -73,11 +74,15 @@ class Run:
         whole = [found for phase, found in self._artifacts.items() if phase not in ("experts", "students")]
         return _tasks(*(whole[-1] if whole else self._artifacts["experts"]))
 
-    @property
+    @cached_property
     def environment(self) -> EnvironmentSettings:
-        """How every phase stepped Meta-World."""
+        """How every phase stepped Meta-World, with the models of robots that the run brought along."""
         (first, *_) = self._artifacts[self.phases[0]]
-        return EnvironmentSettings.model_validate(first.manifest["config"]["environment"])
+        settings = EnvironmentSettings.model_validate(first.manifest["config"]["environment"])
+        models: dict[str, str] = {}
+        for artifact in (each for phase in self.phases for each in self._artifacts[phase]):
+            models |= adopt_robots(artifact)
+        return settings.model_copy(update={"robot_models": models})
 
     def artifact(self, phase: Phase, task: Task | str | None = None) -> Artifact:
         """A phase's artifact: of the member that has the task, where a phase has several."""

@@ -25,6 +25,7 @@ from collectiverun_trainer.order import (
     PhaseResult,
     Success,
 )
+from collectiverun_trainer.phases import own_robots
 from collectiverun_trainer.phases.configuration import configuration, typed_params
 from collectiverun_trainer.process.divergence import told_divergence
 from collectiverun_trainer.process.reporter import METRICS_NAME, Reporter
@@ -73,6 +74,7 @@ class PhaseContext:
 
         Raises:
             InputInvalid: if the order names none, or one is missing, damaged or not the one ordered.
+            InvalidConfiguration: if one was made with another model of a robot that the run brings along.
         """
         seed = self.order.seed
         return [(named, part_of(self.storage, whole, seed)) for named, whole in self.whole_inputs(phase)]
@@ -84,10 +86,9 @@ class PhaseContext:
             raise InputInvalid(
                 f"The phase order names no artifact of {phase!r}, which {self.order.phase!r} reads."
             )
-        opened = [
-            (reference, Artifact.open(self.storage, reference.uri, reference.manifest_sha256))
-            for reference in references
-        ]
+        opened = [(each, Artifact.open(self.storage, each.uri, each.manifest_sha256)) for each in references]
+        for _, artifact in opened:
+            own_robots.require_same(self.order, artifact)
         self._parents[phase] = [
             {"member": reference.member, "uri": artifact.uri, "manifestSha256": artifact.manifest_sha256}
             for reference, artifact in opened
@@ -191,7 +192,7 @@ class PhaseContext:
         students: Success | None = None,
         parts: Mapping[int, Commit] | None = None,
     ) -> PhaseResult:
-        """Add `metrics.jsonl`, commit the artifact and return the result of the phase.
+        """Add metrics and the models of own robots, commit the artifact, and return the phase's result.
 
         Args:
             writer: holds the phase's own files.
@@ -204,6 +205,8 @@ class PhaseContext:
             parts: by seed, what was published in parts of this artifact.
         """
         writer.add(METRICS_NAME, self.reporter.metrics_lines())
+        for name, content in own_robots.files_of(self.order.environment):
+            writer.add(name, content)
         # Parts have told it.
         diverged = "" if parts else told_divergence(self.reporter.records, self.config["params"])
         result = PhaseResult(

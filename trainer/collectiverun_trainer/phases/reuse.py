@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from collectiverun_trainer.artifacts.artifact import Artifact, ArtifactWriter
 from collectiverun_trainer.artifacts.reuse import earlier_of, tasks_of
+from collectiverun_trainer.artifacts.robot_files import FOLDER
 from collectiverun_trainer.config import Task
 from collectiverun_trainer.errors import InvalidConfiguration
 from collectiverun_trainer.learning.seeded_task import SeededTask, seeded
@@ -81,7 +82,7 @@ def reused_phase(context: PhaseContext) -> PhaseResult | None:
 def _copied(context: PhaseContext, artifact: Artifact) -> PhaseResult:
     writer = context.writer()
     for name in artifact.names:
-        if name != METRICS_NAME:  # which the context adds
+        if name != METRICS_NAME and not name.startswith(f"{FOLDER}/"):  # which the context adds
             writer.add(name, artifact.read(name))
     context.reporter.records += artifact.read_json_lines(METRICS_NAME)
     context.reporter.progress(0, 0, activity="done")

@@ -12,7 +12,7 @@ from typing import NoReturn
 
 from pydantic import ValidationError
 
-from collectiverun_trainer.config import PARAMS, PHASE_NAMES
+from collectiverun_trainer.config import PARAMS, PHASE_NAMES, unpacked
 from collectiverun_trainer.config.validation import faults
 from collectiverun_trainer.errors import InvalidConfiguration, Usage
 from collectiverun_trainer.order import ORDER_VARIABLE, PhaseOrder
@@ -98,6 +98,7 @@ def _text(path: str | None) -> str:
 
 def _validated(text: str) -> PhaseOrder:
     try:
+        text = unpacked(text)
         json.loads(text)
     except (ValueError, RecursionError) as error:
         raise Usage(f"The phase order is not JSON: {error}.") from error

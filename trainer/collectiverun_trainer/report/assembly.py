@@ -104,6 +104,8 @@ def summarise(
         retention=retention(overall),
         tasks=task_table(outcomes, order.tasks, prior.expert_sources),
         holdout=task_table(outcomes, order.holdout, {}),
+        holdout_robots=by_robot(outcomes, order.holdout, order.tasks),
+        unseen_robots=_unseen_robots(order),
         students=_gains(prior, order.tasks + order.holdout),
         embedding=prior.quality,
         embedding_positives=prior.positives,
@@ -118,6 +120,11 @@ def summarise(
         spec=order.spec,
     )
     return summary.model_copy(update={"headline": headline(summary), "findings": findings(summary)})
+
+
+def _unseen_robots(order: PhaseOrder) -> tuple[str, ...]:
+    trained = {task.robot for task in order.tasks}
+    return tuple(dict.fromkeys(task.robot for task in order.holdout if task.robot not in trained))
 
 
 def _notes(order: PhaseOrder, prior: PriorPhases) -> list[str]:

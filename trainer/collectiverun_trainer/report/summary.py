@@ -144,6 +144,12 @@ class Summary(Model):
     retention: Retention
     tasks: tuple[TaskScores, ...]
     holdout: tuple[TaskScores, ...] = ()
+    holdout_robots: dict[str, dict[Network, Score]] = Field(
+        default_factory=dict, description="Over the unseen tasks of each robot, where the run has several."
+    )
+    unseen_robots: tuple[str, ...] = Field(
+        (), description="Robots of unseen tasks alone: no expert has them."
+    )
     students: tuple[StudentGain, ...] = ()
     embedding: tuple[QualityMetric, ...] = ()
     embedding_positives: str = Field("", description="'sameTask' or 'selfSupervised'; '' where unknown.")
@@ -187,10 +193,12 @@ def pooled(outcomes: OutcomesByNetwork, tasks: Iterable[Task]) -> dict[Network, 
     return {name: Score.of(some) for name, some in chosen.items() if some}
 
 
-def by_robot(outcomes: OutcomesByNetwork, tasks: Sequence[Task]) -> dict[str, dict[Network, Score]]:
-    """`pooled` over the tasks of each robot; empty where all have the same."""
+def by_robot(
+    outcomes: OutcomesByNetwork, tasks: Sequence[Task], others: Sequence[Task] = ()
+) -> dict[str, dict[Network, Score]]:
+    """`pooled` over the tasks of each robot; empty where all, those of `others` too, have the same."""
     robots = dict.fromkeys(task.robot for task in tasks)
-    if len(robots) < 2:
+    if len(robots.keys() | {task.robot for task in others}) < 2:
         return {}
     return {robot: pooled(outcomes, [task for task in tasks if task.robot == robot]) for robot in robots}
 

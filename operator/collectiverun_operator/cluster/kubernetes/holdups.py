@@ -1,4 +1,4 @@
-"""What holds up Jobs that have no Pod: the server that refused the Job or its Pod, or the queue's Workload.
+"""What holds up Jobs: the server that refused the Job or its Pod, the queue's Workload, a missing volume.
 
 No watch tells these, and a run that waits may wait for days: they are asked for only while a Job of the run
 waits, with one request a kind for all its Jobs, and seldom.
@@ -22,7 +22,7 @@ from collectiverun_operator.api.outcome import (
 from collectiverun_operator.api.pod_outcome import is_finished
 from collectiverun_operator.cluster.kubernetes import paths
 from collectiverun_operator.cluster.kubernetes.positions import QueuePositions
-from collectiverun_operator.cluster.kubernetes.refusals import PodRefusals
+from collectiverun_operator.cluster.kubernetes.refusals import REFUSED, UNMOUNTED, EventSentences
 from collectiverun_operator.cluster.kubernetes.requests import KubernetesRequests
 from collectiverun_operator.cluster.kubernetes.workloads import workload_holdup
 from collectiverun_operator.errors import ClusterError
@@ -36,6 +36,7 @@ AGAIN_SECONDS = 2.0
 # A Job has its Pod and its Workload in no time, as a rule: what lacks it longer is asked about, or told.
 USUAL_SECONDS = 5.0
 
+UNMOUNTED_REASON = "FailedMount"
 SUSPENDED = "its Job {} is suspended, and no queue has it; set its spec.suspend to false, or delete it"
 NO_WORKLOAD = (
     "Kueue has no Workload of Job {}; see that Kueue runs, and that the WorkloadPriorityClass in the run's"
@@ -48,9 +49,9 @@ Ask = Callable[[list[JSONObject]], Awaitable[Answers]]
 
 @dataclass
 class _Question:
-    """One kind of question about a run's Jobs, and what was answered last, by Job name.
+    """One kind of question about a run's Jobs or Pods, and what was answered last, by their names.
 
-    Nothing is asked about a Job that has waited for less than `patience_seconds`.
+    Nothing is asked about one that has waited for less than `patience_seconds`.
     """
 
     ask: Ask
@@ -80,6 +81,7 @@ class _Run:
 
     held: _Question
     podless: _Question
+    creating: _Question
     refused: dict[str, str] = field(default_factory=dict)
 
 
@@ -89,7 +91,8 @@ class KubernetesHoldups:
     def __init__(self, requests: KubernetesRequests, clock: Callable[[], float] = time.monotonic) -> None:
         self._requests = requests
         self._clock = clock
-        self._refusals = PodRefusals(requests, clock)
+        self._refusals = EventSentences(requests, REFUSED, clock)
+        self._mounts = EventSentences(requests, UNMOUNTED, clock)
         self._positions = QueuePositions(requests, clock)
         self._runs: dict[str, _Run] = {}
 
@@ -106,26 +109,30 @@ class KubernetesHoldups:
         """Drop everything of a run that is gone."""
         self._runs.pop(run_uid, None)
 
-    async def of(self, run_uid: str, jobs: Iterable[JSONObject], with_pods: set[str]) -> dict[str, Holdup]:
-        """What holds up the run's Jobs, by name; `with_pods`: UIDs of Jobs that have a Pod."""
+    async def of(
+        self, run_uid: str, jobs: Iterable[JSONObject], pods: Mapping[str, JSONObject]
+    ) -> dict[str, Holdup]:
+        """What holds up the run's Jobs, by name; `pods` are theirs, by the Jobs' UIDs."""
         unfinished = [job for job in jobs if not (is_finished(job) or _is_terminating(job))]
         held = [job for job in unfinished if _is_suspended(job)]
-        podless = [
-            job for job in unfinished if not _is_suspended(job) and job["metadata"]["uid"] not in with_pods
-        ]
-        if run_uid not in self._runs and not (held or podless):
+        podless = [job for job in unfinished if not _is_suspended(job) and job["metadata"]["uid"] not in pods]
+        creating = {_name(job): pods[_uid(job)] for job in unfinished if _is_creating(pods.get(_uid(job)))}
+        if run_uid not in self._runs and not (held or podless or creating):
             return {}
         run = self._run(run_uid)
         found = {name: Holdup(JOB_REFUSED, text) for name, text in run.refused.items()}
         found.update(await run.held.answer(held))
         found.update(await run.podless.answer(podless))
-        return found
+        unmounted = await run.creating.answer(list(creating.values()))
+        told = {name: unmounted[_name(pod)] for name, pod in creating.items() if _name(pod) in unmounted}
+        return found | told
 
     def _run(self, run_uid: str) -> _Run:
         if run_uid not in self._runs:
             held = _Question(self._ask_kueue, 0.0, self._clock)
             podless = _Question(self._ask_for_refusals, USUAL_SECONDS, self._clock)
-            self._runs[run_uid] = _Run(held, podless)
+            creating = _Question(self._ask_for_mounts, USUAL_SECONDS, self._clock)
+            self._runs[run_uid] = _Run(held, podless, creating)
         return self._runs[run_uid]
 
     async def _ask_kueue(self, jobs: list[JSONObject]) -> Answers:
@@ -168,6 +175,11 @@ class KubernetesHoldups:
         told = await self._refusals.of(jobs[0]["metadata"]["namespace"])
         return {_name(job): Holdup(POD_REFUSED, told[_uid(job)]) for job in jobs if _uid(job) in told}
 
+    async def _ask_for_mounts(self, pods: list[JSONObject]) -> Answers:
+        """Why the containers of these Pods of one namespace are not made, such as a missing ConfigMap."""
+        told = await self._mounts.of(pods[0]["metadata"]["namespace"])
+        return {_name(pod): Holdup(UNMOUNTED_REASON, told[_uid(pod)]) for pod in pods if _uid(pod) in told}
+
 
 def _held_by(workload: JSONObject | None, job: JSONObject, now: datetime) -> Holdup | None:
     """Why Kueue holds a Job; None as long as it may not have seen it."""
@@ -182,6 +194,14 @@ def _held_by(workload: JSONObject | None, job: JSONObject, now: datetime) -> Hol
 
 def _is_open(answer: Holdup | None) -> bool:
     return answer is None or answer.is_passing
+
+
+def _is_creating(pod: JSONObject | None) -> bool:
+    """Whether it has a node, and no container yet: images and volumes are fetched."""
+    status: JSONObject = (pod or {}).get("status") or {}
+    states = (entry.get("state") or {} for entry in status.get("containerStatuses") or [])
+    reasons = {(state.get("waiting") or {}).get("reason") for state in states}
+    return status.get("phase") == "Pending" and bool(reasons & {"ContainerCreating", "PodInitializing"})
 
 
 def _is_suspended(job: JSONObject) -> bool:

@@ -59,8 +59,8 @@ class KubernetesJobs:
 
     async def holdups(self, run_uid: str) -> Mapping[str, Holdup]:
         """See `Cluster.holdups`; asked for seldom, and only while a Job waits."""
-        with_pods = {controller_uid(pod) for pod in self._cache.pods(run_uid)}
-        return await self._holdups.of(run_uid, self._cache.jobs(run_uid), with_pods)
+        pods = {controller_uid(pod): pod for pod in self._cache.pods(run_uid)}
+        return await self._holdups.of(run_uid, self._cache.jobs(run_uid), pods)
 
     async def dry_run(self, manifest: JSONObject) -> str | None:
         """See `Cluster.dry_run`."""

@@ -1,4 +1,4 @@
-"""Why the Job controller can't create Pods: it says so in Events only.
+"""What is said in Events only: why the Job controller can't create Pods, why a kubelet can't mount volumes.
 
 A list of Events with a selector makes the server read all of a namespace's, so that one answer serves all
 runs of a namespace for a while.
@@ -22,6 +22,7 @@ from collectiverun_operator.json_types import JSONObject
 # An answer is used for so long.
 FRESH_SECONDS = 5.0
 REFUSED = {"fieldSelector": "reason=FailedCreate,involvedObject.kind=Job"}
+UNMOUNTED = {"fieldSelector": "reason=FailedMount,involvedObject.kind=Pod"}
 _POD_NAME = re.compile(r'^pods "[^"]*" is ')
 
 
@@ -32,16 +33,22 @@ class _Answer:
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
-class PodRefusals:
-    """The newest refusals by namespace. `clock` in seconds."""
+class EventSentences:
+    """The newest Events of one selector, `query`, by namespace. `clock` in seconds."""
 
-    def __init__(self, requests: KubernetesRequests, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        requests: KubernetesRequests,
+        query: Mapping[str, str],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._requests = requests
+        self._query = query
         self._clock = clock
         self._namespaces: dict[str, _Answer] = defaultdict(_Answer)
 
     async def of(self, namespace: str) -> Mapping[str, str]:
-        """The server's sentence about a Job's Pod, by the Job's UID; nothing if it can't be asked.
+        """The sentence about a Job's Pod, by the UID of the Event's object; nothing if it can't be asked.
 
         Nothing depends on it: the Job is Pending, without a reason.
         """
@@ -54,7 +61,9 @@ class PodRefusals:
 
     async def _ask(self, namespace: str) -> Mapping[str, str]:
         try:
-            events = (await self._requests.send("list", paths.events(namespace), query=REFUSED))["items"]
+            events = (await self._requests.send("list", paths.events(namespace), query=dict(self._query)))[
+                "items"
+            ]
         except ClusterError:
             return {}
         return {_about(event): _sentence(event) for event in sorted(events, key=_time)}

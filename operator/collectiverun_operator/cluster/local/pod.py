@@ -12,6 +12,7 @@ from collectiverun_operator.api.pod_template import CONTAINER
 from collectiverun_operator.formatting import format_time, parse_time
 from collectiverun_operator.jobs.manifest import ORDER_VARIABLE
 from collectiverun_operator.json_types import JSONObject
+from collectiverun_trainer.config import unpacked
 
 DEFAULT_GRACE_SECONDS = 30
 START_ERROR_CODE = 128
@@ -90,7 +91,7 @@ def phase_order(pod: JSONObject) -> JSONObject:
     """The phase order the container is given; empty if it has none."""
     for entry in trainer_container(pod).get("env", []):
         if entry["name"] == ORDER_VARIABLE:
-            order: JSONObject = json.loads(entry["value"])
+            order: JSONObject = json.loads(unpacked(entry["value"]))
             return order
     return {}
 

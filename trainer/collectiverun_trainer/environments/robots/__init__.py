@@ -3,7 +3,8 @@
 A robot that a run file may name (`config.names.ROBOTS`) but that is not described here is refused, never
 simulated as another. Sawyer is Meta-World's own, bit for bit. Every other robot is a file of `models/`, its
 arm (`arm.py` says what the file must have), in Sawyer's place in Meta-World's models (`composing.py`); the
-hand and all that is said of it here stays Meta-World's. The scaling of observations is no part of a robot: it
+hand and all that is said of it here stays Meta-World's. So does every arm that a run brings along (`own.py`).
+The scaling of observations is no part of a robot: it
 is the same for all, so that no statistic tells one from another.
 """
 
@@ -12,7 +13,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,6 +22,8 @@ import mujoco
 from collectiverun_trainer.config import ROBOTS
 from collectiverun_trainer.environments.robots.arm import read_arm
 from collectiverun_trainer.environments.robots.composing import compose
+from collectiverun_trainer.environments.robots.model_files import ModelFiles
+from collectiverun_trainer.environments.robots.own import adopted
 from collectiverun_trainer.errors import InvalidConfiguration
 
 MODELS: Final = Path(__file__).with_name("models")
@@ -77,8 +80,8 @@ def _sawyer_model(task_file: str) -> Any:
     return mujoco.MjModel.from_xml_path(task_file)
 
 
-def _arms_model(arm_file: Path, task_file: str) -> Any:
-    return compose(task_file, read_arm(arm_file))
+def _arms_model(arm: Callable[[], ModelFiles], task_file: str) -> Any:
+    return compose(task_file, read_arm(arm()))
 
 
 SAWYER: Final = Robot(
@@ -94,25 +97,38 @@ SAWYER: Final = Robot(
 )
 
 
-def with_arm(file: Path) -> Robot:
-    """The robot that has the arm of an MJCF file; the file is read when its first model is made."""
-    return replace(SAWYER, model=partial(_arms_model, file))
+def with_arm(arm: Callable[[], ModelFiles]) -> Robot:
+    """The robot that has an arm, whose files are asked for when a task's model is made."""
+    return replace(SAWYER, model=partial(_arms_model, arm))
 
 
 BUILT: Final[dict[str, Robot]] = {
-    name: SAWYER if name == "sawyer" else with_arm(MODELS / f"{name}.xml") for name in ROBOTS
+    name: SAWYER if name == "sawyer" else with_arm(partial(ModelFiles.read, MODELS / f"{name}.xml"))
+    for name in ROBOTS
 }
 
 
-def robot(name: str) -> Robot:
+def robot(name: str, digest: str | None = None) -> Robot:
     """The robot of that name.
 
+    Args:
+        name: as a task names it.
+        digest: of its model (`own.adopt`), where the run brings it along; None: it is built in.
+
     Raises:
-        InvalidConfiguration: none is described here.
+        InvalidConfiguration: it is neither described here, nor has its model been read.
     """
+    if digest is not None:
+        return _own(name, digest)
     if name not in BUILT:
         raise InvalidConfiguration(
             f"The robot {name!r} is not built into this trainer, which has {', '.join(BUILT)}; "
-            "name one of these in the run's tasks, or use an image of a trainer that has it."
+            "name one of these, give its model in robotModels, or use an image of a trainer"
+            " that has it."
         )
     return BUILT[name]
+
+
+@cache
+def _own(name: str, digest: str) -> Robot:
+    return with_arm(partial(adopted, name, digest))

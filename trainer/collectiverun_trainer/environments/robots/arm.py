@@ -1,4 +1,4 @@
-"""A robot's arm as data: one MJCF file, read and checked before anything is composed from it.
+"""A robot's arm as data: one MJCF model, read and checked before anything is composed from it.
 
 What the file must have: one root body in its world; six or seven hinge joints in a row, from the root to the
 site `attachment_site`, where Meta-World's hand is fastened (its z axis points away from the arm); an
@@ -11,26 +11,17 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 import mujoco
 
-from collectiverun_trainer.errors import InvalidConfiguration
+from collectiverun_trainer.environments.robots.model_files import ArmFault, ModelFiles, one_line
 
 FLANGE: Final = "attachment_site"
 HOME: Final = "home"
 JOINTS: Final = 7  # Meta-World's tasks write object poses into qpos behind seven joints and two fingers
 _FACING_THE_TABLE: Final = (0.0, 0.0, 0.0, 90.0)
 _HINGE: Final = mujoco.mjtJoint.mjJNT_HINGE.value
-
-
-class ArmFault(InvalidConfiguration):
-    """A robot's file that cannot be used; the message is its sentences, one for every fault."""
-
-    def __init__(self, *sentences: str) -> None:
-        super().__init__(" ".join(sentences))
-        self.sentences = sentences
 
 
 @dataclass(frozen=True)
@@ -46,7 +37,7 @@ class ArmJoint:
 class Arm:
     """What a robot's file says."""
 
-    file: Path
+    model: ModelFiles
     joints: tuple[ArmJoint, ...]
     home: tuple[float, ...]  # radians, one per joint
     mount: tuple[float, ...]  # x, y, z in metres, yaw in degrees
@@ -57,31 +48,21 @@ class Arm:
     payload_kg: float | None = None
 
 
-def read_arm(file: Path) -> Arm:
-    """The arm that an MJCF file describes.
+def read_arm(model: ModelFiles) -> Arm:
+    """The arm that an MJCF model describes.
 
     Raises:
-        ArmFault: the file can't be read, or lacks something; every fault in a sentence.
+        ArmFault: MuJoCo can't read it, or it lacks something; every fault in a sentence.
     """
-    spec = open_spec(file)
+    spec = model.spec()
     faults = _faults_of_structure(spec)
     if faults:
         raise ArmFault(*faults)
-    model = _compiled(spec, file)
-    faults = _faults_of_home(model)
+    compiled = _compiled(spec, model.place)
+    faults = _faults_of_home(compiled)
     if faults:
         raise ArmFault(*faults)
-    return _described(file, spec, model)
-
-
-def open_spec(file: Path) -> Any:
-    """The file as an `mujoco.MjSpec`, not compiled; ArmFault if MuJoCo can't read it."""
-    if not file.is_file():
-        raise ArmFault(f"There is no file {str(file)!r}.")
-    try:
-        return mujoco.MjSpec.from_file(str(file))
-    except ValueError as error:
-        raise ArmFault(f"MuJoCo can't read {str(file)!r}: {_one_line(error)}.") from error
+    return _described(model, spec, compiled)
 
 
 def chain(spec: Any) -> list[Any]:
@@ -93,15 +74,11 @@ def chain(spec: Any) -> list[Any]:
     return bodies[::-1]
 
 
-def _compiled(spec: Any, file: Path) -> Any:
+def _compiled(spec: Any, place: str) -> Any:
     try:
         return spec.compile()
     except ValueError as error:
-        raise ArmFault(f"MuJoCo can't compile {str(file)!r}: {_one_line(error)}.") from error
-
-
-def _one_line(error: ValueError) -> str:
-    return " ".join(str(error).split()).removeprefix("Error: ").rstrip(".")
+        raise ArmFault(f"MuJoCo can't compile {place!r}: {one_line(error)}.") from error
 
 
 def _faults_of_structure(spec: Any) -> list[str]:
@@ -189,19 +166,19 @@ def _faults_of_home(model: Any) -> list[str]:
     ]
 
 
-def _described(file: Path, spec: Any, model: Any) -> Arm:
+def _described(model: ModelFiles, spec: Any, compiled: Any) -> Arm:
     numbers = {each.name: list(each.data) for each in spec.numerics}
     texts = {each.name: str(each.data) for each in spec.texts}
-    limited, ranges = model.jnt_limited.tolist(), model.jnt_range.tolist()
+    limited, ranges = compiled.jnt_limited.tolist(), compiled.jnt_range.tolist()
     return Arm(
-        file=file,
+        model=model,
         joints=tuple(
-            ArmJoint(model.joint(j).name, *(ranges[j] if limited[j] else (-math.inf, math.inf)))
-            for j in range(model.njnt)
+            ArmJoint(compiled.joint(j).name, *(ranges[j] if limited[j] else (-math.inf, math.inf)))
+            for j in range(compiled.njnt)
         ),
-        home=tuple(model.key(HOME).qpos.tolist()),
+        home=tuple(compiled.key(HOME).qpos.tolist()),
         mount=tuple(numbers.get("mount", _FACING_THE_TABLE)),
-        mass_kg=float(model.body_mass.sum()),
+        mass_kg=float(compiled.body_mass.sum()),
         title=texts.get("title", ""),
         source=texts.get("source", ""),
         reach_metres=next(iter(numbers.get("reach", [])), None),

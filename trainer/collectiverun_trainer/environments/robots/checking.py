@@ -8,7 +8,7 @@ from typing import Any, Final
 import mujoco
 import numpy as np
 
-from collectiverun_trainer.environments.robots.arm import HOME, Arm, ArmFault, read_arm
+from collectiverun_trainer.environments.robots.arm import HOME, Arm, read_arm
 from collectiverun_trainer.environments.robots.composing import compose
 from collectiverun_trainer.environments.robots.kinematics import (
     HAND_HOME_METRES,
@@ -17,6 +17,7 @@ from collectiverun_trainer.environments.robots.kinematics import (
     Posture,
     Vector,
 )
+from collectiverun_trainer.environments.robots.model_files import ArmFault, ModelFiles
 
 # Where hands go in MT10: where tasks begin, and the ends of the ways that Meta-World's scripts take.
 PLACES_METRES: Final = (
@@ -29,10 +30,18 @@ _HELD_STEPS, _HELD_METRES = 400, 0.01
 _WELD: Final = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0, -1.0, 0.0, 0.0, 0.0, 5.0)  # as Meta-World sets it
 
 
-def check(file: Path) -> list[str]:
-    """Every fault of an arm's file in a sentence; none if a run may use it."""
+def check(place: Path) -> list[str]:
+    """Every fault of an arm's file, or of the folder of one, in a sentence; none if a run may use it."""
     try:
-        arm = read_arm(file)
+        return faults_of(ModelFiles.read(place))
+    except ArmFault as fault:
+        return list(fault.sentences)
+
+
+def faults_of(files: ModelFiles) -> list[str]:
+    """Every fault of an arm's model in a sentence; none if a run may use it."""
+    try:
+        arm = read_arm(files)
         model = compose(_reach_file(), arm)
     except ArmFault as fault:
         return list(fault.sentences)

@@ -14,7 +14,7 @@ from typing import Any, Final
 import mujoco
 import numpy as np
 
-from collectiverun_trainer.environments.robots.arm import FLANGE, JOINTS, Arm, chain, open_spec
+from collectiverun_trainer.environments.robots.arm import FLANGE, JOINTS, Arm, chain
 
 PREFIX: Final = "arm/"  # of every name of the arm, so that none is also one of Meta-World's
 HAND: Final = "right_hand"  # Meta-World's hand and what fastens it to a flange
@@ -37,7 +37,7 @@ def compose(task_file: str, arm: Arm) -> Any:
     _add_pedestal(base, arm)
     for number in range(len(arm.joints), JOINTS):
         _add_inert_joint(base, number)
-    _mount(base, arm)
+    spec.assets = _mount(base, arm)
     flange = spec.site(PREFIX + FLANGE)
     flange.parent.add_frame(pos=flange.pos, quat=flange.quat).attach_body(hand.body(HAND), "", "")
     return spec.compile()
@@ -69,9 +69,9 @@ def _keep_the_hands_assets(hand: Any, rest: Any) -> None:
         texture.delete()
 
 
-def _mount(base: Any, arm: Arm) -> None:
-    """Put the arm's bodies, at home and ready to follow, on the base."""
-    spec = open_spec(arm.file)
+def _mount(base: Any, arm: Arm) -> dict[str, bytes]:
+    """Put the arm's bodies, at home and ready to follow, on the base; the files of its meshes."""
+    spec = arm.model.spec()
     for parts in (spec.actuators, spec.sensors, spec.keys, spec.tendons, spec.equalities, spec.excludes):
         for part in list(parts):
             part.delete()
@@ -85,6 +85,7 @@ def _mount(base: Any, arm: Arm) -> None:
     half = np.radians(yaw) / 2
     frame = base.add_frame(pos=[x, y, z], quat=[np.cos(half), 0, 0, np.sin(half)])
     frame.attach_body(spec.worldbody.bodies[0], PREFIX, "")
+    return dict(spec.assets)
 
 
 def _turn(body: Any, angle: float, degrees: bool) -> None:
