@@ -24,7 +24,7 @@ def full_run():
     students = {"params": {"tasks": [{"env": "reach-v3"}], "demonstrations": 10}}
     run = stored_run(
         image="trainer:2",
-        seeds=[1, 5],
+        seeds=[2, 5],
         retryToken="a",
         podTemplate=VOLUME,
         tasks=[{"env": "reach-v3"}, {"env": "push-v3"}],

@@ -209,7 +209,8 @@ OWN_ARM = {"name": "my-arm", "path": "/models/my-arm.xml", "configMapName": "my-
 @pytest.mark.parametrize("phase", PHASES, ids=lambda phase: phase.name)
 def test_every_phase_has_the_arms_of_the_run_and_is_told_where(phase):
     phases = {name: {"enabled": True} for name in ("refinement", "students")}
-    manifest = a_manifest(a_run(**ON_KUBERNETES, robotModels=[OWN_ARM], phases=phases), phase.name)
+    run = a_run(**ON_KUBERNETES, robotModels=[OWN_ARM], phases=phases, seeds=[1, 2])
+    manifest = a_manifest(run, phase.name)
     assert {"name": "robot-my-arm", "configMap": {"name": "my-arm"}} in pod_of(manifest)["volumes"]
     mount = next(mount for mount in trainer_of(manifest)["volumeMounts"] if mount["name"] == "robot-my-arm")
     assert mount["readOnly"]

@@ -15,7 +15,6 @@ from collectiverun_trainer.config import EnvironmentParams, Model
 
 Seed = Annotated[int, Field(ge=0, le=2**31 - 1)]
 MAX_SEEDS = 16
-MAX_SEEDED_TASKS = 256
 
 
 def _each_once(seeds: tuple[int, ...]) -> tuple[int, ...]:
@@ -130,7 +129,7 @@ class Spec(Model):
     seeds: Seeds = Field(
         (),
         description="Several seeds in place of `seed`: everything is done for each of them, experts of all as"
-        " one batch, and phase comparison sets them side by side. At most 256 pairs of seed and task.",
+        " one batch, and phase comparison sets them side by side. At most 128 pairs of seed and task.",
     )
     tasks: Tasks = Field(
         description="What is learned: one entry per environment and robot, each at most once."

@@ -15,15 +15,15 @@ from collectiverun_operator.api.pod_template import CONTAINER, PodTemplate, Reso
 from collectiverun_operator.api.pod_template_rules import template_faults
 from collectiverun_operator.api.resource_rules import resource_faults
 from collectiverun_operator.api.robots import NEEDS_CONFIG_MAP, NEEDS_PATH, RobotModel
-from collectiverun_operator.api.spec import MAX_SEEDED_TASKS, Spec
+from collectiverun_operator.api.spec import Spec
 from collectiverun_operator.api.storage import Storage
 from collectiverun_operator.api.tasks import RunTask
 from collectiverun_operator.errors import Fault
-from collectiverun_trainer.config import ROBOT_ALIASES, ROBOTS, EnvironmentParams, robot_fault
+from collectiverun_trainer.config import ROBOT_ALIASES, ROBOTS, TASK_LIMIT, EnvironmentParams, robot_fault
 
 OTHER_STORAGE = "is not in the kind of storage that spec.storage.uri names; copy that run there first"
 OTHER_SEED = "is none of spec.seeds, which stand in its place; leave it out"
-TOO_MANY_SEEDS = f"at most {MAX_SEEDED_TASKS} are one run"
+TOO_MANY_SEEDS = f"at most {TASK_LIMIT} are one run"
 BUILT_IN_NAME = "is the name of a built-in robot; give the arm another"
 NEEDS_CREDENTIALS = "for s3://; give secretRef or serviceAccountName"
 
@@ -103,7 +103,7 @@ def _seed_faults(sections: Sections) -> Iterator[Fault]:
         return
     if seed is not None and seed not in (Spec.model_fields["seed"].default, *seeds):
         yield Fault("spec.seed", f"{seed} {OTHER_SEED}")
-    if sections.tasks is not None and len(seeds) * len(sections.tasks) > MAX_SEEDED_TASKS:
+    if sections.tasks is not None and len(seeds) * len(sections.tasks) > TASK_LIMIT:
         text = f"{len(seeds)} seeds of {len(sections.tasks)} tasks are {len(seeds) * len(sections.tasks)};"
         yield Fault("spec.seeds", f"{text} {TOO_MANY_SEEDS}")
 

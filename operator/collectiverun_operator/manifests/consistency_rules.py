@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from collectiverun_operator.api.phases import REUSABLE
-from collectiverun_operator.api.spec import MAX_SEEDED_TASKS
 from collectiverun_operator.api.storage import EARLIER_RUN, NO_EARLIER_RUN
 from collectiverun_operator.api.validation import (
     OTHER_SEED,
@@ -15,6 +14,7 @@ from collectiverun_operator.api.validation import (
 from collectiverun_operator.manifests.rules import Rule
 from collectiverun_operator.manifests.storage_rules import storage_rules
 from collectiverun_operator.manifests.task_rules import robot_model_rules, robot_rules, student_rules
+from collectiverun_trainer.config import TASK_LIMIT
 
 _HORIZON = "environment.horizonEnvSteps"
 
@@ -58,7 +58,7 @@ def _seed_rules() -> Iterator[Rule]:
     )
     yield Rule(
         "seeds",
-        f"size(self.seeds) * size(self.tasks) <= {MAX_SEEDED_TASKS}",
+        f"size(self.seeds) * size(self.tasks) <= {TASK_LIMIT}",
         f"{{seeds}} seeds of {{tasks}} tasks are {{pairs}}; {TOO_MANY_SEEDS}",
         {
             "seeds": "size(self.seeds)",

@@ -116,10 +116,9 @@ class PhaseContext:
         return ArtifactWriter(self.storage, join(uri, self._folder) if self._folder else uri)
 
     def of_seed(self, seed: int, spent_seconds: tuple[float, float]) -> PhaseContext:
-        """The context in which what belongs to one of several seeds is published, as a part.
+        """The context in which the part of one of several seeds is published.
 
-        Args:
-            spent_seconds: (wall, CPU), what counts as the seed's of the time spent so far.
+        `spent_seconds`: (wall, CPU), what counts as the seed's of the time spent so far.
         """
         reporter, order = self.reporter.of_seed(seed, spent_seconds), self.order.of_seed(seed)
         return replace(self, order=order, reporter=reporter, _folder=folder_of(seed))
@@ -202,12 +201,11 @@ class PhaseContext:
             extra: JSON that the manifest keeps under "extra".
             experts: success of the experts (evaluation only).
             students: success of the students (evaluation only).
-            parts: by seed, what was published in parts of this artifact.
+            parts: by seed, what was published, and told, in parts of this artifact.
         """
         writer.add(METRICS_NAME, self.reporter.metrics_lines())
         for name, content in own_robots.files_of(self.order.environment):
             writer.add(name, content)
-        # Parts have told it.
         diverged = "" if parts else told_divergence(self.reporter.records, self.config["params"])
         result = PhaseResult(
             exit_code=0,
