@@ -16,7 +16,7 @@ from collectiverun_trainer.config.collective import (
     RefinementParams,
 )
 from collectiverun_trainer.config.environment import EnvironmentSettings, Task
-from collectiverun_trainer.config.model import Model
+from collectiverun_trainer.config.model import HiddenSizes, Model
 from collectiverun_trainer.config.names import ROBOT_ALIASES, ROBOTS, TASK_NAMES
 from collectiverun_trainer.config.phases import PARAMS, PHASE_NAMES, PHASES, Phase
 from collectiverun_trainer.config.s3_names import (
@@ -46,6 +46,7 @@ __all__ = [
     "EnvironmentSettings",
     "EvaluationParams",
     "ExpertsParams",
+    "HiddenSizes",
     "Model",
     "OnlineDistillationParams",
     "Phase",

@@ -8,16 +8,15 @@ See docs/phases/experts.md.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-import torch
 
 from collectiverun_trainer.artifacts.artifact import ArtifactWriter
 from collectiverun_trainer.config import ExpertsParams, Task
 from collectiverun_trainer.environments.vector import VectorEnvironment
+from collectiverun_trainer.experts.buffers import distill_buffer, policy_episodes
 from collectiverun_trainer.experts.stacked import ScriptedExperts, StackedExperts
 from collectiverun_trainer.experts.training import at_its_best, expert_learning
 from collectiverun_trainer.learning.training import train
@@ -25,16 +24,14 @@ from collectiverun_trainer.order import PhaseResult
 from collectiverun_trainer.phases.context import PhaseContext
 from collectiverun_trainer.phases.reuse import copy_expert, reused_experts, told_reuse
 from collectiverun_trainer.policy_files import write_expert, write_outcomes, write_scripted_expert
-from collectiverun_trainer.replay.episodes import TRAINING_FRACTION, Episodes, concatenate
+from collectiverun_trainer.replay.episodes import Episodes
 from collectiverun_trainer.replay.shards import write_episodes
 from collectiverun_trainer.rollouts.evaluation import evaluate_reported
 from collectiverun_trainer.rollouts.outcomes import Outcomes, mean_success
-from collectiverun_trainer.rollouts.policy import Policy, PolicyPerTask
+from collectiverun_trainer.rollouts.policy import PolicyPerTask
 from collectiverun_trainer.rollouts.recording import record
 from collectiverun_trainer.rollouts.scripted import NoisyScriptedPolicy
 from collectiverun_trainer.seeding import numpy_generator
-
-LABEL_ROWS = 8192  # labelled at once, which bounds memory
 
 
 def run(context: PhaseContext) -> PhaseResult:
@@ -53,7 +50,7 @@ def run(context: PhaseContext) -> PhaseResult:
         outcomes[task] = copy_expert(context, writer, artifact, task)
     success = {task.name: outcomes[task].success.model_dump(by_alias=True) for task in context.order.tasks}
     extra = {"source": params.source, "success": success}
-    note = told_reuse(context, list(reused))
+    note = told_reuse(context, reused)
     return context.publish(writer, mean_success(outcomes.values()), env_steps, note, extra)
 
 
@@ -108,31 +105,9 @@ def _write(
     context.reporter.progress(made.env_steps, made.env_steps, activity="evaluating")
     policies = {task: expert.policy_for(task) for task, expert in zip(made.tasks, made.experts, strict=True)}
     outcomes = evaluate_reported(policies, made.tasks, order.environment)
-    by_policy = _policy_episodes(context, params, policies)
+    by_policy = policy_episodes(policies, order.environment, params.policy_episodes)
     for task, expert, *parts in zip(made.tasks, made.experts, made.training, by_policy, strict=True):
         write_outcomes(writer, outcomes[task], "expert")
-        labelled = _labelled(expert, concatenate(parts))
-        generator = numpy_generator(order.seed, order.phase, task, "split")
-        write_episodes(writer, f"{task.name}/buffer_distill", labelled.split(TRAINING_FRACTION, generator))
+        buffer = distill_buffer(expert, parts, numpy_generator(order.seed, order.phase, task, "split"))
+        write_episodes(writer, f"{task.name}/buffer_distill", buffer)
     return outcomes
-
-
-def _policy_episodes(
-    context: PhaseContext, params: ExpertsParams, policies: Mapping[Task, Policy]
-) -> list[Episodes]:
-    """Episodes of the published policies, without noise, on the first goals."""
-    settings = context.order.environment
-    goals = np.tile(np.arange(params.policy_episodes) % settings.goals, (len(policies), 1))
-    environment = VectorEnvironment(tuple(policies), settings)
-    recording = record(environment, PolicyPerTask(list(policies.values())), goals)
-    return [recording.episodes(row, task, "policy") for row, task in enumerate(policies)]
-
-
-def _labelled(expert: StackedExperts, episodes: Episodes) -> Episodes:
-    """Every row with the published expert's mu, log_std and q."""
-    rows = zip(torch.split(episodes.obs, LABEL_ROWS), torch.split(episodes.action, LABEL_ROWS), strict=True)
-    labels = [
-        expert.label(np.zeros(len(obs), dtype=np.int64), obs.numpy(), action.numpy()) for obs, action in rows
-    ]
-    mu, log_std, q = (torch.cat(parts).cpu() for parts in zip(*labels, strict=True))
-    return replace(episodes, mu=mu, log_std=log_std, q=q.unsqueeze(-1))
