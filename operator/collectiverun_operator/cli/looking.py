@@ -12,7 +12,7 @@ import typer
 
 from collectiverun_operator.cli import this_machine
 from collectiverun_operator.cli.cache_folder import cache_folder
-from collectiverun_operator.cli.exit_codes import NotThereError, UnknownRunError
+from collectiverun_operator.cli.exit_codes import CommandError, NotThereError, UnknownRunError
 from collectiverun_operator.cli.log_lines import readable
 from collectiverun_operator.cli.logs import chosen_attempts, heading, show_files
 from collectiverun_operator.cli.printing import print_json, print_parts
@@ -71,6 +71,10 @@ def list_runs(
     cache: Cache = None,
 ) -> None:
     """List the runs of this machine, those below a storage root, or those of a cluster."""
+    if root is not None and kubernetes:
+        raise CommandError(
+            f"--kubernetes lists the runs of a cluster, and {root} is a storage root; name one"
+        )
     if root is not None:
         list_stored(root, endpoint, html, as_json=as_json)
         return
@@ -106,7 +110,7 @@ def logs(
     member: Annotated[
         str | None, typer.Argument(help="A phase, a member, or PHASE/MEMBER; else all of the run.")
     ] = None,
-    attempt: Annotated[int | None, typer.Option(min=1, help="Number of the attempt; else the last.")] = None,
+    attempt: Annotated[int | None, typer.Option(help="Number of the attempt, from 1; else the last.")] = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the attempts end.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the lines as they were written.")] = False,
     kubernetes: Kubernetes = False,
@@ -169,7 +173,7 @@ def _known_runs(kubernetes: bool, namespace: str | None, cache: Path | None) -> 
         if isinstance(run, RunRecord):
             yield run
         else:
-            typer.echo(run, err=True)
+            typer.echo(str(run), err=True)
 
 
 def _any_runs(run: RunRecord, attempts: list[AttemptRecord], cache: Path | None) -> bool:

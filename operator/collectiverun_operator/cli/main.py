@@ -11,13 +11,13 @@ import sys
 from importlib.metadata import version
 from io import TextIOWrapper
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, cast
 
 import typer
 
 from collectiverun_operator.cli import comparing, debug_dump, importing, looking, using
 from collectiverun_operator.cli.cache_folder import state_folder
-from collectiverun_operator.cli.exit_codes import STOPPED, CommandError
+from collectiverun_operator.cli.exit_codes import STOPPED, USAGE, CommandError
 from collectiverun_operator.cli.loaded_file import (
     HERE,
     INVALID,
@@ -56,10 +56,24 @@ def run_app(commands: typer.Typer, program: str) -> None:
     if isinstance(sys.stdout, TextIOWrapper):  # a letter that it has not must not end a run
         sys.stdout.reconfigure(errors="replace")
     try:
-        commands(prog_name=program)
+        sys.exit(commands(prog_name=program, standalone_mode=False))
     except CommandError as error:
         say(str(error), err=True)
         sys.exit(error.exit_code)
+    except _UsageError as error:
+        if sentence := _usage_sentence(error, program):
+            say(sentence, err=True)
+        sys.exit(USAGE)
+
+
+# Of what typer is made on, which is click in some of its versions and its own copy of it in others.
+_UsageError = cast("type[typer.BadParameter]", typer.BadParameter.__bases__[0])
+
+
+def _usage_sentence(error: typer.BadParameter, program: str) -> str:
+    """What is wrong, and where to look; empty for a command without arguments, which has shown its help."""
+    fault = error.format_message().rstrip(".")
+    return f"{fault}. Try '{error.ctx.command_path if error.ctx else program} --help'." if fault else ""
 
 
 def print_version(requested: bool) -> None:

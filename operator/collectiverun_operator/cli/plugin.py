@@ -66,7 +66,7 @@ def logs(
     member: Annotated[
         str | None, typer.Argument(help="A phase, a member, or PHASE/MEMBER; else all of the run.")
     ] = None,
-    attempt: Annotated[int | None, typer.Option(min=1, help="Number of the attempt; else the last.")] = None,
+    attempt: Annotated[int | None, typer.Option(help="Number of the attempt, from 1; else the last.")] = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the attempt ends.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the lines as they were written.")] = False,
     namespace: Namespace = None,

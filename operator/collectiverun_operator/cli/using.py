@@ -43,9 +43,9 @@ def play(
     task: Annotated[
         str | None, typer.Option(help="Task, such as reach-v3; the run's first one if none is named.")
     ] = None,
-    goal: Annotated[int, typer.Option(min=0, help="Index of the goal, as in the report's films.")] = 0,
-    size: Annotated[int, typer.Option(min=64, max=1024, help="Width and height, in pixels.")] = 480,
-    frames_per_second: Annotated[int, typer.Option("--fps", min=1, max=60, help="Speed.")] = 20,
+    goal: Annotated[int, typer.Option(help="Index of the goal, from 0, as in the report's films.")] = 0,
+    size: Annotated[int, typer.Option(help="Width and height, 64 to 1024 pixels.")] = 480,
+    frames_per_second: Annotated[int, typer.Option("--fps", help="Speed, 1 to 60.")] = 20,
     as_json: AsJSON = False,
     endpoint: Endpoint = None,
     kubernetes: Kubernetes = False,

@@ -23,7 +23,9 @@ def html_file(output: str) -> str:
 class ListRequest(Model):
     """Find runs in storage."""
 
-    root: str = Field(description="A storage root, a namespace's folder or a run's: a path or a URI.")
+    root: str = Field(
+        min_length=1, description="A storage root, a namespace's folder or a run's: a path or a URI."
+    )
     storage: StorageOptions = StorageOptions()
     html: str | None = Field(None, description="Index page to write of those that are finished.")
 
@@ -81,7 +83,7 @@ class ImportRequest(Model):
 
     model: str = Field(description="What SAC.save of stable-baselines3 wrote.")
     task: Task
-    output: str = Field(description="Root below which it is published: a path or a URI.")
+    output: str = Field(min_length=1, description="Root below which it is published: a path or a URI.")
     storage: StorageOptions = StorageOptions()
     environment: EnvironmentSettings = EnvironmentSettings()
     params: ExpertsParams | None = Field(

@@ -70,6 +70,11 @@ def publish(
     """
     began = time.monotonic(), time.process_time()
     critics = _scaled(foreign.critics, params.reward_scale)
+    writer = ArtifactWriter(
+        storage, join(_member_uri(root, task), "attempt-1", str(foreign.about["sha256"])[:8])
+    )
+    # Storage that can't be written is found before anything is played.
+    write_imported_expert(writer, task, (foreign.actor, critics), params, foreign.about)
     expert = TrainedExperts(
         [task], params.hidden_sizes, False, [foreign.actor], [critics], torch.device("cpu")
     )
@@ -78,10 +83,6 @@ def publish(
     parts = [_sampled(expert, task, settings, params.distill_episodes, seed)]
     parts += policy_episodes(policies, settings, params.policy_episodes)
     buffer = distill_buffer(expert, parts, numpy_generator(seed, _PHASE, task, "split"))
-    writer = ArtifactWriter(
-        storage, join(_member_uri(root, task), "attempt-1", str(foreign.about["sha256"])[:8])
-    )
-    write_imported_expert(writer, task, (foreign.actor, critics), params, foreign.about)
     write_outcomes(writer, outcomes, "expert")
     write_episodes(writer, f"{task.name}/buffer_distill", buffer)
     writer.add(METRICS_NAME, b"")  # nothing was learned here

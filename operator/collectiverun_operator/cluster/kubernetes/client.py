@@ -110,7 +110,8 @@ async def _load_kubeconfig(path: str, configuration: Configuration) -> None:
     try:
         await load_kube_config(path, client_configuration=configuration, persist_config=False)  # type: ignore[no-untyped-call]
     except Exception as error:  # the library may raise anything for a malformed file
-        raise ClusterUnreachableError(f"the kubeconfig {path} can't be read: {error}; {hint}") from error
+        why = " ".join(str(error).split())  # YAML's own is several lines
+        raise ClusterUnreachableError(f"the kubeconfig {path} can't be read: {why}; {hint}") from error
 
 
 def _hint(error: ClusterError) -> str:
