@@ -152,6 +152,8 @@ COMMANDS: dict[str, tuple[int, str]] = {
     "status torn": (NOT_THERE, "33333333-0000/run.json is damaged"),
     "status quickstart --cache @/file": (UNKNOWN, "@/file knows none; a run is begun by"),
     "status quickstart --kubernetes": (NO_ANSWER, "there is no kubeconfig at @/none"),
+    "list --context other": (WRONG_OPTION, "--context other is about a cluster; add --kubernetes"),
+    "status quickstart -n mine": (WRONG_OPTION, "--namespace mine is about a cluster; add --kubernetes"),
     "list --kubernetes @": (WRONG_OPTION, "--kubernetes lists the runs of a cluster, and @ is a"),
     "list --html a.html": (WRONG_OPTION, "--html makes a page of the runs below a storage root;"),
     "list @ --html a.pdf": (WRONG_OPTION, "list: html: ends neither in .html nor in .htm"),
@@ -186,7 +188,7 @@ COMMANDS: dict[str, tuple[int, str]] = {
     "import sb3 @/file --task reach-v3 -o @/x": (NOT_THERE, "@/file can't be read as a zip file"),
     "import sb3 @/file --task reech-v3 -o @/x": (WRONG_OPTION, "'reech-v3'; did you mean 'reach-v3'"),
     "import sb3 @/file --task reach-v3 --robot bender -o @/x": (WRONG_OPTION, "unknown robot 'bender'"),
-    "import sb3 @/file --task sweep-v3 -f @/killed/run.yaml -o x": (WRONG_OPTION, "no task sweep-v3 (sawyer)"),
+    "import sb3 @/file --task sweep-v3 -f @/killed/run.yaml -o x": (WRONG_OPTION, "no task sweep-v3"),
     "import sb3 @/file --task reach-v3 --smoke -o @/x": (WRONG_OPTION, "name it with --file"),
     "debug-dump quik": (UNKNOWN, "no run of this machine is called 'quik'"),
     "debug-dump quickstart -o @/dump.tar.gz": (WRONG_OPTION, "@/dump.tar.gz is there already; remove it"),
@@ -203,6 +205,9 @@ PLUGIN: dict[str, tuple[str, int, str]] = {
     "status": ("none", WRONG_OPTION, "Missing argument 'NAME'. Try 'kubectl collectiverun status --help'."),
     "list": ("none", NO_ANSWER, "there is no kubeconfig at @/none"),
     "status demo": ("file", NO_ANSWER, "the kubeconfig @/file can't be read"),
+    "status demo --context prod": ("silent", NO_ANSWER, "has no context 'prod'; it has it"),
+    "status demo --kubeconfig @/gone": ("silent", NO_ANSWER, "there is no kubeconfig at @/gone"),
+    "status demo --kubeconfig @/forbidden": ("silent", REFUSED, "user joe may not list runs"),
     "report demo": ("silent", NO_ANSWER, "127.0.0.1:9"),
     "logs demo": ("forbidden", REFUSED, "user joe may not list runs"),
     "debug-dump demo": ("forbidden", REFUSED, "user joe may not list runs"),
@@ -253,5 +258,5 @@ def test_a_wrong_use_ends_in_one_sentence(words, here, monkeypatch, capfd) -> No
 def test_a_wrong_use_of_the_plugin_does_too(words, here, monkeypatch, capfd) -> None:
     kubeconfig, code, told = PLUGIN[words]
     monkeypatch.setenv("KUBECONFIG", f"{here.folder}/{kubeconfig}")
-    monkeypatch.setattr(sys, "argv", ["kubectl-collectiverun", *words.split()])
+    monkeypatch.setattr(sys, "argv", ["kubectl-collectiverun", *here.text(words).split()])
     _assert_one_sentence(here, _said(here, capfd, plugin.main), code, told)

@@ -21,6 +21,8 @@ from phases.small_run import SmallRun
 
 from collectiverun_trainer.artifacts.artifact import Artifact
 from collectiverun_trainer.artifacts.storage import Storage
+from collectiverun_trainer.comparison.configurations import differences, grouped
+from collectiverun_trainer.comparison.reading import read_runs
 from collectiverun_trainer.config import EnvironmentSettings, ExpertsParams, Phase, Task
 from collectiverun_trainer.environments.vector import VectorEnvironment
 from collectiverun_trainer.errors import InputInvalid, InvalidConfiguration, Usage
@@ -28,6 +30,7 @@ from collectiverun_trainer.experts.stacked import TrainedExperts
 from collectiverun_trainer.importing.expert import publish, require_free
 from collectiverun_trainer.importing.sb3 import ForeignExpert, read_sac
 from collectiverun_trainer.importing.tensor_file import read_state_dict
+from collectiverun_trainer.learned import open_run
 from collectiverun_trainer.order import ArtifactReference, StorageOptions
 from collectiverun_trainer.policy_files import load_experts
 from collectiverun_trainer.replay.episodes import SOURCES
@@ -151,6 +154,16 @@ def test_a_run_learns_from_it_beside_an_expert_of_its_own(imported: tuple[str, A
     later: tuple[Phase, ...] = ("trajectoryTransformer", "onlineDistillation", "refinement", "evaluation")
     for phase in later:
         run.do(phase)
+    own = SmallRun(tasks=(DOOR, REACH), params=given)
+    own.do("experts")
+    for phase in later:
+        own.do(phase)
+    _, other = groups = grouped(read_runs([open_run(own.root), open_run(run.root)]))
+    assert [one.root for one in other.runs] == [run.root]
+    (difference,) = differences(groups)
+    assert difference.field == "spec.phases.experts.imported.door-open-v3-sawyer"
+    assert difference.values["A"] == (None,)
+    assert str(difference.values["B"][0]).startswith("door.zip (sha256 ")
 
 
 @pytest.mark.parametrize(

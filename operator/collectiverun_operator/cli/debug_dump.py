@@ -16,14 +16,8 @@ from rich.text import Text
 from collectiverun_operator.cli import this_machine
 from collectiverun_operator.cli.dump_archive import LOG_LIMIT, Dump, size_text
 from collectiverun_operator.cli.exit_codes import CommandError
-from collectiverun_operator.cli.looking import (
-    AsJSON,
-    Cache,
-    Kubernetes,
-    Name,
-    Namespace,
-    find,
-)
+from collectiverun_operator.cli.looking import AsJSON, Name, find
+from collectiverun_operator.cli.places import Cluster, Place
 from collectiverun_operator.cli.printing import print_json, print_parts
 from collectiverun_operator.cli.records import AttemptRecord, RunRecord
 from collectiverun_operator.cli.redaction import Redactor, secrets_of
@@ -55,17 +49,15 @@ Output = Annotated[
 
 def debug_dump(
     name: Name,
+    place: Place,
     output: Output = None,
     as_json: AsJSON = False,
-    kubernetes: Kubernetes = False,
-    namespace: Namespace = "default",
-    cache: Cache = None,
 ) -> None:
     """Write an archive for a bug report: the run, its events, ends of its logs, versions; no credentials."""
     try:
-        run = find(name, kubernetes, namespace, cache)
+        run = find(name, place)
         folder, state = f"{run.name}-{run.uid[:8]}-debug", run.state_directory
-        dump = _of_a_cluster(run) if kubernetes else _of_this_machine(run)
+        dump = _of_a_cluster(run, place) if isinstance(place, Cluster) else _of_this_machine(run)
     except this_machine.DamagedRunError as error:
         folder, state = f"{error.folder.name[:8]}-debug", error.folder
         dump = _of_a_damaged_state(error.folder, str(error))
@@ -112,18 +104,18 @@ def _of_this_machine(run: RunRecord) -> Dump:
     return dump
 
 
-def _of_a_cluster(run: RunRecord) -> Dump:
+def _of_a_cluster(run: RunRecord, place: Cluster) -> Dump:
     from collectiverun_operator.cli import on_a_cluster  # imported late: nothing else needs its client
 
-    body, jobs, pods = on_a_cluster.documents_there(run)
+    body, jobs, pods = on_a_cluster.documents_there(place, run)
     dump = _begun(run, body, jobs, pods)
-    dump.add_document("events.json", [_event(event) for event in on_a_cluster.events_there(run)])
+    dump.add_document("events.json", [_event(event) for event in on_a_cluster.events_there(place, run)])
     dump.add_document("jobs.json", [_observed(job) for job in jobs])
     dump.add_document("pods.json", [_observed(pod) for pod in pods])
     for one in _attempts(run):
         lines: list[bytes] = []
         try:
-            on_a_cluster.show_log_there(run, one, lines.append, follow=False, last_lines=_LOG_LINES)
+            on_a_cluster.show_log_there(place, run, one, lines.append, follow=False, last_lines=_LOG_LINES)
         except CommandError as error:
             dump.missing.append(f"{_log_name(one)}: {dump.redactor.text(str(error))}")
             continue

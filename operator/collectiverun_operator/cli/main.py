@@ -29,6 +29,7 @@ from collectiverun_operator.cli.loaded_file import (
     say,
     stop,
 )
+from collectiverun_operator.cli.places import anywhere, with_options_of
 from collectiverun_operator.cli.robots import robots
 from collectiverun_operator.cli.run_command import COMPLETE_CODE, ChangedRunError, run_here
 from collectiverun_operator.errors import CollectiveRunError, InvalidRun
@@ -134,13 +135,14 @@ def validate(
     say(f"{parsed.namespace}/{parsed.name} is valid: {len(parsed.spec.tasks)} tasks")
 
 
-app.command("list")(looking.list_runs)
-app.command()(looking.status)
-app.command()(looking.logs)
-app.command()(looking.report)
-app.command()(comparing.compare)
-app.command("debug-dump")(debug_dump.debug_dump)
-app.command()(using.play)
+_anywhere = with_options_of(anywhere)
+app.command("list")(_anywhere(looking.list_runs))
+app.command()(_anywhere(looking.status))
+app.command()(_anywhere(looking.logs))
+app.command()(_anywhere(looking.report))
+app.command()(_anywhere(comparing.compare))
+app.command("debug-dump")(_anywhere(debug_dump.debug_dump))
+app.command()(_anywhere(using.play))
 app.add_typer(using.export, name="export")
 app.add_typer(importing.imports, name="import")
 app.add_typer(robots, name="robots")

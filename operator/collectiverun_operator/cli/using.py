@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from collectiverun_operator.cli.exit_codes import NotThereError
-from collectiverun_operator.cli.looking import (
-    AsJSON,
-    Cache,
-    Kubernetes,
-    Namespace,
-    complete_name,
-    find,
-)
+from collectiverun_operator.cli.looking import AsJSON, complete_name, find
+from collectiverun_operator.cli.places import Place, ThisMachine, anywhere, with_options_of
 from collectiverun_operator.cli.printing import print_json
 from collectiverun_operator.cli.trainer_process import ask_trainer
 from collectiverun_operator.json_types import JSONObject
@@ -36,6 +29,7 @@ Endpoint = Annotated[
 
 def play(
     run: RunOrRoot,
+    place: Place,
     output: Annotated[str, typer.Option("--output", "-o", help="File to write: *.mp4 or *.webp.")],
     network: Annotated[
         str, typer.Option(help="collective, expert, student, or control (a student without help).")
@@ -48,12 +42,9 @@ def play(
     frames_per_second: Annotated[int, typer.Option("--fps", help="Speed, 1 to 60.")] = 20,
     as_json: AsJSON = False,
     endpoint: Endpoint = None,
-    kubernetes: Kubernetes = False,
-    namespace: Namespace = "default",
-    cache: Cache = None,
 ) -> None:
     """Film one episode of a network of a run."""
-    request = addressed(run, endpoint, kubernetes, namespace, cache) | {
+    request = addressed(run, endpoint, place) | {
         "network": network,
         "task": task,
         "goal": goal,
@@ -74,8 +65,10 @@ export = typer.Typer(help="Write what a run has learned for programs of others."
 
 
 @export.command("policy")
+@with_options_of(anywhere)
 def export_policy(
     run: RunOrRoot,
+    place: Place,
     output: Annotated[str, typer.Option("--output", "-o", help="Folder to write; a new or an empty one.")],
     network: Annotated[str, typer.Option(help="collective, expert, student, or control.")] = "collective",
     task: Annotated[
@@ -84,13 +77,10 @@ def export_policy(
     ] = None,
     as_json: AsJSON = False,
     endpoint: Endpoint = None,
-    kubernetes: Kubernetes = False,
-    namespace: Namespace = "default",
-    cache: Cache = None,
 ) -> None:
     """Write ONNX graphs of a policy, what describes them, and a program that acts with them."""
     wish = {"network": network, "task": task, "output": output}
-    told = ask_trainer("export-policy", addressed(run, endpoint, kubernetes, namespace, cache) | wish)
+    told = ask_trainer("export-policy", addressed(run, endpoint, place) | wish)
     if as_json:
         print_json(told)
         return
@@ -102,14 +92,12 @@ def export_policy(
     )
 
 
-def addressed(
-    run: str, endpoint: str | None, kubernetes: bool, namespace: str, cache: Path | None
-) -> JSONObject:
+def addressed(run: str, endpoint: str | None, place: Place) -> JSONObject:
     """A run as the trainer is told of it: its root, and how its storage is reached. Raises CommandError."""
     given: JSONObject = {"endpoint": endpoint} if endpoint else {}
-    if not kubernetes and ("/" in run or "://" in run or run.startswith(".")):
+    if isinstance(place, ThisMachine) and ("/" in run or "://" in run or run.startswith(".")):
         return {"run": run, "storage": given}
-    found = find(run, kubernetes, namespace, cache)
+    found = find(run, place)
     if not found.status.storage_root:
         raise NotThereError(f"{found.title} has not begun: it is {found.state}, and has published nothing")
     storage = found.storage or {}

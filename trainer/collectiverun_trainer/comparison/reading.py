@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, cast, get_args
 
@@ -13,6 +13,7 @@ from collectiverun_trainer.comparison.document import Network
 from collectiverun_trainer.config.validation import faults
 from collectiverun_trainer.errors import InputInvalid, Usage
 from collectiverun_trainer.learned import Run
+from collectiverun_trainer.policy_files import foreign_model
 from collectiverun_trainer.report.assembly import success_curves
 from collectiverun_trainer.report.curves import Curve
 from collectiverun_trainer.report.reading import metrics
@@ -31,11 +32,21 @@ class ComparedRun:
     report: str
     summary: Summary
     curves: tuple[Curve, ...]
+    imported: Mapping[str, str]
+    """By task the model that its expert was made of elsewhere."""
 
     @property
     def spec(self) -> dict[str, Any]:
-        """Its spec with every default in it; Pod templates are left out of it."""
-        return self.summary.spec
+        """Its spec with every default in it; Pod templates are left out of it.
+
+        `from` does not tell what was learned, and is no difference; experts that were trained elsewhere are,
+        and are told as `phases.experts.imported`.
+        """
+        if not self.imported:
+            return self.summary.spec
+        phases = self.summary.spec.get("phases", {})
+        experts = {**phases.get("experts", {}), "imported": dict(self.imported)}
+        return {**self.summary.spec, "phases": {**phases, "experts": experts}}
 
     @property
     def scores(self) -> dict[tuple[Network, str], Score]:
@@ -97,4 +108,6 @@ def finished_summary(run: Run) -> Summary:
 def _compared(run: Run, summary: Summary, label: str) -> ComparedRun:
     records = {phase: metrics(run.artifacts(phase)) for phase in run.phases}
     report = f"{run.artifact(_EVALUATION).uri}/report.html"
-    return ComparedRun(label, run.root, report, summary, success_curves(records))
+    models = {task.name: foreign_model(run.artifact("experts", task), task) for task in run.tasks}
+    imported = {task: model for task, model in models.items() if model}
+    return ComparedRun(label, run.root, report, summary, success_curves(records), imported)
