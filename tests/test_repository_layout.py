@@ -40,9 +40,9 @@ def test_typed_parameters_load_without_anything_heavy():
 
 
 def test_nothing_is_unpickled():
-    forbidden = ("import pickle", "torch.load(", "allow_pickle=True", "cloudpickle")
+    forbidden = (r"import pickle\b", r"torch\.load\(", "allow_pickle=True", "cloudpickle")
     sources = [*(ROOT / "operator").rglob("*.py"), *(ROOT / "trainer").rglob("*.py")]
-    found = [(path.name, word) for path in sources for word in forbidden if word in path.read_text()]
+    found = [(path.name, word) for path in sources for word in forbidden if re.search(word, path.read_text())]
     assert found == []
 
 

@@ -82,6 +82,30 @@ def test_what_is_in_it(quickstart, tmp_path):
     assert path.stat().st_mode & 0o077 == 0
 
 
+def test_what_is_left_of_a_damaged_state_directory(marked, tmp_path):
+    (file,) = marked.cache.glob("*/run.json")
+    content = file.read_text()
+    file.write_text(content[: content.rindex('"status"')])
+    (log,) = marked.cache.glob("*/logs/evaluation/all/attempt-1.log")
+    for name in ("quickstart", f"quickstart-{file.parent.name[:8]}", file.parent.name):
+        path = tmp_path / f"{name}.tar.gz"
+        done = marked.command("debug-dump", name, "--output", str(path), "--json")
+        assert done.returncode == 0, done.stderr
+        (sentence,) = json.loads(done.stdout)["missing"]
+        assert sentence.startswith(f"run.json, attempts.json: {file} is damaged (")
+        found = unpacked(path)
+        assert {"journal.jsonl", "versions.json", "machine.json", "logs/evaluation/all/attempt-1.log"} <= {
+            *found
+        }
+        assert not {"run.json", "attempts.json"} & {*found}
+        # A variable's value is hidden in logs although the document that sets it can't be parsed.
+        assert MARK in log.read_text()
+        assert [name for name, content in found.items() if MARK.encode() in content] == []
+    missing = marked.command("status", "quickstart")
+    assert (missing.returncode, missing.stdout) == (4, "")
+    assert missing.stderr.startswith(f"{file} is damaged (")
+
+
 def test_a_long_log_is_cut_and_it_is_told(marked, tmp_path):
     (log,) = marked.cache.glob("*/logs/evaluation/all/attempt-1.log")
     log.write_text("0123456789\n" * 100_000)

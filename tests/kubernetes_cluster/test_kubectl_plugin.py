@@ -41,9 +41,9 @@ def plugin(small_cluster, namespace, tmp_path):
         "COLUMNS": "100",
     }
 
-    def run(*words):
-        command = [str(kubectl()), "collectiverun", *words]
-        return subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True)
+    def run(*words, **variables):
+        command, own = [str(kubectl()), "collectiverun", *words], environment | variables
+        return subprocess.run(command, env=own, cwd=tmp_path, capture_output=True, text=True)
 
     return run
 
@@ -88,6 +88,30 @@ def test_what_is_not_there(plugin, namespace):
     assert (missing.returncode, missing.stdout, missing.stderr) == (2, "", sentence)
     elsewhere = plugin("status", "nowhere", "--namespace", "kube-system")
     assert elsewhere.stderr == "namespace kube-system has no run called 'nowhere'; it has none\n"
+
+
+def test_a_context_and_a_kubeconfig_are_chosen_as_by_kubectl(plugin, small_cluster, namespace, tmp_path):
+    config = yaml.safe_load(small_cluster.kubeconfig.read_text())
+    (context, *_) = config["contexts"]
+    named = {"here": namespace.name, "elsewhere": "kube-system"}
+    config["contexts"] = [
+        {"name": name, "context": context["context"] | {"namespace": own}} for name, own in named.items()
+    ]
+    config["current-context"] = "here"
+    path = tmp_path / "other.yaml"
+    path.write_text(yaml.safe_dump(config))
+    for words, variables in (
+        (("--kubeconfig", str(path)), {"KUBECONFIG": "/nowhere"}),
+        (("--context", "here"), {"KUBECONFIG": str(path)}),
+        (("--kubeconfig", str(path), "--context", "elsewhere", "-n", namespace.name), {}),
+    ):
+        missing = plugin("status", "nowhere", *words, **variables)
+        assert missing.stderr == f"namespace {namespace.name} has no run called 'nowhere'; it has none\n"
+    missing = plugin("status", "nowhere", "--kubeconfig", str(path), "--context", "elsewhere")
+    assert missing.stderr == "namespace kube-system has no run called 'nowhere'; it has none\n"
+    wrong = plugin("list", "--kubeconfig", str(path), "--context", "prod")
+    assert (wrong.returncode, wrong.stdout) == (5, "")
+    assert wrong.stderr == f"the kubeconfig {path} has no context 'prod'; it has here, elsewhere\n"
 
 
 def test_a_dump_of_a_clusters_run_has_no_credential(plugin, namespace, cluster, tmp_path):

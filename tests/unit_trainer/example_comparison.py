@@ -60,7 +60,7 @@ def a_run(
         if curve.series not in STUDENTS
     )
     root = f"file:///storage/default/{name}-{seed:08x}"
-    return ComparedRun(name, root, f"{root}/evaluation/all/attempt-1/a/report.html", summary, curves)
+    return ComparedRun(name, root, f"{root}/evaluation/all/attempt-1/a/report.html", summary, curves, {})
 
 
 def with_fields(**fields: Any) -> dict[str, Any]:

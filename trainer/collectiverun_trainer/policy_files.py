@@ -28,6 +28,7 @@ from collectiverun_trainer.learning.learner import Learner, Role
 from collectiverun_trainer.order import ArtifactReference, Success
 from collectiverun_trainer.rollouts.outcomes import Outcomes
 from collectiverun_trainer.rollouts.policy import ActorPolicy, Policy
+from collectiverun_trainer.sac.networks import State
 from collectiverun_trainer.students.guidance import ROLES
 from collectiverun_trainer.transformer.encoder import TrajectoryEncoder
 from collectiverun_trainer.transformer.normaliser import Normaliser
@@ -53,6 +54,21 @@ def write_expert(writer: ArtifactWriter, expert: Learner, params: ExpertsParams)
 def write_scripted_expert(writer: ArtifactWriter, task: Task) -> None:
     """policy.json alone: the policy is code."""
     writer.add_json(f"{task.name}/policy.json", {"kind": "scripted", "task": _task_document(task)})
+
+
+def write_imported_expert(
+    writer: ArtifactWriter,
+    task: Task,
+    networks: tuple[State, State],
+    params: SACParams,
+    about: Mapping[str, Any],
+) -> None:
+    """An expert that was trained elsewhere, as `write_expert`; `networks`: its actor and its critics."""
+    actor, critics = networks
+    writer.add_tensors(f"{task.name}/policy.safetensors", actor)
+    writer.add_tensors(f"{task.name}/critic.safetensors", critics)
+    document = {"kind": "sac", **_networks_document(task, params), "imported": dict(about)}
+    writer.add_json(f"{task.name}/policy.json", document)
 
 
 def write_student(writer: ArtifactWriter, learner: Learner, params: StudentsParams) -> None:
@@ -98,16 +114,23 @@ def _write_learner(
     document = {
         "kind": "sac",
         **kind,
-        "task": _task_document(learner.task.plain),
-        "hiddenSizes": list(params.hidden_sizes),
-        "criticLayerNorm": params.critic_layer_norm,
-        "rewardScale": params.reward_scale,
-        "discount": params.discount,
+        **_networks_document(learner.task.plain, params),
         **training,
         "bestEnvSteps": learner.selection.best_step,
         "selectionSuccess": best and _rates(best),
     }
     writer.add_json(f"{start}policy.json", document)
+
+
+def _networks_document(task: Task, params: SACParams) -> dict[str, Any]:
+    """How networks of these parameters are built, and what their values mean."""
+    return {
+        "task": _task_document(task),
+        "hiddenSizes": list(params.hidden_sizes),
+        "criticLayerNorm": params.critic_layer_norm,
+        "rewardScale": params.reward_scale,
+        "discount": params.discount,
+    }
 
 
 def _rates(success: Success) -> dict[str, float]:
@@ -121,6 +144,12 @@ def _task_document(task: Task) -> dict[str, Any]:
 def expert_kind(artifact: Artifact, task: Task) -> str:
     """`sac` for a trained expert, `scripted` for a scripted one."""
     return str(artifact.read_json(f"{task.name}/policy.json")["kind"])
+
+
+def foreign_model(artifact: Artifact, task: Task) -> str | None:
+    """File and digest of the model that an imported expert was made of; None of one that was trained here."""
+    about = artifact.read_json(f"{task.name}/policy.json").get("imported")
+    return f"{about['file']} (sha256 {about['sha256']})" if about else None
 
 
 def load_experts(inputs: Inputs, device: torch.device = CPU) -> tuple[StackedExperts, tuple[Task, ...]]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Final
@@ -11,23 +13,18 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
+from collectiverun_operator.cli import this_machine
 from collectiverun_operator.cli.dump_archive import LOG_LIMIT, Dump, size_text
-from collectiverun_operator.cli.exit_codes import CommandError, NotThereError
-from collectiverun_operator.cli.looking import (
-    AsJSON,
-    Cache,
-    Kubernetes,
-    Name,
-    Namespace,
-    find,
-)
+from collectiverun_operator.cli.exit_codes import CommandError
+from collectiverun_operator.cli.looking import AsJSON, Name, find
+from collectiverun_operator.cli.places import Cluster, Place
 from collectiverun_operator.cli.printing import print_json, print_parts
 from collectiverun_operator.cli.records import AttemptRecord, RunRecord
 from collectiverun_operator.cli.redaction import Redactor, secrets_of
 from collectiverun_operator.cli.run_tree import status_document
 from collectiverun_operator.cli.surroundings import machine, versions
 from collectiverun_operator.cluster.local.records import read_record
-from collectiverun_operator.cluster.local.state_dir import JOURNAL_FILE, DamagedStateError, log_path
+from collectiverun_operator.cluster.local.state_dir import JOURNAL_FILE, RUN_FILE, DamagedStateError, log_path
 from collectiverun_operator.json_types import JSONObject
 
 _LAST_ATTEMPTS: Final = (
@@ -37,6 +34,8 @@ _LOG_LINES: Final = 4000  # that are asked of a cluster; LOG_LIMIT cuts them
 _METADATA: Final = (
     "name", "namespace", "uid", "generation", "creationTimestamp", "deletionTimestamp", "labels",
 )  # fmt: skip
+# Of a variable, as `json.dump` writes it; escapes that are none are left out.
+_VALUE: Final = re.compile(r'"value": *"((?:[^"\\]|\\["\\/bfnrt]|\\u[0-9a-fA-F]{4})*)')
 _WARNING: Final = (
     "Credentials were taken out as far as a program can tell; look through it before you send it."
 )
@@ -50,21 +49,43 @@ Output = Annotated[
 
 def debug_dump(
     name: Name,
+    place: Place,
     output: Output = None,
     as_json: AsJSON = False,
-    kubernetes: Kubernetes = False,
-    namespace: Namespace = "default",
-    cache: Cache = None,
 ) -> None:
     """Write an archive for a bug report: the run, its events, ends of its logs, versions; no credentials."""
-    run = find(name, kubernetes, namespace, cache)
-    folder = f"{run.name}-{run.uid[:8]}-debug"
-    dump = _of_a_cluster(run) if kubernetes else _of_this_machine(run)
+    try:
+        run = find(name, place)
+        folder, state = f"{run.name}-{run.uid[:8]}-debug", run.state_directory
+        dump = _of_a_cluster(run, place) if isinstance(place, Cluster) else _of_this_machine(run)
+    except this_machine.DamagedRunError as error:
+        folder, state = f"{error.folder.name[:8]}-debug", error.folder
+        dump = _of_a_damaged_state(error.folder, str(error))
     dump.add_document("versions.json", versions())
-    dump.add_document("machine.json", machine(run.state_directory))
+    dump.add_document("machine.json", machine(state))
     path = output or Path(f"{folder}.tar.gz")
     dump.write(path, folder)
     _tell(dump, path, as_json)
+
+
+def _of_a_damaged_state(state: Path, why: str) -> Dump:
+    """What is left of a run whose document can't be read: it tells neither members nor what is secret."""
+    dump = Dump(Redactor([*_values(state), *secrets_of({}, [], os.environ, _aws_credentials())]))
+    dump.missing.append(f"run.json, attempts.json: {dump.redactor.text(why)}")
+    _add_file(dump, "journal.jsonl", state / JOURNAL_FILE)
+    logs = [path for path in (state / "logs").rglob("attempt-*") if path.is_file()]
+    for path in sorted(logs, key=lambda path: path.stat().st_mtime, reverse=True):
+        _add_file(dump, path.relative_to(state).as_posix(), path)
+    return dump
+
+
+def _values(state: Path) -> list[str]:
+    """The value of every variable in what is left of the run's document."""
+    try:
+        content = (state / RUN_FILE).read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return []
+    return [json.loads(f'"{text}"', strict=False) for text in _VALUE.findall(content)]
 
 
 def _of_this_machine(run: RunRecord) -> Dump:
@@ -72,7 +93,7 @@ def _of_this_machine(run: RunRecord) -> Dump:
     try:
         body = read_record(state).body
     except (DamagedStateError, OSError) as error:
-        raise NotThereError(f"{state} can't be read: {error}") from None
+        raise this_machine.DamagedRunError(state, f"{state} can't be read: {error}") from None
     dump = _begun(run, body)
     _add_file(dump, "journal.jsonl", state / JOURNAL_FILE)
     for one in _attempts(run):
@@ -83,18 +104,18 @@ def _of_this_machine(run: RunRecord) -> Dump:
     return dump
 
 
-def _of_a_cluster(run: RunRecord) -> Dump:
+def _of_a_cluster(run: RunRecord, place: Cluster) -> Dump:
     from collectiverun_operator.cli import on_a_cluster  # imported late: nothing else needs its client
 
-    body, jobs, pods = on_a_cluster.documents_there(run)
+    body, jobs, pods = on_a_cluster.documents_there(place, run)
     dump = _begun(run, body, jobs, pods)
-    dump.add_document("events.json", [_event(event) for event in on_a_cluster.events_there(run)])
+    dump.add_document("events.json", [_event(event) for event in on_a_cluster.events_there(place, run)])
     dump.add_document("jobs.json", [_observed(job) for job in jobs])
     dump.add_document("pods.json", [_observed(pod) for pod in pods])
     for one in _attempts(run):
         lines: list[bytes] = []
         try:
-            on_a_cluster.show_log_there(run, one, lines.append, follow=False, last_lines=_LOG_LINES)
+            on_a_cluster.show_log_there(place, run, one, lines.append, follow=False, last_lines=_LOG_LINES)
         except CommandError as error:
             dump.missing.append(f"{_log_name(one)}: {dump.redactor.text(str(error))}")
             continue

@@ -30,7 +30,8 @@ def chosen_attempts(run: RunRecord, member: str | None, number: int | None) -> l
         attempts = [one for one in run.attempts_of(phase, name) if number in (None, one.number)]
         found += attempts[-1:]
     if not found:
-        which = f"attempt {number} of {member or 'any member'}" if number else (member or "any member")
+        whose = member or "any member"
+        which = whose if number is None else f"attempt {number} of {whose}"
         raise NotThereError(
             f"{run.title} has nothing of {which} to show: no such attempt has begun, or it is gone"
         )

@@ -8,52 +8,41 @@ from __future__ import annotations
 
 import signal
 import sys
-from collections.abc import Mapping
 from importlib.metadata import version
 from io import TextIOWrapper
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
-from uuid import uuid4
+from typing import Annotated, cast
 
 import typer
 
-from collectiverun_operator.api.advice import advice
-from collectiverun_operator.api.run import CollectiveRun, Platform, parse_run
-from collectiverun_operator.cli import comparing, debug_dump, looking, using
+from collectiverun_operator.cli import comparing, debug_dump, importing, looking, using
 from collectiverun_operator.cli.cache_folder import state_folder
-from collectiverun_operator.cli.exit_codes import STOPPED, CommandError
-from collectiverun_operator.cli.robots import model_faults, robots
-from collectiverun_operator.cli.run_command import COMPLETE_CODE, ChangedRunError, discard_output, run_here
-from collectiverun_operator.cli.run_file import (
-    folder_of,
-    read_run_file,
-    spellings_of_storage,
-    with_absolute_paths,
+from collectiverun_operator.cli.exit_codes import STOPPED, USAGE, CommandError
+from collectiverun_operator.cli.loaded_file import (
+    HERE,
+    INVALID,
+    ON_A_CLUSTER,
+    UNREADABLE,
+    RunFile,
+    Smoke,
+    load,
+    say,
+    stop,
 )
-from collectiverun_operator.cli.smoke import lowered_budgets, with_smoke_budgets
-from collectiverun_operator.errors import CollectiveRunError, Fault, InvalidRun
+from collectiverun_operator.cli.places import anywhere, with_options_of
+from collectiverun_operator.cli.robots import robots
+from collectiverun_operator.cli.run_command import COMPLETE_CODE, ChangedRunError, run_here
+from collectiverun_operator.errors import CollectiveRunError, InvalidRun
 
-HERE = Platform()
-# On a cluster the installation provides the image, and the API server the uid.
-ON_A_CLUSTER = Platform(local=False, image="default")
 SMOKE_VERDICT = (
     "A smoke run shows that everything fits together; success, and what is said of it, means nothing."
 )
-UNREADABLE, INVALID = 2, 3
 
 app = typer.Typer(
     help="Collective learning on Meta-World: run a CollectiveRun on this machine, and use what it learned.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-
-RunFile = Annotated[
-    str, typer.Option("--file", "-f", help="Run file; - reads standard input.", metavar="FILE")
-]
-Smoke = Annotated[
-    bool,
-    typer.Option("--smoke", help="Shrink every budget to seconds, to check that everything fits together."),
-]
 
 
 def main() -> None:
@@ -68,10 +57,24 @@ def run_app(commands: typer.Typer, program: str) -> None:
     if isinstance(sys.stdout, TextIOWrapper):  # a letter that it has not must not end a run
         sys.stdout.reconfigure(errors="replace")
     try:
-        commands(prog_name=program)
+        sys.exit(commands(prog_name=program, standalone_mode=False))
     except CommandError as error:
-        _say(str(error), err=True)
+        say(str(error), err=True)
         sys.exit(error.exit_code)
+    except _UsageError as error:
+        if sentence := _usage_sentence(error, program):
+            say(sentence, err=True)
+        sys.exit(USAGE)
+
+
+# Of what typer is made on, which is click in some of its versions and its own copy of it in others.
+_UsageError = cast("type[typer.BadParameter]", typer.BadParameter.__bases__[0])
+
+
+def _usage_sentence(error: typer.BadParameter, program: str) -> str:
+    """What is wrong, and where to look; empty for a command without arguments, which has shown its help."""
+    fault = error.format_message().rstrip(".")
+    return f"{fault}. Try '{error.ctx.command_path if error.ctx else program} --help'." if fault else ""
 
 
 def print_version(requested: bool) -> None:
@@ -103,20 +106,20 @@ def run(
     ] = None,
 ) -> None:
     """Run a run file here, or continue it where it stopped. Ctrl-C stops it at a checkpoint."""
-    document, parsed = _load(file, smoke)
+    document, parsed = load(file, smoke)
     try:
         code = run_here(document, parsed, cache=cache, as_json=as_json)
         if smoke and code == COMPLETE_CODE:
-            _say(SMOKE_VERDICT, err=True)
+            say(SMOKE_VERDICT, err=True)
         raise typer.Exit(code)
     except (ChangedRunError, InvalidRun) as error:
-        _stop(INVALID, str(error))
+        stop(INVALID, str(error))
     except CollectiveRunError as error:
-        _stop(UNREADABLE, str(error))
+        stop(UNREADABLE, str(error))
     except OSError as error:
         # A write that fails does not know its file: it may have been the output's disk that is full.
         where = error.filename or f"{state_folder(parsed.uid, cache)} or to the output"
-        _stop(UNREADABLE, f"cannot write to {where}: {error.strerror}; fix this and rerun")
+        stop(UNREADABLE, f"cannot write to {where}: {error.strerror}; fix this and rerun")
 
 
 @app.command()
@@ -128,67 +131,18 @@ def validate(
     ] = False,
 ) -> None:
     """Only check a run file; every fault is reported with its field."""
-    _, parsed = _load(file, smoke, ON_A_CLUSTER if kubernetes else HERE)
-    _say(f"{parsed.namespace}/{parsed.name} is valid: {len(parsed.spec.tasks)} tasks")
+    _, parsed = load(file, smoke, ON_A_CLUSTER if kubernetes else HERE)
+    say(f"{parsed.namespace}/{parsed.name} is valid: {len(parsed.spec.tasks)} tasks")
 
 
-app.command("list")(looking.list_runs)
-app.command()(looking.status)
-app.command()(looking.logs)
-app.command()(looking.report)
-app.command()(comparing.compare)
-app.command("debug-dump")(debug_dump.debug_dump)
-app.command()(using.play)
+_anywhere = with_options_of(anywhere)
+app.command("list")(_anywhere(looking.list_runs))
+app.command()(_anywhere(looking.status))
+app.command()(_anywhere(looking.logs))
+app.command()(_anywhere(looking.report))
+app.command()(_anywhere(comparing.compare))
+app.command("debug-dump")(_anywhere(debug_dump.debug_dump))
+app.command()(_anywhere(using.play))
 app.add_typer(using.export, name="export")
+app.add_typer(importing.imports, name="import")
 app.add_typer(robots, name="robots")
-
-
-def _load(source: str, smoke: bool, platform: Platform = HERE) -> tuple[dict[str, object], CollectiveRun]:
-    """The run file's document and the run it describes; any fault ends the command."""
-    try:
-        document = read_run_file(source)
-        document = (
-            with_absolute_paths(document, folder_of(source)) if platform.local else _as_applied(document)
-        )
-        shrunk = with_smoke_budgets(document) if smoke else document
-        parsed = parse_run(shrunk, platform)
-        if platform.local and (faults := model_faults(parsed.spec.robot_models)):
-            raise InvalidRun(faults)
-    except InvalidRun as error:
-        if platform.local:
-            error = _with_spellings(error, spellings_of_storage(document))
-        count = f"{len(error.faults)} faults" if len(error.faults) > 1 else "one fault"
-        _stop(INVALID, f"{source} has {count}:\n{error}")
-    except CollectiveRunError as error:
-        _stop(UNREADABLE, str(error))
-    if lowered := list(lowered_budgets(document, shrunk)):
-        _say("\n  ".join(["--smoke lowers these budgets of the file:", *lowered]), err=True)
-    for advised in advice(parsed.spec):
-        _say(f"note: {advised}", err=True)
-    return shrunk, parsed
-
-
-def _with_spellings(error: InvalidRun, spellings: Mapping[str, str]) -> InvalidRun:
-    """The faults; those of addresses in storage with how they may be written here, if that is known."""
-    hints = {path: f"; on this machine write {spelled}" for path, spelled in spellings.items()}
-    return InvalidRun([Fault(f.path, f.message + hints.get(f.path, "")) for f in error.faults])
-
-
-def _as_applied(document: Any) -> Any:
-    """The document as the API server returns it: with a uid."""
-    if not isinstance(document, dict) or not isinstance(document.get("metadata"), dict):
-        return document
-    return {**document, "metadata": {"uid": str(uuid4()), **document["metadata"]}}
-
-
-def _stop(code: int, message: str) -> NoReturn:
-    _say(message, err=True)
-    raise typer.Exit(code)
-
-
-def _say(text: str, *, err: bool = False) -> None:
-    """Print a text; that nobody reads it, or its disk is full, changes no exit code."""
-    try:
-        typer.echo(text, err=err)
-    except OSError:
-        discard_output()

@@ -15,9 +15,10 @@ from collectiverun_operator.api.outcome import Active, Failed, Outcome
 from collectiverun_operator.api.pod_template import CONTAINER
 from collectiverun_operator.api.status_json import UnreadableStatusError, read_status
 from collectiverun_operator.cli.exit_codes import NoAnswerError, NotThereError, RefusedError, UnknownRunError
+from collectiverun_operator.cli.places import Cluster
 from collectiverun_operator.cli.records import AttemptRecord, AttemptState, RunRecord
 from collectiverun_operator.cluster.kubernetes import paths
-from collectiverun_operator.cluster.kubernetes.client import connect, context_namespace
+from collectiverun_operator.cluster.kubernetes.client import Kubeconfig, connect, context_namespace
 from collectiverun_operator.cluster.kubernetes.requests import KubernetesRequests
 from collectiverun_operator.errors import ClusterError, ClusterUnreachableError
 from collectiverun_operator.json_types import JSONObject
@@ -25,49 +26,52 @@ from collectiverun_operator.plan.observation import AttemptKey, ObservedPod
 from collectiverun_operator.plan.observing import observe
 
 _T = TypeVar("_T")
+_NAMESPACE = "default"  # of a run, where none is named
 SILENT_SECONDS = 3600.0  # a phase may say nothing for long; the server ends the answer when the Pod ends
 
 
-def namespace_of_context() -> str:
+def namespace_of_context(context: str | None, kubeconfig: str | None) -> str:
     """The namespace that kubectl would take; `default` where no kubeconfig names one."""
-    return context_namespace()
+    return context_namespace(Kubeconfig(kubeconfig, context))
 
 
-def runs_there(namespace: str | None) -> list[RunRecord]:
-    """The runs of a namespace, or of all. Raises RefusedError or NoAnswerError."""
+def runs_there(place: Cluster) -> list[RunRecord]:
+    """The runs of a place. Raises RefusedError or NoAnswerError."""
 
     async def read(requests: KubernetesRequests) -> list[RunRecord]:
-        answer = await requests.send("list", paths.runs(namespace or ""))
+        answer = await requests.send("list", paths.runs(place.namespace or ""))
         return [_record(body, []) for body in answer.get("items") or []]
 
-    return _ask(read)
+    return _ask(place, read)
 
 
-def find_there(name: str, namespace: str) -> RunRecord:
+def find_there(name: str, place: Cluster) -> RunRecord:
     """One run with its attempts. Raises UnknownRunError, RefusedError or NoAnswerError."""
 
     async def read(requests: KubernetesRequests) -> RunRecord:
-        body = await _run(requests, name, namespace)
+        body = await _run(requests, name, place.namespace or _NAMESPACE)
         observed = observe(*await _jobs_and_pods(requests, body))
         attempts = [
             _attempt(attempt.key, pod) for attempt in observed.attempts.values() for pod in attempt.pods
         ]
         return _record(body, attempts)
 
-    return _ask(read)
+    return _ask(place, read)
 
 
-def documents_there(record: RunRecord) -> tuple[JSONObject, list[JSONObject], list[JSONObject]]:
+def documents_there(
+    place: Cluster, record: RunRecord
+) -> tuple[JSONObject, list[JSONObject], list[JSONObject]]:
     """A run as the API server has it, its Jobs and its Pods. Raises as `find_there`."""
 
     async def read(requests: KubernetesRequests) -> tuple[JSONObject, list[JSONObject], list[JSONObject]]:
         body = await _run(requests, record.name, record.namespace)
         return body, *await _jobs_and_pods(requests, body)
 
-    return _ask(read)
+    return _ask(place, read)
 
 
-def events_there(record: RunRecord) -> list[JSONObject]:
+def events_there(place: Cluster, record: RunRecord) -> list[JSONObject]:
     """The Events about a run. Raises as `find_there`."""
 
     async def read(requests: KubernetesRequests) -> list[JSONObject]:
@@ -75,10 +79,11 @@ def events_there(record: RunRecord) -> list[JSONObject]:
         answer = await requests.send("list", paths.events(record.namespace), query=query)
         return list(answer.get("items") or [])
 
-    return _ask(read)
+    return _ask(place, read)
 
 
 def show_log_there(
+    place: Cluster,
     record: RunRecord,
     attempt: AttemptRecord,
     show: Callable[[bytes], None],
@@ -103,21 +108,21 @@ def show_log_there(
         if rest:
             show(rest)
 
-    _ask(read)
+    _ask(place, read)
 
 
 @asynccontextmanager
-async def _requests() -> AsyncIterator[KubernetesRequests]:
-    api = await connect()
+async def _requests(place: Cluster) -> AsyncIterator[KubernetesRequests]:
+    api = await connect(chosen=Kubeconfig(place.kubeconfig, place.context))
     try:
         yield KubernetesRequests(api)
     finally:
         await api.close()  # type: ignore[no-untyped-call]
 
 
-def _ask(read: Callable[[KubernetesRequests], Awaitable[_T]]) -> _T:
+def _ask(place: Cluster, read: Callable[[KubernetesRequests], Awaitable[_T]]) -> _T:
     async def ask() -> _T:
-        async with _requests() as requests:
+        async with _requests(place) as requests:
             return await read(requests)
 
     return asyncio.run(_told(ask()))

@@ -6,13 +6,15 @@ kubectl itself the namespace is that of the kubeconfig's context unless another 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, Final
 
 import typer
 
 from collectiverun_operator.cli import debug_dump, looking
-from collectiverun_operator.cli.looking import AsJSON
+from collectiverun_operator.cli.looking import AsJSON, Name
 from collectiverun_operator.cli.main import print_version, run_app
+from collectiverun_operator.cli.places import Cluster, Place, on_the_cluster, with_options_of
 
 PROGRAM: Final = "kubectl collectiverun"
 _HELP: Final = (
@@ -20,11 +22,6 @@ _HELP: Final = (
 )
 
 app = typer.Typer(help=_HELP, no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
-
-Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of the run.")]
-Namespace = Annotated[
-    str | None, typer.Option("--namespace", "-n", help="The run's namespace; else that of the context.")
-]
 
 
 def main() -> None:
@@ -41,61 +38,27 @@ def _options(
     pass
 
 
-@app.command("list")
 def list_runs(
+    place: Place,
     as_json: AsJSON = False,
-    namespace: Namespace = None,
     all_namespaces: Annotated[
         bool, typer.Option("--all-namespaces", "-A", help="The runs of every namespace.")
     ] = False,
 ) -> None:
     """List runs: state, members done, success, when they began, where they publish."""
-    where = None if all_namespaces else _named(namespace)
-    looking.list_runs(as_json=as_json, kubernetes=True, namespace=where)
+    if all_namespaces and isinstance(place, Cluster):
+        place = replace(place, namespace=None)
+    looking.list_runs(place, as_json=as_json)
 
 
-@app.command()
-def status(name: Name, as_json: AsJSON = False, namespace: Namespace = None) -> None:
-    """Show how a run stands: its phases, their members, their attempts, and why."""
-    looking.status(name, as_json=as_json, kubernetes=True, namespace=_named(namespace))
-
-
-@app.command()
-def logs(
-    name: Name,
-    member: Annotated[
-        str | None, typer.Argument(help="A phase, a member, or PHASE/MEMBER; else all of the run.")
-    ] = None,
-    attempt: Annotated[int | None, typer.Option(min=1, help="Number of the attempt; else the last.")] = None,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the attempt ends.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the lines as they were written.")] = False,
-    namespace: Namespace = None,
-) -> None:
-    """Print what the attempts of a run wrote."""
-    where = _named(namespace)
-    looking.logs(name, member, attempt, follow=follow, as_json=as_json, kubernetes=True, namespace=where)
-
-
-@app.command()
-def report(name: Name, as_json: AsJSON = False, namespace: Namespace = None) -> None:
+def report(name: Name, place: Place, as_json: AsJSON = False) -> None:
     """Print where a run's report is."""
-    looking.report(name, as_json=as_json, kubernetes=True, namespace=_named(namespace))
+    looking.report(name, place, as_json=as_json)
 
 
-@app.command("debug-dump")
-def dump(
-    name: Name,
-    output: debug_dump.Output = None,
-    as_json: AsJSON = False,
-    namespace: Namespace = None,
-) -> None:
-    """Write an archive for a bug report: the run, its events, ends of its logs, versions; no credentials."""
-    debug_dump.debug_dump(name, output, as_json=as_json, kubernetes=True, namespace=_named(namespace))
-
-
-def _named(namespace: str | None) -> str:
-    if namespace is not None:
-        return namespace
-    from collectiverun_operator.cli import on_a_cluster  # imported late: it takes a second
-
-    return on_a_cluster.namespace_of_context()
+_on_the_cluster = with_options_of(on_the_cluster)
+app.command("list")(_on_the_cluster(list_runs))
+app.command()(_on_the_cluster(looking.status))
+app.command()(_on_the_cluster(looking.logs))
+app.command()(_on_the_cluster(report))
+app.command("debug-dump")(_on_the_cluster(debug_dump.debug_dump))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
 from collectiverun_operator.api.pod_outcome import DRIVER_LOST
 from collectiverun_operator.api.status_json import UnreadableStatusError, read_status
@@ -14,26 +16,36 @@ from collectiverun_operator.cli.records import AttemptRecord, AttemptState, RunR
 from collectiverun_operator.cluster.local.journal import Event
 from collectiverun_operator.cluster.local.progress import ProgressTail
 from collectiverun_operator.cluster.local.records import LocalRecord, read_record, record_folders
-from collectiverun_operator.cluster.local.state_dir import DamagedStateError, log_path
+from collectiverun_operator.cluster.local.state_dir import RUN_FILE, DamagedStateError, log_path
 
-STOPPED_CODE = 143  # of a trainer that saved a checkpoint because it was asked to stop
+_METADATA_NAME: Final = re.compile(rb'"metadata": *\{.*?"name": *"([^"]+)"', re.DOTALL)
+STOPPED_CODE: Final = 143  # of a trainer that saved a checkpoint because it was asked to stop
 
 
-def runs_here(cache: Path) -> Iterator[RunRecord | str]:
-    """Every run of this machine; for a state directory that can't be read, a sentence."""
+class DamagedRunError(NotThereError):
+    """The state directory of a run can't be read."""
+
+    def __init__(self, folder: Path, message: str) -> None:
+        super().__init__(message)
+        self.folder = folder
+
+
+def runs_here(cache: Path) -> Iterator[RunRecord | DamagedRunError]:
+    """Every run of this machine; for a state directory that can't be read, what is wrong with it."""
     for folder in record_folders(cache):
         try:
             yield _run_record(read_record(folder))
         except (NotThereError, DamagedStateError) as error:
-            yield str(error)
+            yield DamagedRunError(folder, str(error))
         except OSError as error:
-            yield f"{folder} can't be read: {error.strerror}"
+            yield DamagedRunError(folder, f"{folder} can't be read: {error.strerror}")
 
 
 def find_here(cache: Path, name: str) -> RunRecord:
     """The run called `name`, `<namespace>/<name>`, `<name>-<start of its uid>` or by its whole uid.
 
-    Raises UnknownRunError if there is none or more than one, with what there is.
+    Raises UnknownRunError if there is none or more than one, with what there is; DamagedRunError if it can't
+    be read.
     """
     known = list(runs_here(cache))
     runs = [run for run in known if isinstance(run, RunRecord)]
@@ -43,8 +55,21 @@ def find_here(cache: Path, name: str) -> RunRecord:
     if found:
         ids = " or ".join(f"{run.name}-{run.uid[:8]} ({run.status.storage_root})" for run in found)
         raise UnknownRunError(f"{len(found)} runs of this machine are called {name!r}; say which: {ids}")
-    damaged = next((text for text in known if isinstance(text, str) and f"/{name}/" in text), "")
-    raise UnknownRunError(damaged or _unknown(name, runs, cache))
+    for run in known:
+        if isinstance(run, DamagedRunError) and name in _remains_of_names(run.folder):
+            raise run
+    raise UnknownRunError(_unknown(name, runs, cache))
+
+
+def _remains_of_names(folder: Path) -> tuple[str, ...]:
+    """What the run of a damaged state directory can be called: its folder's name is its uid."""
+    uid = folder.name
+    try:
+        found = _METADATA_NAME.search((folder / RUN_FILE).read_bytes())
+    except OSError:
+        found = None
+    name = found[1].decode(errors="replace") if found else ""
+    return uid, *((name, f"{name}-{uid[:8]}") if name else ())
 
 
 def _unknown(name: str, runs: Sequence[RunRecord], cache: Path) -> str:

@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from collectiverun_operator.cli.exit_codes import NotThereError
-from collectiverun_operator.cli.looking import (
-    AsJSON,
-    Cache,
-    Kubernetes,
-    Namespace,
-    complete_name,
-    find,
-)
+from collectiverun_operator.cli.looking import AsJSON, complete_name, find
+from collectiverun_operator.cli.places import Place, ThisMachine, anywhere, with_options_of
 from collectiverun_operator.cli.printing import print_json
 from collectiverun_operator.cli.trainer_process import ask_trainer
 from collectiverun_operator.json_types import JSONObject
@@ -40,6 +33,7 @@ Seed = Annotated[
 
 def play(
     run: RunOrRoot,
+    place: Place,
     output: Annotated[str, typer.Option("--output", "-o", help="File to write: *.mp4 or *.webp.")],
     network: Annotated[
         str, typer.Option(help="collective, expert, student, or control (a student without help).")
@@ -48,17 +42,14 @@ def play(
         str | None, typer.Option(help="Task, such as reach-v3; the run's first one if none is named.")
     ] = None,
     seed: Seed = None,
-    goal: Annotated[int, typer.Option(min=0, help="Index of the goal, as in the report's films.")] = 0,
-    size: Annotated[int, typer.Option(min=64, max=1024, help="Width and height, in pixels.")] = 480,
-    frames_per_second: Annotated[int, typer.Option("--fps", min=1, max=60, help="Speed.")] = 20,
+    goal: Annotated[int, typer.Option(help="Index of the goal, from 0, as in the report's films.")] = 0,
+    size: Annotated[int, typer.Option(help="Width and height, 64 to 1024 pixels.")] = 480,
+    frames_per_second: Annotated[int, typer.Option("--fps", help="Speed, 1 to 60.")] = 20,
     as_json: AsJSON = False,
     endpoint: Endpoint = None,
-    kubernetes: Kubernetes = False,
-    namespace: Namespace = "default",
-    cache: Cache = None,
 ) -> None:
     """Film one episode of a network of a run."""
-    request = addressed(run, endpoint, kubernetes, namespace, cache) | {
+    request = addressed(run, endpoint, place) | {
         "network": network,
         "task": task,
         "seed": seed,
@@ -80,8 +71,10 @@ export = typer.Typer(help="Write what a run has learned for programs of others."
 
 
 @export.command("policy")
+@with_options_of(anywhere)
 def export_policy(
     run: RunOrRoot,
+    place: Place,
     output: Annotated[str, typer.Option("--output", "-o", help="Folder to write; a new or an empty one.")],
     network: Annotated[str, typer.Option(help="collective, expert, student, or control.")] = "collective",
     task: Annotated[
@@ -91,13 +84,10 @@ def export_policy(
     seed: Seed = None,
     as_json: AsJSON = False,
     endpoint: Endpoint = None,
-    kubernetes: Kubernetes = False,
-    namespace: Namespace = "default",
-    cache: Cache = None,
 ) -> None:
     """Write ONNX graphs of a policy, what describes them, and a program that acts with them."""
     wish = {"network": network, "task": task, "seed": seed, "output": output}
-    told = ask_trainer("export-policy", addressed(run, endpoint, kubernetes, namespace, cache) | wish)
+    told = ask_trainer("export-policy", addressed(run, endpoint, place) | wish)
     if as_json:
         print_json(told)
         return
@@ -109,14 +99,12 @@ def export_policy(
     )
 
 
-def addressed(
-    run: str, endpoint: str | None, kubernetes: bool, namespace: str, cache: Path | None
-) -> JSONObject:
+def addressed(run: str, endpoint: str | None, place: Place) -> JSONObject:
     """A run as the trainer is told of it: its root, and how its storage is reached. Raises CommandError."""
     given: JSONObject = {"endpoint": endpoint} if endpoint else {}
-    if not kubernetes and ("/" in run or "://" in run or run.startswith(".")):
+    if isinstance(place, ThisMachine) and ("/" in run or "://" in run or run.startswith(".")):
         return {"run": run, "storage": given}
-    found = find(run, kubernetes, namespace, cache)
+    found = find(run, place)
     if not found.status.storage_root:
         raise NotThereError(f"{found.title} has not begun: it is {found.state}, and has published nothing")
     storage = found.storage or {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from pydantic import ValidationError
 
@@ -16,6 +16,9 @@ from collectiverun_trainer.config import PARAMS, Phase, Task
 from collectiverun_trainer.config.validation import faults
 from collectiverun_trainer.errors import InputInvalid, InvalidConfiguration
 from collectiverun_trainer.order import PhaseOrder
+
+IMPORTED: Final = "imported"
+"""Key of a manifest with what is known of an expert that was trained elsewhere."""
 
 
 def earlier_artifacts(storage: Storage, order: PhaseOrder, config: Mapping[str, Any]) -> list[Artifact]:
@@ -86,11 +89,16 @@ def _commits(storage: Storage, address: str, phase: Phase) -> Iterator[str]:
 
 
 def _require_same(artifact: Artifact, phase: Phase, config: Mapping[str, Any], field: str) -> None:
-    """Environment and parameters are those of the order; the seed may be another."""
+    """Environment and parameters are those of the order; the seed may be another.
+
+    A parameter that the manifest does not name was at its default; of an expert that was trained elsewhere it
+    is not known, and is not compared.
+    """
     theirs = artifact.manifest.get("config", {})
     try:
-        params = PARAMS[phase].model_validate(theirs["params"])  # what it does not name was at its default
-        was = {"environment": theirs["environment"], "params": params.model_dump(by_alias=True, mode="json")}
+        params = PARAMS[phase].model_validate(theirs["params"])
+        told = params.model_dump(by_alias=True, mode="json", exclude_unset=IMPORTED in artifact.manifest)
+        was = {"environment": theirs["environment"], "params": told}
     except ValidationError as error:
         raise InvalidConfiguration(
             f"{field}: {artifact.uri} has parameters that this version does not know"
@@ -99,8 +107,8 @@ def _require_same(artifact: Artifact, phase: Phase, config: Mapping[str, Any], f
     except (KeyError, TypeError) as error:
         raise InputInvalid(f"{field}: the manifest of {artifact.uri} has no configuration.") from error
     ours = {name: config[name] for name in was}
-    if told := agreement.differences(ours, was):
+    if others := agreement.differences(ours, was):
         raise InvalidConfiguration(
-            f"{field}: {artifact.uri} was made otherwise ({'; '.join(told)});"
+            f"{field}: {artifact.uri} was made otherwise ({'; '.join(others)});"
             " give the same values, or leave `from` out."
         )

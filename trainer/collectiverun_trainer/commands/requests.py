@@ -7,7 +7,7 @@ from typing import Final, Literal
 
 from pydantic import Field, field_validator
 
-from collectiverun_trainer.config import Model
+from collectiverun_trainer.config import EnvironmentSettings, ExpertsParams, Model, Task
 from collectiverun_trainer.order import StorageOptions
 
 
@@ -23,7 +23,9 @@ def html_file(output: str) -> str:
 class ListRequest(Model):
     """Find runs in storage."""
 
-    root: str = Field(description="A storage root, a namespace's folder or a run's: a path or a URI.")
+    root: str = Field(
+        min_length=1, description="A storage root, a namespace's folder or a run's: a path or a URI."
+    )
     storage: StorageOptions = StorageOptions()
     html: str | None = Field(None, description="Index page to write of those that are finished.")
 
@@ -78,6 +80,20 @@ class ExportPolicyRequest(Model):
         return output
 
 
+class ImportRequest(Model):
+    """Take in an expert that was trained elsewhere."""
+
+    model: str = Field(description="What SAC.save of stable-baselines3 wrote.")
+    task: Task
+    output: str = Field(min_length=1, description="Root below which it is published: a path or a URI.")
+    storage: StorageOptions = StorageOptions()
+    environment: EnvironmentSettings = EnvironmentSettings()
+    params: ExpertsParams | None = Field(
+        None, description="Of the run that will use it; none: defaults, with networks as the model has them."
+    )
+    seed: int = Field(1, ge=0, le=2**31 - 1)
+
+
 class RunAddress(Model):
     """A run, and how its storage is reached."""
 
@@ -119,6 +135,7 @@ class CheckRobotRequest(Model):
 REQUESTS: Final[dict[str, tuple[type[Model], str]]] = {
     "play": (PlayRequest, "collectiverun_trainer.commands.play"),
     "export-policy": (ExportPolicyRequest, "collectiverun_trainer.commands.export_policy"),
+    "import-sb3": (ImportRequest, "collectiverun_trainer.commands.import_sb3"),
     "compare": (CompareRequest, "collectiverun_trainer.commands.compare"),
     "robots": (RobotsRequest, "collectiverun_trainer.commands.robots"),
     "check-robot": (CheckRobotRequest, "collectiverun_trainer.commands.check_robot"),

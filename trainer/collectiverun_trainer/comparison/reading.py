@@ -10,11 +10,13 @@ from typing import Any, Final, cast, get_args
 from pydantic import ValidationError
 
 from collectiverun_trainer.artifacts.artifact import Artifact
+from collectiverun_trainer.artifacts.reuse import tasks_of
 from collectiverun_trainer.comparison.document import Network
 from collectiverun_trainer.config import Phase
 from collectiverun_trainer.config.validation import faults
 from collectiverun_trainer.errors import InputInvalid, Usage
 from collectiverun_trainer.learned import Run
+from collectiverun_trainer.policy_files import foreign_model
 from collectiverun_trainer.report.assembly import success_curves
 from collectiverun_trainer.report.curves import Curve
 from collectiverun_trainer.report.reading import metrics
@@ -33,11 +35,21 @@ class ComparedRun:
     report: str
     summary: Summary
     curves: tuple[Curve, ...]
+    imported: Mapping[str, str]
+    """By task the model that its expert was made of elsewhere."""
 
     @property
     def spec(self) -> dict[str, Any]:
-        """Its spec with every default in it; Pod templates are left out of it."""
-        return self.summary.spec
+        """Its spec with every default in it; Pod templates are left out of it.
+
+        `from` does not tell what was learned, and is no difference; experts that were trained elsewhere are,
+        and are told as `phases.experts.imported`.
+        """
+        if not self.imported:
+            return self.summary.spec
+        phases = self.summary.spec.get("phases", {})
+        experts = {**phases.get("experts", {}), "imported": dict(self.imported)}
+        return {**self.summary.spec, "phases": {**phases, "experts": experts}}
 
     @property
     def scores(self) -> dict[tuple[Network, str], Score]:
@@ -115,5 +127,7 @@ def compared(label: str, root: str, artifacts: Mapping[Phase, Sequence[Artifact]
     """A run of one seed by what its phases published. Raises InputInvalid if something is damaged."""
     (evaluation, *_) = artifacts[_EVALUATION]
     records = {phase: metrics(found) for phase, found in artifacts.items()}
-    report = f"{evaluation.uri}/report.html"
-    return ComparedRun(label, root, report, summary_of(evaluation), success_curves(records))
+    report, curves = f"{evaluation.uri}/report.html", success_curves(records)
+    models = {task: foreign_model(one, task) for one in artifacts["experts"] for task in tasks_of(one)}
+    imported = {task.name: model for task, model in models.items() if model}
+    return ComparedRun(label, root, report, summary_of(evaluation), curves, imported)

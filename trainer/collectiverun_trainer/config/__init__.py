@@ -16,7 +16,7 @@ from collectiverun_trainer.config.collective import (
     RefinementParams,
 )
 from collectiverun_trainer.config.environment import EnvironmentParams, EnvironmentSettings, Task
-from collectiverun_trainer.config.model import Model
+from collectiverun_trainer.config.model import HiddenSizes, Model
 from collectiverun_trainer.config.names import (
     ROBOT_ALIASES,
     ROBOT_NAME,
@@ -60,6 +60,7 @@ __all__ = [
     "EnvironmentSettings",
     "EvaluationParams",
     "ExpertsParams",
+    "HiddenSizes",
     "Model",
     "OnlineDistillationParams",
     "Phase",

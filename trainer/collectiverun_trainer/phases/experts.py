@@ -9,16 +9,15 @@ See docs/phases/experts.md.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
 
 import numpy as np
-import torch
 
 from collectiverun_trainer.artifacts.artifact import Artifact, ArtifactWriter
 from collectiverun_trainer.config import ExpertsParams, Task
 from collectiverun_trainer.environments.vector import VectorEnvironment
+from collectiverun_trainer.experts.buffers import distill_buffer, policy_episodes
 from collectiverun_trainer.experts.stacked import ScriptedExperts, StackedExperts
 from collectiverun_trainer.experts.training import at_its_best, expert_learning
 from collectiverun_trainer.learning.seeded_task import SeededTask, seeded
@@ -28,16 +27,14 @@ from collectiverun_trainer.phases.by_seed import publish_by_seed
 from collectiverun_trainer.phases.context import PhaseContext
 from collectiverun_trainer.phases.reuse import copy_expert, reused_experts, told_reuse
 from collectiverun_trainer.policy_files import write_expert, write_outcomes, write_scripted_expert
-from collectiverun_trainer.replay.episodes import TRAINING_FRACTION, Episodes, concatenate
+from collectiverun_trainer.replay.episodes import Episodes
 from collectiverun_trainer.replay.shards import write_episodes
 from collectiverun_trainer.rollouts.evaluation import evaluate_reported
 from collectiverun_trainer.rollouts.outcomes import Outcomes, mean_success
-from collectiverun_trainer.rollouts.policy import Policy, PolicyPerTask
+from collectiverun_trainer.rollouts.policy import PolicyPerTask
 from collectiverun_trainer.rollouts.recording import record
 from collectiverun_trainer.rollouts.scripted import NoisyScriptedPolicy
 from collectiverun_trainer.seeding import numpy_generator
-
-LABEL_ROWS = 8192  # labelled at once, which bounds memory
 
 
 def run(context: PhaseContext) -> PhaseResult:
@@ -121,7 +118,7 @@ def _publish(
         outcomes[task] = copy_expert(context, writer, artifact, task)
     success = {task.name: outcomes[task].success.model_dump(by_alias=True) for task in order.tasks}
     extra = {"source": params.source, "success": success}
-    env_steps, note = sum(one.env_steps for one in own.values()), told_reuse(context, list(copied))
+    env_steps, note = sum(one.env_steps for one in own.values()), told_reuse(context, copied)
     return context.publish(writer, mean_success(outcomes.values()), env_steps, note, extra)
 
 
@@ -132,32 +129,11 @@ def _write(
     order = context.order
     policies = {task: one.expert.policy_for(task) for task, one in made.items()}
     outcomes = evaluate_reported(policies, tuple(made), order.environment)
-    by_policy = _policy_episodes(context, params, policies)
+    by_policy = policy_episodes(policies, order.environment, params.policy_episodes)
     for (task, one), played in zip(made.items(), by_policy, strict=True):
         one.write(writer)
         write_outcomes(writer, outcomes[task], "expert")
-        labelled = _labelled(one.expert, concatenate([one.episodes, played]))
         generator = numpy_generator(order.seed, order.phase, task, "split")
-        write_episodes(writer, f"{task.name}/buffer_distill", labelled.split(TRAINING_FRACTION, generator))
+        buffer = distill_buffer(one.expert, [one.episodes, played], generator)
+        write_episodes(writer, f"{task.name}/buffer_distill", buffer)
     return outcomes
-
-
-def _policy_episodes(
-    context: PhaseContext, params: ExpertsParams, policies: Mapping[Task, Policy]
-) -> list[Episodes]:
-    """Episodes of the published policies, without noise, on the first goals."""
-    settings = context.order.environment
-    goals = np.tile(np.arange(params.policy_episodes) % settings.goals, (len(policies), 1))
-    environment = VectorEnvironment(tuple(policies), settings)
-    recording = record(environment, PolicyPerTask(list(policies.values())), goals)
-    return [recording.episodes(row, task, "policy") for row, task in enumerate(policies)]
-
-
-def _labelled(expert: StackedExperts, episodes: Episodes) -> Episodes:
-    """Every row with the published expert's mu, log_std and q."""
-    rows = zip(torch.split(episodes.obs, LABEL_ROWS), torch.split(episodes.action, LABEL_ROWS), strict=True)
-    labels = [
-        expert.label(np.zeros(len(obs), dtype=np.int64), obs.numpy(), action.numpy()) for obs, action in rows
-    ]
-    mu, log_std, q = (torch.cat(parts).cpu() for parts in zip(*labels, strict=True))
-    return replace(episodes, mu=mu, log_std=log_std, q=q.unsqueeze(-1))

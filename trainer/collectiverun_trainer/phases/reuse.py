@@ -6,10 +6,10 @@ manifest names what it is a copy of. See docs/reuse.md.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 from collectiverun_trainer.artifacts.artifact import Artifact, ArtifactWriter
-from collectiverun_trainer.artifacts.reuse import earlier_of, tasks_of
+from collectiverun_trainer.artifacts.reuse import IMPORTED, earlier_of, tasks_of
 from collectiverun_trainer.artifacts.robot_files import FOLDER
 from collectiverun_trainer.config import Task
 from collectiverun_trainer.errors import InvalidConfiguration
@@ -46,14 +46,19 @@ def copy_expert(context: PhaseContext, writer: ArtifactWriter, artifact: Artifac
     return read_outcomes(artifact, task)
 
 
-def told_reuse(context: PhaseContext, reused: Sequence[Task]) -> str:
+def told_reuse(context: PhaseContext, reused: Mapping[Task, Artifact]) -> str:
     """One sentence on which experts are copies, which is logged too; empty without `from`."""
     address, tasks = context.order.from_, context.order.tasks
     if address is None:
         return ""
     names = ", ".join(task.name for task in reused) or "none"
     missing = ", ".join(task.name for task in tasks if task not in reused)
-    note = f"Experts reused from {address}: {names}" + (f"; trained: {missing}." if missing else ".")
+    imported = ", ".join(task.name for task, artifact in reused.items() if IMPORTED in artifact.manifest)
+    parts = [
+        f"; trained: {missing}" if missing else "",
+        f"; trained elsewhere: {imported}" if imported else "",
+    ]
+    note = f"Experts reused from {address}: {names}{''.join(parts)}."
     context.reporter.log(note)
     return note
 
