@@ -94,6 +94,7 @@ class SmallRun:
     holdout: tuple[Task, ...] = ()
     smoke: bool = False
     seed: int = 1
+    spec: dict[str, Any] = field(default_factory=lambda: {"seed": 1})
     earlier: dict[Phase, str] = field(default_factory=dict)
     params: dict[Phase, dict[str, Any]] = field(default_factory=dict)
     root: str = field(default_factory=lambda: f"memory://small-run-{uuid4().hex}")
@@ -113,7 +114,7 @@ class SmallRun:
             environment=EnvironmentSettings(horizon_env_steps=20, action_repeat=2, goals=4),
             params=PARAMS.get(phase, {}) | self.params.get(phase, {}),
             inputs=dict(self.artifacts),
-            spec={"seed": 1},
+            spec=self.spec,
             smoke=self.smoke,
             member_uri=f"{self.root}/{phase}/all",
         )
