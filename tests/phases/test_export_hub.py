@@ -45,7 +45,7 @@ SPEC = {
     "seed": 1,
     "tasks": [{"env": "reach-v3", "robot": "sawyer"}, {"env": "drawer-close-v3", "robot": "sawyer"}],
     "storage": {"uri": "file:///home/alice/runs"},
-    "phases": {"experts": {"params": {"totalEnvSteps": 400}}, "students": {"enabled": False}},
+    "phases": {"experts": {"params": {"totalEnvSteps": 4000}}, "students": {"enabled": False}},
 }
 
 
@@ -104,7 +104,7 @@ def test_the_configuration_is_a_run_file(folder, tmp_path):
     done = subprocess.run(words, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     document = yaml.safe_load((folder / "run.yaml").read_text())
-    assert document["spec"]["phases"]["experts"]["params"] == {"totalEnvSteps": 400}
+    assert document["spec"]["phases"]["experts"]["params"] == {"totalEnvSteps": 4000}
 
 
 def test_without_the_package_for_films_it_has_none_and_says_so(small, tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,7 @@ def run(request: ExportHubRequest) -> dict[str, Any]:
         "files": sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()),
         "film": None if film is None else {"file": film.file, "task": film.task, "goal": film.goal},
         "withoutFilm": missing if film is None else None,
-        "push": f"hf upload <user>/{summary.run.name} {folder}",
+        "push": f"hf upload <user>/{summary.run.name} {shlex.quote(str(folder))}",
         **document.model_dump(by_alias=True, mode="json", include={"check"}),
     }
 
