@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
 import subprocess
 import urllib.request
 from base64 import b64decode
@@ -105,13 +107,15 @@ def chromium(folder: Path) -> Iterator[Tab]:
     assert program, f"none of {', '.join(NAMES)} is installed: make browser brings one"
     words = [program, "--headless", "--no-sandbox", "--disable-gpu", "--remote-debugging-port=0"]
     words += ["--remote-allow-origins=*", "--hide-scrollbars", f"--user-data-dir={folder}", "about:blank"]
-    with subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    # A group of its own: Debian's program is a script that a signal alone would end, and not the browser.
+    with subprocess.Popen(words, start_new_session=True, **quiet) as process:
         try:
             tab = Tab(_address(folder))
             yield tab
             tab.close()
         finally:
-            process.terminate()
+            os.killpg(process.pid, signal.SIGTERM)
 
 
 def _address(profile: Path) -> str:
