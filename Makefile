@@ -12,7 +12,7 @@ SERVERS  = $(if $(KUBEBUILDER_ASSETS),,kubernetes etcd)
 PROGRAMS = $(SERVERS) kueue
 
 .DEFAULT_GOAL := help
-.PHONY: help system install programs images publish set-up demo test lint format types imports manifests manifests-check \
+.PHONY: help system browser install programs images publish set-up demo test lint format types imports manifests manifests-check \
 	unit e2e cluster cluster-stop cluster-demo object-store object-store-stop constraints audit sbom clean
 
 help: ## List the targets
@@ -20,6 +20,9 @@ help: ## List the targets
 
 system: ## Install the system libraries headless rendering needs (Debian)
 	@bash .ci/system-packages >&2
+
+browser: $(STAMP) ## Install the browser that tests open pages in (Debian)
+	@bash .ci/system-packages browser >&2
 
 install: $(STAMP) ## Make .venv with everything in it
 
@@ -70,7 +73,7 @@ manifests: $(STAMP) ## Write the CRD, the chart's copy of it and the API referen
 manifests-check: $(STAMP)
 	@$(BIN)/python -m collectiverun_operator.manifests --check
 
-unit: $(STAMP) programs ## Tests alone; ARGS picks some: make unit ARGS=tests/unit_trainer
+unit: $(STAMP) programs browser ## Tests alone; ARGS picks some: make unit ARGS=tests/unit_trainer
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 4 --dist loadscope --no-loadscope-reorder \
 	    --max-worker-restart=0 --ignore=tests/e2e $(ARGS)
 

@@ -97,6 +97,7 @@ class SmallRun:
     seed: int = 1
     seeds: tuple[int, ...] = ()
     member: str = "all"
+    spec: dict[str, Any] = field(default_factory=dict)
     earlier: dict[Phase, str] = field(default_factory=dict)
     params: dict[Phase, dict[str, Any]] = field(default_factory=dict)
     robot_models: dict[str, str] = field(default_factory=dict)
@@ -119,7 +120,7 @@ class SmallRun:
             environment=EnvironmentSettings(horizon_env_steps=20, action_repeat=2, goals=4),
             params=PARAMS.get(phase, {}) | self.params.get(phase, {}),
             inputs=dict(self.artifacts),
-            spec={"seed": self.seed},
+            spec=self.spec or {"seed": self.seed},
             smoke=self.smoke,
             member_uri=f"{self.root}/{phase}/{self.member}",
         )

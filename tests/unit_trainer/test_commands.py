@@ -28,10 +28,18 @@ def answer(command, request, lacks="nothing-of-that-name"):
 
 @pytest.mark.parametrize(
     ("command", "package", "extra"),
-    [("list", "torch", "trainer"), ("play", "av", "play"), ("export-policy", "onnx", "export")],
+    [
+        ("list", "torch", "trainer"),
+        ("play", "av", "play"),
+        ("export-policy", "onnx", "export"),
+        ("export-hub", "yaml", "export"),
+        ("export-dataset", "pyarrow", "datasets"),
+    ],
 )
 def test_a_package_that_is_missing_is_told_with_its_extra(command, package, extra, tmp_path):
     request = {"root": "/x"} if command == "list" else {"run": "/x", "output": f"{tmp_path}/new.mp4"}
+    if command == "export-dataset":
+        request["format"] = "lerobot"
     code, message = answer(command, request, lacks=package)
     assert (code, message) == (
         2,
@@ -44,6 +52,11 @@ def test_a_request_that_is_wrong_is_told_before_anything_heavy_is_loaded(tmp_pat
     wrong = {
         "play": ({"run": "/x", "output": "x.gif"}, "play: output: ends neither in .mp4 nor in .webp"),
         "export-policy": ({"run": "/x", "output": str(tmp_path)}, "export-policy: output: is there already"),
+        "export-hub": ({"run": "/x", "output": str(tmp_path)}, "export-hub: output: is there already"),
+        "export-dataset": (
+            {"run": "/x", "output": "new", "format": "csv"},
+            "export-dataset: format: Input should be 'minari' or 'lerobot' (it is 'csv')",
+        ),
     }
     for command, (request, sentence) in wrong.items():
         code, message = answer(command, request, lacks="torch")

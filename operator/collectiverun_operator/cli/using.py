@@ -99,6 +99,72 @@ def export_policy(
     )
 
 
+@export.command("dataset")
+@with_options_of(anywhere)
+def export_dataset(
+    run: RunOrRoot,
+    place: Place,
+    output: Annotated[str, typer.Option("--output", "-o", help="Folder to write; a new or an empty one.")],
+    form: Annotated[str, typer.Option("--format", help="minari or lerobot.")],
+    buffer: Annotated[
+        str, typer.Option(help="experts (what each expert published), or online (what distillation played).")
+    ] = "experts",
+    tasks: Annotated[
+        list[str] | None, typer.Option("--task", help="Only this task's episodes; may be repeated.")
+    ] = None,
+    sources: Annotated[
+        list[str] | None,
+        typer.Option("--source", help="Only episodes it acted in, such as policy; may be repeated."),
+    ] = None,
+    seed: Seed = None,
+    as_json: AsJSON = False,
+    endpoint: Endpoint = None,
+) -> None:
+    """Write recorded episodes as a dataset of Minari or LeRobot."""
+    wish = {
+        "format": form,
+        "buffer": buffer,
+        "tasks": tasks or [],
+        "sources": sources or [],
+        "seed": seed,
+        "output": output,
+    }
+    told = ask_trainer("export-dataset", addressed(run, endpoint, place) | wish)
+    if as_json:
+        print_json(told)
+        return
+    acted = ", ".join(f"{count} of {source}" for source, count in told["sources"].items())
+    typer.echo(f"{told['output']}: {told['episodes']} episodes ({acted}), {told['decisions']} decisions")
+    typer.echo(f"open it with {told['open']}")
+
+
+@export.command("hub")
+@with_options_of(anywhere)
+def export_hub(
+    run: RunOrRoot,
+    place: Place,
+    output: Annotated[str, typer.Option("--output", "-o", help="Folder to write; a new or an empty one.")],
+    film: Annotated[bool, typer.Option(help="With a film of one episode, where it can be drawn.")] = True,
+    task: Annotated[
+        str | None, typer.Option(help="Task of the film; the run's first one if none is named.")
+    ] = None,
+    seed: Seed = None,
+    as_json: AsJSON = False,
+    endpoint: Endpoint = None,
+) -> None:
+    """Write the collective as a folder for a model hub, with a card of what it reaches. Nothing is pushed."""
+    wish = {"film": film, "task": task, "seed": seed, "output": output}
+    told = ask_trainer("export-hub", addressed(run, endpoint, place) | wish)
+    if as_json:
+        print_json(told)
+        return
+    typer.echo(f"{told['output']}: {', '.join(told['files'])}")
+    if told["withoutFilm"]:
+        typer.echo(f"without a film: {told['withoutFilm']}")
+    typer.echo("look through README.md and add a license to its metadata; nothing was pushed, this would:")
+    typer.echo(f"  {told['push']}")
+
+
 def addressed(run: str, endpoint: str | None, place: Place) -> JSONObject:
     """A run as the trainer is told of it: its root, and how its storage is reached. Raises CommandError."""
     given: JSONObject = {"endpoint": endpoint} if endpoint else {}

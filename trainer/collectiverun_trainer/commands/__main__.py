@@ -18,7 +18,11 @@ from collectiverun_trainer.process import output
 
 RETRY_SECONDS = "30"  # a person waits
 _FAILED = 1
-_EXTRAS = {"av": "play", "onnx": "export", "onnxruntime": "export", "onnxscript": "export"}
+_EXTRAS = {
+    **dict.fromkeys(("av",), "play"),
+    **dict.fromkeys(("onnx", "onnxruntime", "onnxscript", "yaml"), "export"),
+    **dict.fromkeys(("h5py", "minari", "pyarrow"), "datasets"),
+}
 
 
 def main(arguments: list[str]) -> int:

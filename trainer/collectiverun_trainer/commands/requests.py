@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 
-from pydantic import Field, field_validator
+from pydantic import AfterValidator, Field, field_validator
 
 from collectiverun_trainer.config import EnvironmentSettings, ExpertsParams, Model, Task
 from collectiverun_trainer.order import StorageOptions
@@ -18,6 +18,17 @@ def html_file(output: str) -> str:
     if not Path(output).absolute().parent.is_dir():
         raise ValueError(f"can't be written: there is no folder {Path(output).absolute().parent}")
     return output
+
+
+def empty_folder(output: str) -> str:
+    """The path of a folder that is not there yet, or is empty. Raises ValueError otherwise."""
+    folder = Path(output)
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise ValueError("is there already, and no empty folder; name a new one")
+    return output
+
+
+NewFolder = Annotated[str, AfterValidator(empty_folder)]
 
 
 class ListRequest(Model):
@@ -69,15 +80,31 @@ class ExportPolicyRequest(Model):
     seed: int | None = Field(None, description="Of a run of several seeds; its first one if none is named.")
     network: Network = "collective"
     task: str | None = Field(None, description="Of an expert, student or control; else the run's first one.")
-    output: str = Field(description="Folder to write; it may not be there yet, or be empty.")
+    output: NewFolder = Field(description="Folder to write; it may not be there yet, or be empty.")
 
-    @field_validator("output")
-    @classmethod
-    def _an_empty_folder(cls, output: str) -> str:
-        folder = Path(output)
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-            raise ValueError("is there already, and no empty folder; name a new one")
-        return output
+
+class ExportDatasetRequest(Model):
+    """Make a dataset of a buffer."""
+
+    run: str = Field(description="The run's root, a path or a URI.")
+    storage: StorageOptions = StorageOptions()
+    seed: int | None = Field(None, description="Of a run of several seeds; its first one if none is named.")
+    buffer: Literal["experts", "online"] = Field("experts", description="buffer_distill, or online_buffer.")
+    format: Literal["minari", "lerobot"]
+    tasks: tuple[str, ...] = Field((), description="Those of the run whose episodes are taken; none: all.")
+    sources: tuple[str, ...] = Field((), description="Who acted in the episodes taken; none: whoever.")
+    output: NewFolder = Field(description="Folder to write; it may not be there yet, or be empty.")
+
+
+class ExportHubRequest(Model):
+    """Make a folder for a model hub."""
+
+    run: str = Field(description="The run's root, a path or a URI.")
+    storage: StorageOptions = StorageOptions()
+    seed: int | None = Field(None, description="Of a run of several seeds; its first one if none is named.")
+    film: bool = Field(True, description="Film an episode too, where that is possible.")
+    task: str | None = Field(None, description="Of the film; the run's first one if none is named.")
+    output: NewFolder = Field(description="Folder to write; it may not be there yet, or be empty.")
 
 
 class ImportRequest(Model):
@@ -136,6 +163,8 @@ REQUESTS: Final[dict[str, tuple[type[Model], str]]] = {
     "play": (PlayRequest, "collectiverun_trainer.commands.play"),
     "export-policy": (ExportPolicyRequest, "collectiverun_trainer.commands.export_policy"),
     "import-sb3": (ImportRequest, "collectiverun_trainer.commands.import_sb3"),
+    "export-dataset": (ExportDatasetRequest, "collectiverun_trainer.commands.export_dataset"),
+    "export-hub": (ExportHubRequest, "collectiverun_trainer.commands.export_hub"),
     "compare": (CompareRequest, "collectiverun_trainer.commands.compare"),
     "robots": (RobotsRequest, "collectiverun_trainer.commands.robots"),
     "check-robot": (CheckRobotRequest, "collectiverun_trainer.commands.check_robot"),

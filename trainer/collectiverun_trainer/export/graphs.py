@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import warnings
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import Final
 
 import onnx
@@ -87,10 +88,23 @@ def to_onnx(module: nn.Module, inputs: Mapping[str, Tensor], output: str) -> byt
         )
     if program is None:
         raise RuntimeError("torch.onnx.export made no program")
-    model = program.model_proto
+    model = _without_notes(program.model_proto)
     onnx.checker.check_model(model, full_check=True)
     content: bytes = model.SerializeToString()
     return content
+
+
+def _without_notes(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The model without torch's notes on nodes and values: each names files of the machine that exports."""
+    graphs = [model.graph, *model.functions]
+    for holder in (model, *graphs):
+        del holder.metadata_props[:]
+    for noted in chain.from_iterable((graph.node, graph.value_info) for graph in graphs):
+        for one in noted:
+            del one.metadata_props[:]
+    for value in (*model.graph.input, *model.graph.output, *model.graph.initializer):
+        del value.metadata_props[:]
+    return model
 
 
 def described(inputs: Mapping[str, Tensor], meanings: Mapping[str, str]) -> Sequence[dict[str, object]]:

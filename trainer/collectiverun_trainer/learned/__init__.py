@@ -9,7 +9,8 @@ action, state = policy.predict(obs, reward)   # later: the reward that the last 
 What `__all__` names is public, with what the page says of it; the rest may change in any version.
 """
 
+from collectiverun_trainer.learned.exported import open_policy
 from collectiverun_trainer.learned.policy import EpisodeState, LearnedPolicy
 from collectiverun_trainer.learned.run import Run, open_run
 
-__all__ = ["EpisodeState", "LearnedPolicy", "Run", "open_run"]
+__all__ = ["EpisodeState", "LearnedPolicy", "Run", "open_policy", "open_run"]

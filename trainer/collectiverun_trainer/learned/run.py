@@ -11,6 +11,7 @@ import torch
 from collectiverun_trainer.artifacts.artifact import Artifact
 from collectiverun_trainer.artifacts.reuse import tasks_of
 from collectiverun_trainer.artifacts.storage import Storage
+from collectiverun_trainer.collective.policy import Collective
 from collectiverun_trainer.config import PHASE_NAMES, EnvironmentSettings, Phase, Task
 from collectiverun_trainer.environments.observation import Array
 from collectiverun_trainer.environments.vector import VectorEnvironment
@@ -111,9 +112,12 @@ class Run:
 
     def collective(self) -> LearnedPolicy:
         """The network for all tasks; the refined one where the run has refined it."""
-        artifact = self._latest_collective()
-        collective = load_collective(artifact, self._device)
-        return LearnedPolicy(collective.policy(), collective.tasks, self.environment, artifact.uri)
+        collective, uri = self.collective_network(), self._latest_collective().uri
+        return LearnedPolicy(collective.policy(), collective.tasks, self.environment, uri)
+
+    def collective_network(self) -> Collective:
+        """What acts in `collective`, with the units of its critics; no public part."""
+        return load_collective(self._latest_collective(), self._device)
 
     def expert(self, task: Task | str) -> LearnedPolicy:
         """The expert of one task."""

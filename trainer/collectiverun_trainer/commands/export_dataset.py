@@ -1,0 +1,79 @@
+"""Export a buffer of a run as a dataset of Minari or LeRobot."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import torch
+
+from collectiverun_trainer.artifacts.artifact import Artifact
+from collectiverun_trainer.commands.requests import ExportDatasetRequest
+from collectiverun_trainer.config import Task
+from collectiverun_trainer.errors import Usage
+from collectiverun_trainer.export.datasets.document import describe
+from collectiverun_trainer.export.datasets.episodes import one_by_one, with_sources
+from collectiverun_trainer.learned import Run, open_run
+from collectiverun_trainer.policy_files import expert_kind
+from collectiverun_trainer.replay.episodes import SOURCES, Episodes
+
+
+def run(request: ExportDatasetRequest) -> dict[str, Any]:
+    """Write the dataset; where it is, how it is opened, and what it says of itself."""
+    files, folder = _format(request.format), Path(request.output)
+    if unknown := [source for source in request.sources if source not in SOURCES]:
+        raise Usage(f"no source is called {unknown[0]!r}; they are {', '.join(SOURCES)}")
+    opened = open_run(request.run, request.storage, seed=request.seed)
+    tasks = [_known_task(opened, name) for name in request.tasks] or list(opened.tasks)
+    artifacts, buffers = _buffers(opened, request, tasks)
+    parts = [part for buffer in buffers if len(part := with_sources(buffer, request.sources))]
+    if not parts:
+        raise Usage(_nothing(opened, request, buffers))
+    kinds = {expert_kind(opened.artifact("experts", task), task) for task in tasks}
+    document = describe(opened.root, request.buffer, artifacts, parts, kinds)
+    try:
+        told = files.write(folder, document, one_by_one(parts))
+    except OSError as error:
+        raise Usage(f"{folder} can't be written: {error.strerror or error}") from None
+    return {"output": str(folder), **told, **document.model_dump(by_alias=True, mode="json")}
+
+
+def _format(name: str) -> ModuleType:
+    """Its package is asked for before a buffer is read."""
+    if name == "minari":
+        from collectiverun_trainer.export.datasets import minari_files
+
+        return minari_files
+    from collectiverun_trainer.export.datasets import lerobot_files
+
+    return lerobot_files
+
+
+def _known_task(opened: Run, name: str) -> Task:
+    for task in opened.tasks:
+        if name in (task.name, task.env):
+            return task
+    raise Usage(f"the run has no task {name!r} (it has {', '.join(task.name for task in opened.tasks)})")
+
+
+def _buffers(
+    opened: Run, request: ExportDatasetRequest, tasks: Sequence[Task]
+) -> tuple[list[Artifact], list[Episodes]]:
+    """The artifacts that hold the buffer, and its episodes of these tasks."""
+    if request.buffer == "online":
+        buffer = opened.online_episodes()
+        wanted = torch.tensor([task in tasks for task in buffer.tasks])
+        return [opened.artifact("onlineDistillation")], [buffer.select(wanted[buffer.task])]
+    artifacts = {a.uri: a for a in (opened.artifact("experts", task) for task in tasks)}
+    return list(artifacts.values()), [opened.expert_episodes(task) for task in tasks]
+
+
+def _nothing(opened: Run, request: ExportDatasetRequest, buffers: Sequence[Episodes]) -> str:
+    acted = {SOURCES[source] for buffer in buffers for source in buffer.source.tolist()}
+    have = ", ".join(source for source in SOURCES if source in acted)
+    return (
+        f"the {request.buffer} buffer of {opened.root} has no episodes of {', '.join(request.sources)};"
+        f" it has {have or 'none of these tasks'}"
+    )

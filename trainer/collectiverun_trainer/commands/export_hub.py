@@ -1,0 +1,68 @@
+"""Export the collective of a finished run as a folder for a model hub. Pushing it is left to its user."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import Any
+
+from collectiverun_trainer.commands.networks import chosen_task
+from collectiverun_trainer.commands.requests import ExportHubRequest
+from collectiverun_trainer.comparison.reading import finished_summary
+from collectiverun_trainer.config import Task
+from collectiverun_trainer.environments.rendering import RenderingError
+from collectiverun_trainer.errors import Usage
+from collectiverun_trainer.export.hub.card import FilmTold
+from collectiverun_trainer.export.hub.folder import write_networks, write_words
+from collectiverun_trainer.learned import LearnedPolicy, Run, open_run
+from collectiverun_trainer.rollouts.recording import Film, record_video
+
+FILM = "replay.mp4"
+GOAL = 0
+_FILM_PIXELS, _FRAMES_PER_SECOND = 480, 20
+
+
+def run(request: ExportHubRequest) -> dict[str, Any]:
+    """Write the folder; what is in it, what is not and why, and how it is pushed."""
+    folder = Path(request.output)
+    opened = open_run(request.run, request.storage, seed=request.seed)
+    summary = finished_summary(opened)
+    learned, collective = opened.collective(), opened.collective_network()
+    task = chosen_task(opened, request.task)
+    film, missing = None, "no film was asked for"
+    try:
+        # First: torch's exporter loads its compiler, which crashes where Mesa has drawn.
+        document = write_networks(folder, collective, learned)
+        if request.film:
+            film, missing = _film(opened, learned, task, folder)
+        write_words(folder, summary, film)
+    except OSError as error:
+        raise Usage(f"{folder} can't be written: {error.strerror or error}") from None
+    return {
+        "output": str(folder),
+        "files": sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()),
+        "film": None if film is None else {"file": film.file, "task": film.task, "goal": film.goal},
+        "withoutFilm": missing if film is None else None,
+        "push": f"hf upload <user>/{summary.run.name} {shlex.quote(str(folder))}",
+        **document.model_dump(by_alias=True, mode="json", include={"check"}),
+    }
+
+
+def _film(opened: Run, learned: LearnedPolicy, task: Task, folder: Path) -> tuple[FilmTold | None, str]:
+    """The film of an episode; or None, and why there is none."""
+    try:
+        from collectiverun_trainer.report.film import mp4
+    except ModuleNotFoundError as error:
+        return None, f"a film needs the package {error.name}: pip install 'collectiverun[play]'"
+    try:
+        film = record_video(learned.policy, task, opened.environment, GOAL, _FILM_PIXELS)
+    except RenderingError as error:
+        return None, str(error)
+    (folder / FILM).write_bytes(mp4(film.frames, _FRAMES_PER_SECOND))
+    return FilmTold(FILM, task.name, GOAL, _outcome(film)), ""
+
+
+def _outcome(film: Film) -> str:
+    if film.at_end:
+        return "success at the end"
+    return "success on the way, not at the end" if film.any_step else "no success"
