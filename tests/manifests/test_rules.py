@@ -130,7 +130,15 @@ def test_what_an_older_definition_let_in_is_left_alone_until_it_changes(spec):
     assert len(broken_rules(SCHEMA, stored, stored_run())) == 1
 
 
-TASKS = [{"env": name, "robot": "sawyer"} for name in ("reach-v3", "push-v3", "reach-v2")]
+MODELS = [
+    {"name": "my-arm", "configMapName": "my-arm"},
+    {"name": "my-arm", "path": "my-arm.xml"},
+    {"name": "panda", "configMapName": "panda"},
+]
+TASKS = [
+    *({"env": name, "robot": "sawyer"} for name in ("reach-v3", "push-v3", "reach-v2")),
+    {"env": "reach-v3", "robot": "my-arm"},
+]
 URIS = [
     "s3://bucket",
     "s3://bucket/a/../b",
@@ -165,6 +173,7 @@ def specs(draw):
     sac = {"totalEnvSteps": draw(steps), "randomEnvSteps": draw(steps | st.just(0))}
     return {
         "tasks": [task | {"holdout": draw(st.booleans())} for task in draw(few_tasks)],
+        "robotModels": draw(st.lists(st.sampled_from(MODELS), max_size=2)),
         "storage": {
             "uri": draw(st.sampled_from(URIS)),
         }
@@ -251,6 +260,7 @@ def sections(spec, chosen):
         st.sampled_from(
             [
                 "tasks",
+                "robotModels",
                 "storage",
                 "environment",
                 "experts",

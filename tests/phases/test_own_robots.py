@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 from phases.small_run import SmallRun
 
 from collectiverun_trainer.artifacts.artifact import Artifact
@@ -15,8 +16,11 @@ from collectiverun_trainer.config import Phase, Task
 from collectiverun_trainer.environments.robots import MODELS, own
 from collectiverun_trainer.environments.robots.model_files import MODEL, ModelFiles
 from collectiverun_trainer.errors import InputInvalid, InvalidConfiguration
+from collectiverun_trainer.export.hub.folder import write_arms
+from collectiverun_trainer.export.hub.run_file import run_file
 from collectiverun_trainer.learned import open_run
 from collectiverun_trainer.order import StorageOptions
+from collectiverun_trainer.report.summary import Summary
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "robots" / "my-arm.xml"
 MINE, SAWYERS = Task(env="reach-v3", robot="my-arm"), Task(env="reach-v3")
@@ -142,3 +146,11 @@ def test_models_of_other_robots_are_nothing_to_an_artifact(tmp_path: Path) -> No
     run = a_run(tmp_path, tasks=(SAWYERS,), holdout=())
     assert run.context("experts").order.environment.robot_models == {}
     assert (MODELS / "my-arm.xml").exists() is False
+
+
+def test_a_hub_folder_brings_the_arm_along(finished: SmallRun, tmp_path: Path) -> None:
+    summary = Summary.model_validate(opened(finished, "evaluation").read_json("summary.json"))
+    write_arms(tmp_path, opened(finished, "evaluation"))
+    (arm,) = yaml.safe_load(run_file(summary))["spec"]["robotModels"]
+    assert arm["name"] == "my-arm"
+    assert (tmp_path / arm["path"]).read_bytes() == EXAMPLE.read_bytes()

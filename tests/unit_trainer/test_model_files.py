@@ -144,8 +144,8 @@ def test_each_fault_of_the_files_has_its_sentence(
 
 def test_a_folder_holds_one_model(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
-    assert "holds no files that end in .xml; a model is one" in refusal(tmp_path / "empty")
+    assert "holds no file that ends in .xml; put the arm's MJCF file there" in refusal(tmp_path / "empty")
     folder = written(tmp_path / "arm", TEXT)
     (folder / "scene.xml").write_text("<mujoco/>")
-    assert "holds 2 files that end in .xml: arm.xml, scene.xml;" in refusal(folder)
+    assert "holds 2 files that end in .xml (arm.xml, scene.xml); leave the arm's alone." in refusal(folder)
     assert refusal(tmp_path / "nowhere") == f"There is no file '{tmp_path}/nowhere'."

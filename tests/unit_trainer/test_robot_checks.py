@@ -44,7 +44,15 @@ BROKEN = {
         "^It names the file 'shell.stl', which is not beside the model.$",
     ),
     "a mass that is no number": (
-        re.sub(r'mass="[^"]*"', 'mass="nan"', WHOLE, count=2),
+        re.sub(r'mass="[^"]*"', 'mass="nan"', WHOLE, count=1),
+        "^mass='nan' of a <inertial> is no number; write what it is.$",
+    ),
+    "an inertia that is no number": (
+        re.sub(r'diaginertia="[^"]*"', 'diaginertia="1 NaN 1"', WHOLE, count=1),
+        "^diaginertia='1 NaN 1' of a <inertial> is no number; write what it is.$",
+    ),
+    "no mass at all": (
+        re.sub(r'mass="[^"]*"', 'mass="-1"', WHOLE, count=2),
         r"^MuJoCo can't compile '.*arm\.xml': mass and inertia of moving bodies must be larger than",
     ),
     "an inertia that nothing has": (

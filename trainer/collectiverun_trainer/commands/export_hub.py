@@ -13,7 +13,7 @@ from collectiverun_trainer.config import Task
 from collectiverun_trainer.environments.rendering import RenderingError
 from collectiverun_trainer.errors import Usage
 from collectiverun_trainer.export.hub.card import FilmTold
-from collectiverun_trainer.export.hub.folder import write_networks, write_words
+from collectiverun_trainer.export.hub.folder import write_arms, write_networks, write_words
 from collectiverun_trainer.learned import LearnedPolicy, Run, open_run
 from collectiverun_trainer.rollouts.recording import Film, record_video
 
@@ -35,6 +35,7 @@ def run(request: ExportHubRequest) -> dict[str, Any]:
         document = write_networks(folder, collective, learned)
         if request.film:
             film, missing = _film(opened, learned, task, folder)
+        write_arms(folder, opened.artifact("evaluation"))
         write_words(folder, summary, film)
     except OSError as error:
         raise Usage(f"{folder} can't be written: {error.strerror or error}") from None

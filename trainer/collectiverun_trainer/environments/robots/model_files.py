@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import posixpath
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
@@ -20,6 +20,7 @@ from collectiverun_trainer.errors import InvalidConfiguration
 
 MODEL: Final = "model.xml"
 """What the MJCF text itself is called among the files, however its user calls it."""
+_WORDS: Final = ("name", "class", "childclass", "file", "model")
 LIMIT_BYTES: Final = 16 * 2**20
 """Of all files of a model: each artifact that was made with it holds a copy."""
 
@@ -91,11 +92,12 @@ def one_line(error: Exception) -> str:
 
 def _mjcf_file(folder: Path) -> Path:
     found = sorted(path for path in folder.glob("*.xml") if path.is_file())
-    if len(found) != 1:
-        listed = f": {', '.join(path.name for path in found)}" if found else ""
+    if not found:
+        raise ArmFault(f"{str(folder)!r} holds no file that ends in .xml; put the arm's MJCF file there.")
+    if len(found) > 1:
+        names = ", ".join(path.name for path in found)
         raise ArmFault(
-            f"{str(folder)!r} holds {len(found) or 'no'} files that end in .xml{listed}; a model is one of"
-            " them, and the meshes that it names."
+            f"{str(folder)!r} holds {len(found)} files that end in .xml ({names}); leave the arm's alone."
         )
     return found[0]
 
@@ -104,12 +106,23 @@ def _spec(text: bytes, place: str) -> Any:
     """The text as an `mujoco.MjSpec`, whose files are not looked at. ArmFault if MuJoCo can't read it."""
     try:
         decoded = text.decode()
-        included = [each.get("file", "") for each in ElementTree.fromstring(decoded).iter("include")]
-        if included:
-            raise ArmFault(f"It includes {', '.join(map(repr, included))}; write the arm in one MJCF file.")
+        elements = list(ElementTree.fromstring(decoded).iter())
+        if faults := [*_faults_of_text(elements)]:
+            raise ArmFault(*faults)
         return mujoco.MjSpec.from_string(decoded)
     except (ValueError, ElementTree.ParseError) as error:
         raise ArmFault(f"MuJoCo can't read {place!r}: {one_line(error)}.") from error
+
+
+def _faults_of_text(elements: Sequence[ElementTree.Element]) -> Iterator[str]:
+    """What MuJoCo would look for elsewhere, or only warn of, in a file beside the user's."""
+    included = [each.get("file", "") for each in elements if each.tag == "include"]
+    if included:
+        yield f"It includes {', '.join(map(repr, included))}; write the arm in one MJCF file."
+    for each in elements:
+        for name, value in each.attrib.items():
+            if name not in _WORDS and "nan" in value.lower().split():
+                yield f"{name}={value!r} of a <{each.tag}> is no number; write what it is."
 
 
 def _named(spec: Any) -> Iterator[str]:

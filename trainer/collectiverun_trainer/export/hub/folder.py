@@ -6,6 +6,8 @@ import copy
 from pathlib import Path
 from typing import Final
 
+from collectiverun_trainer.artifacts.artifact import Artifact
+from collectiverun_trainer.artifacts.robot_files import file_name, recorded_models, robot_files
 from collectiverun_trainer.collective.policy import Collective
 from collectiverun_trainer.export.bundle import write_bundle
 from collectiverun_trainer.export.document import PolicyDocument
@@ -29,6 +31,15 @@ def write_networks(folder: Path, collective: Collective, learned: LearnedPolicy)
     folder.mkdir(parents=True, exist_ok=True)
     write_policy(folder, collective, learned.environment)
     return write_bundle(_nowhere(learned), "collective", folder / _ONNX)
+
+
+def write_arms(folder: Path, evaluation: Artifact) -> None:
+    """Write the models of the arms that the run brought along. Raises OSError if that is not possible."""
+    for robot in recorded_models(evaluation):
+        for name, content in robot_files(evaluation, robot).items():
+            path = folder / file_name(robot, name)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
 
 
 def write_words(folder: Path, summary: Summary, film: FilmTold | None) -> None:

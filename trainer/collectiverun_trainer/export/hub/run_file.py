@@ -6,18 +6,26 @@ from typing import Any, Final
 
 import yaml
 
-from collectiverun_trainer.config import Model
+from collectiverun_trainer.artifacts.robot_files import file_name
+from collectiverun_trainer.config import EnvironmentParams, Model
+from collectiverun_trainer.environments.robots.model_files import MODEL
 from collectiverun_trainer.report.summary import Summary
 
 _PHASE: Final = ("enabled", "params")
 
 
 def run_file(summary: Summary) -> str:
-    """A run file that trains the same again: where it is stored and what carries it out are the reader's."""
+    """A run file that trains the same again: where it is stored and what carries it out are the reader's.
+
+    Arms that the run brought along lie beside it, as `write_arms` writes them.
+    """
     phases = {
         name: {key: phase[key] for key in _PHASE if key in phase}
         for name, phase in summary.spec.get("phases", {}).items()
     }
+    arms = [
+        {"name": robot, "path": f"./{file_name(robot, MODEL)}"} for robot in summary.environment.robot_models
+    ]
     unseen = [row.task for row in summary.holdout]
     document: dict[str, Any] = {
         "apiVersion": "collectiverl.io/v1alpha1",
@@ -27,7 +35,8 @@ def run_file(summary: Summary) -> str:
             "seed": summary.seed,
             "tasks": [_json(row.task) for row in summary.tasks]
             + [_json(task) | {"holdout": True} for task in unseen],
-            "environment": _json(summary.environment),
+            **({"robotModels": arms} if arms else {}),
+            "environment": _json(summary.environment, include=set(EnvironmentParams.model_fields)),
             "storage": {"uri": "file://./runs"},
             "phases": phases,
         },
@@ -35,5 +44,5 @@ def run_file(summary: Summary) -> str:
     return yaml.safe_dump(document, sort_keys=False, allow_unicode=True)
 
 
-def _json(model: Model) -> dict[str, Any]:
-    return model.model_dump(by_alias=True, mode="json")
+def _json(model: Model, include: set[str] | None = None) -> dict[str, Any]:
+    return model.model_dump(by_alias=True, mode="json", include=include)
