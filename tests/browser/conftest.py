@@ -38,10 +38,10 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     texts = {
         "report": render_report(replace(report, summary=noted)),
         "large": render_report(example_report(tasks)),
-        "index": render_index(FAR, _rows(folder), [f"{FAR} is not finished"], folder),
+        "index": render_index(FAR, _rows(folder), [f"{FAR} is not finished"], folder.as_uri()),
         "comparison": render_comparison(
             compare([a_run("first", 1), a_run("second", 2, (45, 35, 25)), a_run(FAR.rpartition("/")[2], 3)]),
-            folder,
+            folder.as_uri(),
         ),
     }
     files = {name: folder / f"{name}.html" for name in texts}

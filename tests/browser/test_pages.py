@@ -73,6 +73,26 @@ def test_a_click_on_a_heading_sorts_and_another_turns_it_round(tab, pages):
     assert tab.complaints() == []
 
 
+SHOWN = (
+    "[...document.querySelector('{table}').tBodies[0].rows].map(r => r.cells[{column}].textContent.trim())"
+)
+
+
+@pytest.mark.parametrize("name", ["large", "comparison"])
+def test_tables_of_tasks_are_sorted_by_what_they_show(tab, pages, name):
+    tab.open(pages[name], DESK)
+    table = "table.sortable"
+    before = tab.value(SHOWN.format(table=table, column=0))
+    tab.click(f"document.querySelector('{table} thead tr:last-child').cells[1].firstChild")
+    shown = [text.split("%")[0].strip() for text in tab.value(SHOWN.format(table=table, column=1))]
+    numbers = [float(text) for text in shown if text != "–"]
+    assert numbers == sorted(numbers)
+    assert shown[len(numbers) :] == ["–"] * (len(shown) - len(numbers))
+    tab.click(f"document.querySelector('{table} thead tr:last-child').cells[0].firstChild")
+    assert tab.value(SHOWN.format(table=table, column=0)) == sorted(before)
+    assert tab.complaints() == []
+
+
 def test_the_keyboard_sorts_too(tab, pages):
     tab.open(pages["index"], DESK)
     tab.value(f"{heading('Seed')}.focus()")

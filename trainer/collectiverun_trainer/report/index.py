@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
-from hashlib import sha256
-
-from markupsafe import Markup
 
 from collectiverun_trainer.report.summary import Summary
-from collectiverun_trainer.report.templating import environment, link, source
+from collectiverun_trainer.report.templating import environment, link
 
 
 @dataclass(frozen=True)
@@ -48,13 +44,9 @@ def render(root: str, rows: Sequence[IndexRow], others: Sequence[str], folder: s
     """
     templates = environment("collectiverun_trainer.report")
     templates.filters["link"] = lambda uri: link(uri, folder)
-    script = source("index.js")
     return templates.get_template("index.html.jinja").render(
         root=root,
         rows=rows,
         others=others,
         has_gpu=any(row.gpu_seconds for row in rows),
-        script=Markup(script),
-        # The page may run this script and no other, whatever a run is called.
-        script_digest=b64encode(sha256(script.encode()).digest()).decode(),
     )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import posixpath
+from base64 import b64encode
+from hashlib import sha256
 from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -14,7 +16,8 @@ from collectiverun_trainer.report.headline import percent
 def environment(package: str) -> Environment:
     """Templates of a package: what they are given is escaped, and what they lack is an error.
 
-    Each finds the text of `report.css` as `style`.
+    Each finds the text of `report.css` as `style`, and that of `sorting.js` as `script` with its digest: a
+    page may run this script and no other, whatever a run is called.
     """
     made = Environment(
         loader=PackageLoader(package),
@@ -24,7 +27,12 @@ def environment(package: str) -> Environment:
         lstrip_blocks=True,
     )
     made.filters |= {"percent": percent, "duration": duration}
-    made.globals["style"] = Markup(source("report.css"))
+    script = source("sorting.js")
+    made.globals |= {
+        "style": Markup(source("report.css")),
+        "script": Markup(script),
+        "script_digest": b64encode(sha256(script.encode()).digest()).decode(),
+    }
     return made
 
 
