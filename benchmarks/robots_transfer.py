@@ -3,9 +3,9 @@
     collectiverun run -f benchmarks/robots_transfer.yaml     # three seeds, 1 to 2 hours of one core
     OMP_NUM_THREADS=1 python benchmarks/robots_transfer.py robots-transfer
 
-Reads a finished run whose tasks are the same environments on several arms, some held out, and plays every expert
-of the first arm on all arms, on the reported goals. Prints Markdown: success at any step / at the end, per cent,
-mean over the seeds with a 95 % interval (Student's t), by task and arm:
+Reads a finished run whose tasks are the same environments on several arms, some held out, and plays every
+expert of the first arm on all arms, on the reported goals. Prints Markdown: success at any step / at the end,
+per cent, mean over the seeds with a 95 % interval (Student's t), by task and arm:
 
 * the first arm's experts on each arm, as they are;
 * experts that were trained on that arm, where there are some;
