@@ -36,7 +36,7 @@ AT_APPLY = {
         "spec.tasks", [{"env": "drawer-close"}], (r"spec\.tasks\[0\]", "drawer-close")
     ),
     "unknown-robot": InvalidField(
-        "spec.tasks", [{"env": "reach-v3", "robot": "robbie"}], (r"spec\.tasks\[0\]", "robbie", "sawyer")
+        "spec.tasks", [{"env": "reach-v3", "robot": "robbie"}], (r"spec\.tasks(\[0\])?: ", "robbie", "sawyer")
     ),
     "same-task-twice": InvalidField(
         "spec.tasks", [REACH, REACH], (r"spec\.tasks", "listed more than once|Duplicate value")
