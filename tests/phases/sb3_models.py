@@ -12,6 +12,9 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 import torch
+
+# What torch's own optimisers load late. It crashes where Mesa has drawn before, as other tests do: so early.
+import torch._dynamo
 from stable_baselines3 import SAC
 from stable_baselines3.common.base_class import BaseAlgorithm
 
