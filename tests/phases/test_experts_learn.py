@@ -43,8 +43,9 @@ def test_an_expert_learns_to_close_the_drawer() -> None:
     order = run.order("experts").model_copy(update={"environment": settings})
 
     params = ExpertsParams.model_validate(PARAMS)
-    untrained = expert_learning(seeded(order.tasks, [order.seed]), settings, params, torch.device("cpu"))
-    assert untrained.evaluate()["expert"][TASK].success.any_step <= 0.3
+    (task,) = seeded(order.tasks, [order.seed])
+    untrained = expert_learning([task], settings, params, torch.device("cpu"))
+    assert untrained.evaluate()["expert"][task].success.any_step <= 0.3
 
     work = prepare(order, Reporter(stream=Quiet()), StopAfter())  # type: ignore[arg-type]
     result = phases.load("experts")(work)
