@@ -7,7 +7,8 @@ from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, Field, field_validator
 
-from collectiverun_trainer.config import EnvironmentSettings, ExpertsParams, Model, Task
+from collectiverun_trainer.config import ROBOTS, EnvironmentSettings, ExpertsParams, Model, Task
+from collectiverun_trainer.config.names import suggestion
 from collectiverun_trainer.order import StorageOptions
 
 
@@ -119,6 +120,14 @@ class ImportRequest(Model):
         None, description="Of the run that will use it; none: defaults, with networks as the model has them."
     )
     seed: int = Field(1, ge=0, le=2**31 - 1)
+
+    @field_validator("task")
+    @classmethod
+    def _of_a_built_in_robot(cls, task: Task) -> Task:
+        if task.robot not in ROBOTS:
+            known = f"{suggestion(task.robot, ROBOTS)}; an expert can come in for {', '.join(ROBOTS)}"
+            raise ValueError(f"unknown robot {task.robot!r}{known}")
+        return task
 
 
 class RunAddress(Model):

@@ -50,6 +50,8 @@ def run(context: PhaseContext) -> PhaseResult:
         seed: sum(one.env_steps for task, one in made.items() if task.seed == seed)
         for seed in order.all_seeds
     }
+    total = sum(env_steps.values())
+    context.reporter.progress(total, total, activity="evaluating")
     return publish_by_seed(context, env_steps, lambda own: _publish(own, params, made, reused))
 
 
@@ -70,8 +72,6 @@ def _train(
     if not context.resume(learning):
         learning.demonstrate()
     train(learning, context.reporter, context.checkpoint_or_stop)
-    total = sum(learner.env_steps for learner in learning.learners)
-    context.reporter.progress(total, total, activity="evaluating")
     return {
         learner.task: _Made(
             at_its_best(learner, params, context.device),
