@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from collectiverun_trainer.config import EnvironmentSettings, Model, Phase, Task, robot_fault
+from collectiverun_trainer.config import EnvironmentSettings, Model, Phase, Seed, Task, robot_fault
 
 ORDER_VARIABLE = "COLLECTIVERUN_PHASE_ORDER"
 POD_UID_VARIABLE = "COLLECTIVERUN_POD_UID"
@@ -17,7 +17,6 @@ DEFAULT_RESULT_PATH = "/dev/termination-log"
 RESULT_LIMIT_BYTES = 4096
 
 Uri = Annotated[str, Field(min_length=1, max_length=1024)]
-Seed = Annotated[int, Field(ge=0, le=2**31 - 1)]
 
 
 class RunIdentity(Model):

@@ -11,9 +11,8 @@ from collectiverun_operator.api.pod_template import PodTemplate
 from collectiverun_operator.api.robots import RobotModels
 from collectiverun_operator.api.storage import Storage
 from collectiverun_operator.api.tasks import Tasks
-from collectiverun_trainer.config import EnvironmentParams, Model
+from collectiverun_trainer.config import EnvironmentParams, Model, Seed
 
-Seed = Annotated[int, Field(ge=0, le=2**31 - 1)]
 MAX_SEEDS = 16
 
 

@@ -83,5 +83,5 @@ def _of_the_file(file: str | None, task: str, robot: str, smoke: bool) -> JSONOb
     return {
         "environment": run.spec.environment.model_dump(by_alias=True, mode="json"),
         "params": run.spec.phases.experts.params.model_dump(by_alias=True, mode="json"),
-        "seed": run.spec.seed,
+        "seed": run.spec.all_seeds[0],
     }

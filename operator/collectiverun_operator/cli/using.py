@@ -26,6 +26,7 @@ Endpoint = Annotated[
     str | None, typer.Option(help="URL of an S3 server other than AWS; a run's own is known by its name.")
 ]
 
+NewFolder = Annotated[str, typer.Option("--output", "-o", help="Folder to write; a new or an empty one.")]
 Seed = Annotated[
     int | None, typer.Option(help="Of a run of several seeds, the one; its first if none is named.")
 ]
@@ -75,7 +76,7 @@ export = typer.Typer(help="Write what a run has learned for programs of others."
 def export_policy(
     run: RunOrRoot,
     place: Place,
-    output: Annotated[str, typer.Option("--output", "-o", help="Folder to write; a new or an empty one.")],
+    output: NewFolder,
     network: Annotated[str, typer.Option(help="collective, expert, student, or control.")] = "collective",
     task: Annotated[
         str | None,
@@ -104,7 +105,7 @@ def export_policy(
 def export_dataset(
     run: RunOrRoot,
     place: Place,
-    output: Annotated[str, typer.Option("--output", "-o", help="Folder to write; a new or an empty one.")],
+    output: NewFolder,
     form: Annotated[str, typer.Option("--format", help="minari or lerobot.")],
     buffer: Annotated[
         str, typer.Option(help="experts (what each expert published), or online (what distillation played).")
@@ -143,7 +144,7 @@ def export_dataset(
 def export_hub(
     run: RunOrRoot,
     place: Place,
-    output: Annotated[str, typer.Option("--output", "-o", help="Folder to write; a new or an empty one.")],
+    output: NewFolder,
     film: Annotated[bool, typer.Option(help="With a film of one episode, where it can be drawn.")] = True,
     task: Annotated[
         str | None, typer.Option(help="Task of the film; the run's first one if none is named.")

@@ -55,9 +55,19 @@ def part_of(storage: Storage, artifact: Artifact, seed: int) -> Artifact:
     return parts.get(seed, artifact)
 
 
+def by_seed(storage: Storage, artifact: Artifact) -> list[tuple[int | None, Artifact]]:
+    """Its parts, or the artifact itself, each behind its seed; None: of all seeds together.
+
+    Raises:
+        InputInvalid: as `parts_of`.
+    """
+    return [*parts_of(storage, artifact).items()] or [(seed_of(artifact), artifact)]
+
+
 def seed_of(artifact: Artifact) -> int | None:
-    """The seed of an artifact without parts; None if its manifest has none."""
-    seed = artifact.manifest.get("config", {}).get("seed")
+    """The seed of an artifact without parts; None if it is of several together, or its manifest has none."""
+    config = artifact.manifest.get("config", {})
+    seed = None if config.get("seeds") else config.get("seed")
     return seed if isinstance(seed, int) else None
 
 

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from collectiverun_trainer.artifacts import agreement
 from collectiverun_trainer.artifacts.artifact import COMMIT_NAME, Artifact
 from collectiverun_trainer.artifacts.commits import committed, first_commits
-from collectiverun_trainer.artifacts.parts import parts_of, seed_of
+from collectiverun_trainer.artifacts.parts import by_seed, seed_of
 from collectiverun_trainer.artifacts.storage import Storage, join
 from collectiverun_trainer.config import PARAMS, Phase, Task
 from collectiverun_trainer.config.validation import faults
@@ -73,10 +73,10 @@ def earlier_of(earlier: Sequence[Artifact], task: Task, seed: int) -> Artifact |
 
 
 def _chosen(storage: Storage, artifact: Artifact, seeds: Sequence[int]) -> list[Artifact]:
-    """Its parts of these seeds, and its first one if it has not all of them; itself if it has no parts."""
-    parts = parts_of(storage, artifact)
-    first = [] if parts.keys() >= set(seeds) else list(parts)[:1]
-    return [part for seed, part in parts.items() if seed in (*seeds, *first)] or [artifact]
+    """What it has of these seeds, and of its first one if it has not all of them."""
+    found = dict(by_seed(storage, artifact))
+    first = [] if found.keys() >= set(seeds) else list(found)[:1]
+    return [own for seed, own in found.items() if seed in (*seeds, *first)]
 
 
 def _commits(storage: Storage, address: str, phase: Phase) -> Iterator[str]:

@@ -17,6 +17,7 @@ from collectiverun_trainer.comparison.reading import finished_summary
 from collectiverun_trainer.config import PHASE_NAMES
 from collectiverun_trainer.errors import InputInvalid
 from collectiverun_trainer.learned.addresses import locate
+from collectiverun_trainer.learned.published import Published
 from collectiverun_trainer.learned.run import Run
 from collectiverun_trainer.report.index import IndexRow, render
 
@@ -44,7 +45,7 @@ def _indexed(storage: Storage, uris: Iterable[str]) -> tuple[list[IndexRow], lis
     rows, others = [], []
     for uri in uris:
         try:
-            opened = Run(uri, storage, torch.device("cpu"))
+            opened = Run(uri, Published.read(uri, storage), torch.device("cpu"))
             rows += [_row(opened.of_seed(seed)) for seed in opened.seeds]
         except InputInvalid as error:
             others.append(str(error))
@@ -75,7 +76,7 @@ def _told(storage: Storage, uri: str) -> dict[str, Any]:
         "root": uri,
     }
     try:
-        opened = Run(uri, storage, torch.device("cpu"))
+        opened = Run(uri, Published.read(uri, storage), torch.device("cpu"))
     except InputInvalid as error:
         return document | {
             "published": "damaged or nothing",

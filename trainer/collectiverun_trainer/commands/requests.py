@@ -7,7 +7,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, Field, field_validator
 
-from collectiverun_trainer.config import ROBOTS, EnvironmentSettings, ExpertsParams, Model, Task
+from collectiverun_trainer.config import ROBOTS, EnvironmentSettings, ExpertsParams, Model, Seed, Task
 from collectiverun_trainer.config.names import suggestion
 from collectiverun_trainer.order import StorageOptions
 
@@ -119,7 +119,7 @@ class ImportRequest(Model):
     params: ExpertsParams | None = Field(
         None, description="Of the run that will use it; none: defaults, with networks as the model has them."
     )
-    seed: int = Field(1, ge=0, le=2**31 - 1)
+    seed: Seed = 1
 
     @field_validator("task")
     @classmethod

@@ -16,7 +16,7 @@ from collectiverun_trainer.config.collective import (
     RefinementParams,
 )
 from collectiverun_trainer.config.environment import EnvironmentParams, EnvironmentSettings, Task
-from collectiverun_trainer.config.model import HiddenSizes, Model
+from collectiverun_trainer.config.model import HiddenSizes, Model, Seed
 from collectiverun_trainer.config.names import (
     ROBOT_ALIASES,
     ROBOT_NAME,
@@ -66,6 +66,7 @@ __all__ = [
     "Phase",
     "RefinementParams",
     "SACParams",
+    "Seed",
     "StudentsParams",
     "Task",
     "TrajectoryTransformerParams",

@@ -15,6 +15,7 @@ HiddenSizes = Annotated[tuple[Width, ...], Field(min_length=1, max_length=6)]
 EnvSteps = Annotated[int, Field(ge=1, le=1_000_000_000)]
 GradientSteps = Annotated[int, Field(ge=1, le=100_000_000)]
 BatchSize = Annotated[int, Field(ge=2, le=65_536)]
+Seed = Annotated[int, Field(ge=0, le=2**31 - 1)]
 
 
 class Model(BaseModel):

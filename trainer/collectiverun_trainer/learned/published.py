@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from collectiverun_trainer.artifacts.artifact import Artifact
 from collectiverun_trainer.artifacts.commits import first_commits
-from collectiverun_trainer.artifacts.parts import parts_of, seed_of
+from collectiverun_trainer.artifacts.parts import by_seed
 from collectiverun_trainer.artifacts.storage import Storage, join
 from collectiverun_trainer.config import PHASE_NAMES, Phase
 from collectiverun_trainer.errors import InputInvalid
@@ -16,7 +16,6 @@ from collectiverun_trainer.errors import InputInvalid
 class Published:
     """The artifacts of a run; what members did for several seeds is there as the part of each."""
 
-    storage: Storage
     seeds: tuple[int, ...]
     """At least one, in the run's order."""
     _artifacts: tuple[tuple[Phase, int | None, Artifact], ...]
@@ -25,19 +24,19 @@ class Published:
     @classmethod
     def read(cls, root: str, storage: Storage) -> Published:
         """Open all of it. Raises InputInvalid if there is nothing, or a manifest is damaged."""
-        found = [(phase, artifact) for phase in PHASE_NAMES for artifact in _opened(root, storage, phase)]
-        if not found:
+        artifacts = tuple(
+            (phase, seed, own)
+            for phase in PHASE_NAMES
+            for uri in first_commits(storage, join(root, phase))  # of each member, as the run itself takes it
+            for seed, own in by_seed(storage, Artifact.open(storage, uri))
+        )
+        if not artifacts:
             raise InputInvalid(
                 f"{root} holds no finished phase of a run; give the folder of one, "
                 f"<storage.uri>/<namespace>/<name>-<id>"
             )
-        artifacts: list[tuple[Phase, int | None, Artifact]] = []
-        for phase, artifact in found:
-            parts = parts_of(storage, artifact)
-            shared = None if artifact.manifest.get("config", {}).get("seeds") else seed_of(artifact)
-            artifacts += [(phase, seed, part) for seed, part in parts.items()] or [(phase, shared, artifact)]
         seeds = dict.fromkeys(seed for _, seed, _ in artifacts if seed is not None)
-        return cls(storage, tuple(seeds) or (1,), tuple(artifacts))
+        return cls(tuple(seeds) or (1,), artifacts)
 
     def of_seed(self, seed: int) -> dict[Phase, list[Artifact]]:
         """By phase, what there is of the seed, and of all seeds together."""
@@ -46,8 +45,3 @@ class Published:
             if made_for in (seed, None):
                 own.setdefault(phase, []).append(artifact)
         return own
-
-
-def _opened(root: str, storage: Storage, phase: Phase) -> list[Artifact]:
-    """What each member of the phase committed first, as the run itself takes it."""
-    return [Artifact.open(storage, uri) for uri in first_commits(storage, join(root, phase))]

@@ -47,22 +47,24 @@ class Run:
     StorageRefused or StorageUnavailable where storage can't be read.
     """
 
-    def __init__(self, root: str, storage: Storage, device: torch.device, seed: int | None = None) -> None:
+    def __init__(
+        self, root: str, published: Published, device: torch.device, seed: int | None = None
+    ) -> None:
         self.root = root
         """URI of the run's folder."""
-        self._published, self._device = Published.read(root, storage), device
-        self.seeds = self._published.seeds
+        self._published, self._device = published, device
+        self.seeds = published.seeds
         """The seeds that the run has learned with."""
         if seed is not None and seed not in self.seeds:
             known = ", ".join(map(str, self.seeds))
             raise InputInvalid(f"{root} has no seed {seed}; it has {known}")
         self.seed = self.seeds[0] if seed is None else seed
         """The one of them whose work this is."""
-        self._artifacts = self._published.of_seed(self.seed)
+        self._artifacts = published.of_seed(self.seed)
 
     def of_seed(self, seed: int) -> Self:
         """The same run, as one of its seeds has done it. Raises InputInvalid if it has not the seed."""
-        return type(self)(self.root, self._published.storage, self._device, seed)
+        return type(self)(self.root, self._published, self._device, seed)
 
     @property
     def phases(self) -> tuple[Phase, ...]:
@@ -223,7 +225,8 @@ def open_run(
         StorageRefused, StorageUnavailable: storage can't be read.
     """
     found = locate(address, storage)
-    return Run(found.uri, Storage(found.options), torch.device(device), seed)
+    published = Published.read(found.uri, Storage(found.options))
+    return Run(found.uri, published, torch.device(device), seed)
 
 
 def _tasks(*artifacts: Artifact) -> tuple[Task, ...]:

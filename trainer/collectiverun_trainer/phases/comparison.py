@@ -10,7 +10,7 @@ from __future__ import annotations
 from statistics import fmean
 
 from collectiverun_trainer.artifacts.artifact import Artifact
-from collectiverun_trainer.artifacts.parts import parts_of, seed_of
+from collectiverun_trainer.artifacts.parts import by_seed
 from collectiverun_trainer.comparison.comparing import compare
 from collectiverun_trainer.comparison.page import render
 from collectiverun_trainer.comparison.reading import ComparedRun, compared, seed_label
@@ -57,12 +57,12 @@ def _runs(context: PhaseContext) -> list[ComparedRun]:
     ]
 
 
-def _by_seed(context: PhaseContext, phase: Phase) -> dict[int, list[Artifact]]:
+def _by_seed(context: PhaseContext, phase: Phase) -> dict[int | None, list[Artifact]]:
     """What the phase published for each seed; nothing if the run has no such phase."""
-    found: dict[int, list[Artifact]] = {}
+    found: dict[int | None, list[Artifact]] = {}
     for _, whole in context.whole_inputs(phase) if context.order.inputs.get(phase) else ():
-        for artifact in parts_of(context.storage, whole).values() or (whole,):
-            found.setdefault(seed_of(artifact) or 0, []).append(artifact)
+        for seed, artifact in by_seed(context.storage, whole):
+            found.setdefault(seed, []).append(artifact)
     return found
 
 
