@@ -12,9 +12,8 @@ from typing import Any, Final, TypeAlias
 import torch
 
 from collectiverun_trainer.artifacts.artifact import Artifact, ArtifactWriter, opened
-from collectiverun_trainer.collective.network import CollectiveNetwork
+from collectiverun_trainer.collective.assembly import assembled, sizes_of, tasks_and_scale
 from collectiverun_trainer.collective.policy import Collective
-from collectiverun_trainer.collective.q_scale import QScale
 from collectiverun_trainer.config import (
     ExpertsParams,
     SACParams,
@@ -208,15 +207,8 @@ def _tasks(inputs: Inputs) -> list[tuple[Task, Artifact]]:
 
 def save_collective(writer: ArtifactWriter, collective: Collective) -> None:
     """Add collective.safetensors, collective.json, encoder.safetensors and encoder.json."""
-    network, scale = collective.network, collective.q_scale
-    writer.add_tensors(f"{_COLLECTIVE}.safetensors", network.state_dict())
-    document = {
-        "kind": "collective",
-        "embeddingSize": network.embedding_size,
-        "hiddenSizes": list(network.hidden_sizes),
-        "tasks": [_task_document(task) for task in collective.tasks],
-        "qScale": scale and {"mean": scale.mean.tolist(), "std": scale.std.tolist()},
-    }
+    writer.add_tensors(f"{_COLLECTIVE}.safetensors", collective.network.state_dict())
+    document = {"kind": "collective", **sizes_of(collective.network), **tasks_and_scale(collective)}
     writer.add_json(f"{_COLLECTIVE}.json", document)
     save_encoder(writer, collective.encoder)
 
@@ -231,14 +223,9 @@ def load_collective(artifact: Artifact, device: torch.device) -> Collective:
     encoder = load_encoder(artifact, device)
     weights = artifact.read_tensors(f"{_COLLECTIVE}.safetensors")
     try:
-        network = CollectiveNetwork(document["embeddingSize"], document["hiddenSizes"])
-        network.load_state_dict(weights)
-        tasks = tuple(Task.model_validate(task) for task in document["tasks"])
-        scale = document["qScale"]
-        q_scale = scale and QScale(torch.tensor(scale["mean"]), torch.tensor(scale["std"]))
+        return assembled(document, document, weights, encoder, device)
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise _mismatch(artifact, _COLLECTIVE, "a collective", "onlineDistillation", error) from error
-    return Collective(network.to(device), encoder, tasks, q_scale)
 
 
 def has_same_encoder(one: Artifact, other: Artifact) -> bool:

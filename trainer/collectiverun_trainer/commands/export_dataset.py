@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from collectiverun_trainer.artifacts.artifact import Artifact
+from collectiverun_trainer.commands.networks import known_task
 from collectiverun_trainer.commands.requests import ExportDatasetRequest
 from collectiverun_trainer.config import Task
 from collectiverun_trainer.errors import Usage
@@ -52,9 +53,8 @@ def _format(name: str) -> ModuleType:
 
 
 def _known_task(opened: Run, name: str) -> Task:
-    for task in opened.tasks:
-        if name in (task.name, task.env):
-            return task
+    if (task := known_task(opened, name)) is not None:
+        return task
     raise Usage(f"the run has no task {name!r} (it has {', '.join(task.name for task in opened.tasks)})")
 
 

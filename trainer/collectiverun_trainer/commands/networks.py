@@ -18,14 +18,18 @@ def chosen_task(opened: Run, name: str | None) -> Task:
     """
     if name is None:
         return opened.tasks[0]
-    for known in opened.tasks:
-        if name in (known.name, known.env):
-            return known
+    if (known := known_task(opened, name)) is not None:
+        return known
     try:
         return Task(env=name)
     except ValidationError as error:
         why = error.errors()[0]["msg"].removeprefix("Value error, ")
         raise Usage(f"no task is called {name!r}: {why}") from None
+
+
+def known_task(opened: Run, name: str) -> Task | None:
+    """The run's task of that name, `reach-v3-sawyer` or `reach-v3`; None if it has none."""
+    return next((task for task in opened.tasks if name in (task.name, task.env)), None)
 
 
 def chosen_policy(opened: Run, network: Network, task: Task) -> LearnedPolicy:

@@ -12,10 +12,9 @@ from safetensors.torch import load as tensors_from_bytes
 from torch import Tensor
 
 from collectiverun_trainer.artifacts.artifact import tensors_to_bytes
-from collectiverun_trainer.collective.network import CollectiveNetwork
+from collectiverun_trainer.collective.assembly import assembled, sizes_of, tasks_and_scale
 from collectiverun_trainer.collective.policy import Collective
-from collectiverun_trainer.collective.q_scale import QScale
-from collectiverun_trainer.config import EnvironmentSettings, Task, TrajectoryTransformerParams
+from collectiverun_trainer.config import EnvironmentSettings, TrajectoryTransformerParams
 from collectiverun_trainer.errors import InputInvalid
 from collectiverun_trainer.learned.policy import LearnedPolicy
 from collectiverun_trainer.transformer.encoder import TrajectoryEncoder
@@ -30,17 +29,16 @@ _PARTS: Final = ("network.", "encoder.")
 
 def write_policy(folder: Path, collective: Collective, environment: EnvironmentSettings) -> None:
     """Write both files. Raises OSError if the folder can't be written."""
-    network, encoder, scale = collective.network, collective.encoder, collective.q_scale
+    network, encoder = collective.network, collective.encoder
     states = zip(_PARTS, (network.state_dict(), encoder.state_dict()), strict=True)
     tensors = {f"{part}{name}": tensor for part, state in states for name, tensor in state.items()}
     (folder / WEIGHTS).write_bytes(tensors_to_bytes(tensors))
     document = {
         "format": FORMAT,
         "model_type": "collectiverun",
-        "network": {"embeddingSize": network.embedding_size, "hiddenSizes": list(network.hidden_sizes)},
+        "network": sizes_of(network),
         "encoder": encoder.params.model_dump(by_alias=True, mode="json"),
-        "qScale": scale and {"mean": scale.mean.tolist(), "std": scale.std.tolist()},
-        "tasks": [task.model_dump(by_alias=True, mode="json") for task in collective.tasks],
+        **tasks_and_scale(collective),
         "environment": environment.model_dump(by_alias=True, mode="json"),
     }
     (folder / CONFIG).write_text(json.dumps(document, indent=1))
@@ -75,15 +73,8 @@ def _collective(document: dict[str, Any], tensors: dict[str, Tensor], device: to
         {name.removeprefix(part): tensor for name, tensor in tensors.items() if name.startswith(part)}
         for part in _PARTS
     )
-    network = CollectiveNetwork(document["network"]["embeddingSize"], document["network"]["hiddenSizes"])
-    network.load_state_dict(of_network)
     params = TrajectoryTransformerParams.model_validate(document["encoder"])
     encoder = TrajectoryEncoder(params, Normaliser())
     encoder.load_state_dict(of_encoder)
-    scale = document["qScale"]
-    return Collective(
-        network.to(device),
-        encoder.to(device).eval().requires_grad_(False),
-        tuple(Task.model_validate(task) for task in document["tasks"]),
-        scale and QScale(torch.tensor(scale["mean"]), torch.tensor(scale["std"])),
-    )
+    frozen = encoder.to(device).eval().requires_grad_(False)
+    return assembled(document["network"], document, of_network, frozen, device)
