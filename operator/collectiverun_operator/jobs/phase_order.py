@@ -87,8 +87,8 @@ def threads_of(run: CollectiveRun, phase: Phase) -> int:
 
 def parallelism_of(run: CollectiveRun, phase: Phase) -> int:
     """How many Jobs of the phase may live at once: no more than can start, where that is known."""
-    members = len(members_of(run.spec, phase))
-    wanted = int(getattr(settings_of(run.spec, phase), "parallelism", members))
+    stated = getattr(settings_of(run.spec, phase), "parallelism", None)
+    wanted = len(members_of(run.spec, phase)) if stated is None else int(stated)
     asked = {kind: _requested(run, phase, kind, default=int(kind == "cpu")) for kind in run.platform.capacity}
     fitting = (int(run.platform.capacity[kind] / amount) for kind, amount in asked.items() if amount)
     return max(1, min([wanted, *fitting]))
