@@ -2,9 +2,10 @@
 
     python benchmarks/embedding_ablation.py RUN [RUN …] [--env-steps-per-task N] [--views z id none]
 
-RUN is a run by name or root that has a collective; several are seeds of one configuration. For each run and
-each view a collective is distilled anew by the run's own parameters (--env-steps-per-task: another budget),
-differing in nothing but what stands where the embedding stands, in training and in evaluation alike.
+RUN is a run by name or root that has a collective; several, and the seeds of one, are seeds of one
+configuration. For each seed and each view a collective is distilled anew by the run's own parameters
+(--env-steps-per-task: another budget), differing in nothing but what stands where the embedding stands,
+in training and in evaluation alike.
 
 Prints Markdown: success on the reported goals (any step / at end), mean over the tasks, of each run and over
 all with a 95 % interval (Student's t over the runs), then by task.
@@ -20,6 +21,7 @@ from typing import Literal, get_args
 import torch
 from contenders import machine
 from example_seeds import interval
+from robots_transfer import of_seeds
 from torch import Tensor
 
 from collectiverun_trainer.collective.policy import CollectivePolicy
@@ -76,10 +78,8 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     views: list[View] = arguments.views
-    measured = {
-        view: [distilled(open_run(run), view, arguments.env_steps_per_task) for run in arguments.runs]
-        for view in views
-    }
+    runs = [run for address in arguments.runs for run in of_seeds(open_run(address))]
+    measured = {view: [distilled(run, view, arguments.env_steps_per_task) for run in runs] for view in views}
     print(machine(), by_run(measured), by_task(measured), sep="\n\n")
 
 
