@@ -21,7 +21,7 @@ help: ## List the targets
 system: ## Install the system libraries headless rendering needs (Debian)
 	@bash .ci/system-packages >&2
 
-browser: $(STAMP) ## Install the browser that tests open pages in (Debian)
+browser: $(STAMP) ## Install the browser and the screen that tests open pages and windows in (Debian)
 	@bash .ci/system-packages browser >&2
 
 install: $(STAMP) ## Make .venv with everything in it

@@ -35,6 +35,20 @@ def test_an_output_that_is_full_changes_no_exit_code(tmp_path):
     assert (ended.returncode, ended.stderr) == (0, "")
 
 
+@pytest.mark.parametrize("words", [(), ("--json",)])
+def test_what_a_full_output_does_not_take_is_a_sentence(words):
+    with Path("/dev/full").open("w") as full:
+        arguments = [COMMAND, "robots", "list", *words]
+        ended = subprocess.run(arguments, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert (ended.returncode, ended.stderr) == (2, "the output can't be written: No space left on device\n")
+
+
+def test_a_list_that_nobody_reads_is_no_fault():
+    line = f"exec {COMMAND} robots list >&-"
+    ended = subprocess.run(["sh", "-c", line], stderr=subprocess.PIPE, text=True, check=False)
+    assert (ended.returncode, ended.stderr) == (0, "")
+
+
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
 def test_a_letter_that_the_output_has_not_ends_no_run(tmp_path, encoding, monkeypatch):
     monkeypatch.setenv("PYTHONIOENCODING", encoding)

@@ -1,7 +1,10 @@
 """`collectiverun robots`: the arms there are, and what is wrong with one's own."""
 
 import json
+from pathlib import Path
 
+import pytest
+import yaml
 from typer.testing import CliRunner
 
 from collectiverun_operator.cli.main import app
@@ -29,3 +32,42 @@ def test_a_model_is_checked_in_sentences(tmp_path):
     assert faulty.exit_code == 3
     assert "attachment_site" in faulty.stdout
     assert json.loads(told("check", str(tmp_path / "arm.xml"), "--json").stdout)["faults"]
+
+
+IN_S3 = {"uri": "s3://bucket/runs", "credentials": {"secretRef": {"name": "s3"}}}
+SAID = (
+    "/my-arm.xml and the files it names have 1.2 MiB: too much for a cluster, where a ConfigMap holds 1 MiB;"
+    " there it needs fewer or coarser meshes"
+)
+
+
+@pytest.fixture
+def large(tmp_path):
+    """An arm of 1.2 MiB."""
+    arm = Path("examples/robots/my-arm.xml").read_text()
+    (tmp_path / "my-arm.xml").write_text(f"{arm}<!--{'x' * (12 * 2**20 // 10)}-->")
+    return tmp_path / "my-arm.xml"
+
+
+def validated(arm, *words, config_map="my-arm", **spec):
+    """The notes of `validate` on a run file beside the arm."""
+    document = yaml.safe_load(Path("examples/07-my-arm.yaml").read_text())
+    document["spec"] |= spec
+    document["spec"]["robotModels"] = [{"name": "my-arm", "path": arm.name, "configMapName": config_map}]
+    (arm.parent / "run.yaml").write_text(yaml.safe_dump(document))
+    done = CliRunner().invoke(app, ["validate", "-f", str(arm.parent / "run.yaml"), *words])
+    assert done.exit_code == 0, done.output
+    return done.stderr.splitlines()
+
+
+def test_a_model_that_only_this_machine_takes_is_told(large):
+    note = f"note: spec.robotModels[0]: {large.parent}{SAID}"
+    assert validated(large)[0] == note
+    assert validated(large, "--kubernetes", storage=IN_S3)[0] == note
+    assert validated(large, config_map="") == []
+
+
+def test_a_check_tells_of_it_too(large):
+    done = told("check", str(large))
+    assert (done.exit_code, len(done.stdout.splitlines())) == (0, 2), done.stdout
+    assert done.stdout.replace("\n", " ").strip().endswith(SAID)

@@ -17,6 +17,7 @@ import torch
 import torch._dynamo
 from stable_baselines3 import SAC
 from stable_baselines3.common.base_class import BaseAlgorithm
+from stable_baselines3.common.logger import Logger
 
 OBS_LOW, OBS_HIGH = -0.5, 1.0  # about where Meta-World's numbers lie
 
@@ -45,6 +46,7 @@ def trained_sac(env: gym.Env[Any, Any] | None = None, algorithm: Any = SAC, **se
     """A model that has learned for some steps, so that no weight is as it was initialised."""
     defaults: dict[str, Any] = {"policy_kwargs": {"net_arch": [16, 16]}, "seed": 1, "device": "cpu"}
     model: BaseAlgorithm = algorithm("MlpPolicy", env or Shapes(), **defaults | settings)
+    model.set_logger(Logger(folder=None, output_formats=[]))  # its own would leave a folder in /tmp
     return model.learn(120)
 
 

@@ -111,7 +111,8 @@ def test_an_expert_is_one_graph(run, tmp_path):
 def test_a_bundle_that_acts_otherwise_is_refused(run, tmp_path):
     wish = {"network": "expert", "task": "drawer-close-v3"}
     answer = exported(run, tmp_path, InputInvalid.exit_code, DISTRUSTFUL + EXPORT, **wish)
-    assert re.search(r"acts otherwise than torch: .* it is not to be used", answer["message"])
+    assert re.search(r"acts otherwise than torch: .* nothing was written", answer["message"])
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_script_is_no_network(tmp_path):

@@ -90,7 +90,7 @@ def _success(run: SmallRun, task: Task) -> Any:
 def test_an_expert_that_nobody_has_is_trained_and_that_is_told(finished: SmallRun) -> None:
     _, result = experts_again(finished, BUTTON)
     assert result.env_steps == PARAMS["experts"]["totalEnvSteps"]
-    assert result.note.endswith("none; trained: button-press-v3-sawyer.")
+    assert result.note == f"Not in {finished.root}, so trained: button-press-v3-sawyer."
 
 
 @pytest.mark.parametrize("part", ["experts/all", "artifact", "root with a slash"])

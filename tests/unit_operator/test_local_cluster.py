@@ -27,6 +27,7 @@ from unit_operator.local_jobs import (
 from collectiverun_operator.cluster.local.cluster import LocalCluster
 from collectiverun_operator.cluster.local.journal import read_journal
 from collectiverun_operator.cluster.local.machine import Machine
+from collectiverun_operator.cluster.local.process import NICENESS
 
 
 @pytest.fixture
@@ -232,6 +233,17 @@ def test_creating_a_job_twice_makes_one(cluster):
     first, second = create(cluster, manifest(SLEEP), manifest(SLEEP))
     assert first["metadata"]["uid"] == second["metadata"]["uid"]
     assert len(pods(cluster)) == 1
+
+
+def test_a_process_and_its_session_give_way(cluster, tmp_path):
+    script = (
+        "import os; print(os.nice(0)); group = '/proc/self/autogroup';"
+        "print(open(group).read().split()[-1] if os.path.exists(group) else os.nice(0))"
+    )
+    create(cluster, manifest(script))
+    only_end(cluster)
+    expected = min(19, os.nice(0) + NICENESS)
+    assert (tmp_path / "logs/experts/all/attempt-1.jsonl").read_text().split() == [str(expected)] * 2
 
 
 def test_what_a_process_leaves_behind_goes_with_it(cluster, tmp_path):

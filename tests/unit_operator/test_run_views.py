@@ -213,6 +213,23 @@ def test_a_failure_of_no_member_names_the_phase_alone():
     assert sentence == "experts: ActiveDeadline: too long"
 
 
+def test_notes_are_told_once_for_the_seeds_that_share_them():
+    notes = {"seed-1": "It did not help.", "seed-2": "", "seed-30": "It did not help.", "all": "Alone."}
+    members = [{"name": name, "state": "Succeeded", "note": note} for name, note in notes.items()]
+    phases = [
+        {"name": "refinement", "state": "Succeeded", "members": members[:3]},
+        {"name": "evaluation", "state": "Succeeded", "members": members[1:3]},
+        {"name": "comparison", "state": "Succeeded", "members": members[3:]},
+    ]
+    complete = snapshot(status(state="Complete", phases=phases))
+    text = "".join(drawn(part, width=300) for part in outcome_parts(complete, {}, Path("/cache/u")))
+    assert [line for line in text.splitlines() if line.rstrip().endswith(".")] == [
+        "refinement, seeds 1, 30: It did not help.",
+        "evaluation, seed 30: It did not help.",
+        "comparison: Alone.",
+    ]
+
+
 def test_the_document_has_times_members_and_the_report():
     report = "file:///runs/default/a-1/evaluation/all/attempt-1/ab/report.html"
     document = status(state="Complete", report=report)

@@ -11,6 +11,8 @@ from unit_trainer.example_report import TASKS, UNSEEN, outcomes
 
 from collectiverun_trainer.comparison.comparing import compare
 from collectiverun_trainer.comparison.curves import aligned
+from collectiverun_trainer.comparison.document import Estimate
+from collectiverun_trainer.comparison.sentences import with_interval
 from collectiverun_trainer.config import Task
 from collectiverun_trainer.errors import Usage
 from collectiverun_trainer.report.curves import Curve
@@ -105,6 +107,12 @@ def test_one_configuration_improves_on_nothing():
     assert comparison.improvement == ()
     words = "The collective succeeds at any step in 60\u00a0% (60–60) of episodes, over 2 runs."
     assert comparison.headline == words
+
+
+def test_bounds_are_rounded_so_that_the_figure_lies_within():
+    assert with_interval(Estimate(value=0.945, low=0.942, high=0.9451)) == "94.5\u00a0% (94–95)"
+    assert with_interval(Estimate(value=0.29, low=0.29, high=0.58)) == "29\u00a0% (29–58)"
+    assert with_interval(Estimate(value=0.5)) == "50\u00a0%"
 
 
 def test_what_only_some_have_is_left_out_and_told():

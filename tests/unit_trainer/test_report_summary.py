@@ -15,6 +15,7 @@ from collectiverun_trainer.report.headline import (
     percent,
     students_sentence,
 )
+from collectiverun_trainer.report.reading import joined_notes
 from collectiverun_trainer.report.summary import (
     Rate,
     Score,
@@ -142,3 +143,15 @@ def test_the_headline_calls_scripted_policies_by_name() -> None:
 
 def test_percentages_are_short() -> None:
     assert [percent(share) for share in (1.0, 0.957, 0.5)] == ["100\u00a0%", "95.7\u00a0%", "50\u00a0%"]
+
+
+def test_notes_of_members_that_name_a_task_each_are_one():
+    reused, help_ = (
+        "Experts reused from s3://b/runs/default/a-0123",
+        "Refinement did not help: it is passed on.",
+    )
+    notes = [f"{reused}: reach-v3-sawyer.", help_, f"{reused}: push-v3-sawyer, door-open-v3-my-arm.", help_]
+    assert joined_notes(notes) == [f"{reused}: reach-v3-sawyer, push-v3-sawyer, door-open-v3-my-arm.", help_]
+    assert joined_notes([f"{reused}: reach-v3-sawyer; trained: push-v3-sawyer."]) == [
+        f"{reused}: reach-v3-sawyer; trained: push-v3-sawyer."
+    ]

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, Field
 from collectiverun_trainer.config import TASK_LIMIT, Task
 
 SINGLE_MEMBER = "all"
+_SEED = "seed-"
 
 
 class RunTask(Task):
@@ -50,7 +51,13 @@ def member_per_seed(tasks: tuple[RunTask, ...], seeds: tuple[int, ...]) -> tuple
     """A member for each seed that works for all tasks; one seed alone needs no name."""
     if len(seeds) == 1:
         return (Member(SINGLE_MEMBER, tasks, seeds),)
-    return tuple(Member(f"seed-{seed}", tasks, (seed,)) for seed in seeds)
+    return tuple(Member(f"{_SEED}{seed}", tasks, (seed,)) for seed in seeds)
+
+
+def seed_of(member: str) -> str:
+    """The seed of one of these members by its name; empty of any other member."""
+    seed = member.removeprefix(_SEED)
+    return seed if seed != member and seed.isdecimal() else ""
 
 
 def check_tasks(tasks: tuple[RunTask, ...]) -> tuple[RunTask, ...]:

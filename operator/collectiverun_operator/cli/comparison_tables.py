@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
@@ -117,11 +118,12 @@ def _rates(score: JSONObject | None) -> str:
 
 
 def _estimate(estimate: JSONObject) -> str:
-    """`93 % (90–96)`; the figure alone where there is no interval."""
+    """`93 % (90–96)`, bounds rounded outwards as on the page; the figure alone where there is no interval."""
     value = percent(estimate["value"])
     if estimate["low"] is None:
         return value
-    return f"{value} ({100 * estimate['low']:.0f}–{100 * estimate['high']:.0f})"
+    low, high = (round(100 * estimate[bound], 6) for bound in ("low", "high"))
+    return f"{value} ({math.floor(low)}–{math.ceil(high)})"
 
 
 def _spent(cost: JSONObject | None) -> str:

@@ -12,6 +12,7 @@ from collectiverun_operator.cli.looking import AsJSON
 from collectiverun_operator.cli.printing import print_json
 from collectiverun_operator.cli.trainer_process import ask_trainer
 from collectiverun_operator.cli.using import Endpoint
+from collectiverun_operator.formatting import percent
 from collectiverun_operator.json_types import JSONObject
 
 _NOTICEABLE: Final = 0.01  # share of spreads that were raised
@@ -55,11 +56,11 @@ def import_sb3(
         print_json(told)
         return
     rates, form = told["success"], told["params"]
-    any_step, at_end = f"{rates['anyStep']:.0%}", f"{rates['atEnd']:.0%}"
+    any_step, at_end = percent(rates["anyStep"]), percent(rates["atEnd"])
     typer.echo(f"{told['artifact']}: {told['task']}, success {any_step} at any step and {at_end} at the end")
     if told["raisedSpreads"] >= _NOTICEABLE:
         typer.echo(
-            f"{told['raisedSpreads']:.0%} of its spreads were below exp(-5) and are exp(-5) now;"
+            f"{percent(told['raisedSpreads'])} of its spreads were below exp(-5) and are exp(-5) now;"
             " its mean actions are the same"
         )
     sizes, norm = form["hiddenSizes"], str(form["criticLayerNorm"]).lower()

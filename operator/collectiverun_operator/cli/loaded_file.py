@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Any, Final, NoReturn
 from uuid import uuid4
 
@@ -10,7 +11,7 @@ import typer
 
 from collectiverun_operator.api.advice import advice
 from collectiverun_operator.api.run import CollectiveRun, Platform, parse_run
-from collectiverun_operator.cli.robots import model_faults
+from collectiverun_operator.cli.robots import faults_of_config_maps, model_faults
 from collectiverun_operator.cli.run_command import discard_output
 from collectiverun_operator.cli.run_file import (
     folder_of,
@@ -43,8 +44,7 @@ def load(source: str, smoke: bool, platform: Platform = HERE) -> tuple[dict[str,
         )
         shrunk = with_smoke_budgets(document) if smoke else document
         parsed = parse_run(shrunk, platform)
-        if platform.local and (faults := model_faults(parsed.spec.robot_models)):
-            raise InvalidRun(faults)
+        notes = _checked_models(parsed, folder_of(source), platform)
     except InvalidRun as error:
         if platform.local:
             error = _with_spellings(error, spellings_of_storage(document))
@@ -54,9 +54,19 @@ def load(source: str, smoke: bool, platform: Platform = HERE) -> tuple[dict[str,
         stop(UNREADABLE, str(error))
     if lowered := list(lowered_budgets(document, shrunk)):
         say("\n  ".join(["--smoke lowers these budgets of the file:", *lowered]), err=True)
-    for advised in advice(parsed.spec):
+    for advised in (*advice(parsed.spec), *notes):
         say(f"note: {advised}", err=True)
     return shrunk, parsed
+
+
+def _checked_models(run: CollectiveRun, folder: Path, platform: Platform) -> list[Fault]:
+    """What is to be said of the arms that the run brings. Raises InvalidRun if one can't be used here."""
+    if not platform.local:
+        return faults_of_config_maps(run.spec.robot_models, folder)
+    faults, notes = model_faults(run.spec.robot_models)
+    if faults:
+        raise InvalidRun(faults)
+    return notes
 
 
 def _with_spellings(error: InvalidRun, spellings: Mapping[str, str]) -> InvalidRun:

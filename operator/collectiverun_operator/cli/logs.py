@@ -32,10 +32,20 @@ def chosen_attempts(run: RunRecord, member: str | None, number: int | None) -> l
     if not found:
         whose = member or "any member"
         which = whose if number is None else f"attempt {number} of {whose}"
-        raise NotThereError(
-            f"{run.title} has nothing of {which} to show: no such attempt has begun, or it is gone"
-        )
+        raise NotThereError(f"{run.title} has nothing of {which} to show: {_why_none(run, wanted)}")
     return found
+
+
+def _why_none(run: RunRecord, wanted: Sequence[tuple[str, str]]) -> str:
+    is_done = any(
+        one.state == "Succeeded" for phase, one in run.status.members() if (phase, one.name) in wanted
+    )
+    if is_done and run.state_directory is None:
+        return (
+            "on a cluster the Jobs of a phase that is done are deleted, and their logs with them;"
+            " runPolicy.cleanup.succeededJobs: Retain keeps those of a next run"
+        )
+    return "no such attempt has begun, or it is gone"
 
 
 def _is_meant(wanted: str | None, phase: str, member: str) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rich.console import RenderableType
@@ -17,6 +17,7 @@ from collectiverun_operator.api.status import (
     RunStatus,
 )
 from collectiverun_operator.api.status_fields import Record
+from collectiverun_operator.api.tasks import seed_of
 from collectiverun_operator.api.trainer_report import STORAGE_REFUSED
 from collectiverun_operator.cli.snapshot import (
     Snapshot,
@@ -115,11 +116,20 @@ def _table(first: str, *others: str) -> Table:
 
 
 def _notes(status: RunStatus) -> list[str]:
-    return [
-        f"{member_name(phase, member.name)}: {member.note}"
-        for phase, member in status.members()
-        if member.note
-    ]
+    """What members say of their results; a line for those of one phase that say the same."""
+    told: dict[tuple[str, str], list[str]] = {}
+    for phase, member in status.members():
+        if member.note:
+            told.setdefault((phase, member.note), []).append(member.name)
+    return [f"{_members_name(phase, names)}: {note}" for (phase, note), names in told.items()]
+
+
+def _members_name(phase: str, names: Sequence[str]) -> str:
+    """`refinement`; of several seeds `refinement, seeds 1, 3`."""
+    seeds = [seed_of(name) for name in names]
+    if not all(seeds):
+        return ", ".join(member_name(phase, name) for name in names)
+    return f"{phase}, {'seeds' if len(seeds) > 1 else 'seed'} {', '.join(seeds)}"
 
 
 def _closing_lines(snapshot: Snapshot, state_dir: Path) -> list[str]:

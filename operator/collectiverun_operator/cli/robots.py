@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -13,11 +13,14 @@ from rich.text import Text
 from collectiverun_operator.api.robots import RobotModel
 from collectiverun_operator.cli.looking import AsJSON
 from collectiverun_operator.cli.printing import print_json, print_parts
-from collectiverun_operator.cli.trainer_process import ask_trainer
+from collectiverun_operator.cli.trainer_process import TrainerCommandError, ask_trainer
 from collectiverun_operator.errors import Fault
+from collectiverun_operator.json_types import JSONObject
 
 FAULTY = 3
 """Exit code of `check` where the model has faults, as of a run file's."""
+CONFIG_MAP_BYTES = 2**20
+"""The most that an API server takes in a ConfigMap, keys not counted."""
 
 robots = typer.Typer(help="The robots there are, and checks of one's own.", no_args_is_help=True)
 
@@ -58,15 +61,50 @@ def check_robot(
     if as_json:
         print_json(told)
     else:
-        print_parts(*map(Text, faults or [f"{model} can take Sawyer's place."]))
+        print_parts(*map(Text, faults or [f"{model} can take Sawyer's place.", *_too_large(told)]))
     if faults:
         raise typer.Exit(FAULTY)
 
 
-def model_faults(models: Sequence[RobotModel]) -> list[Fault]:
-    """What `check` says of the arms that a run brings along, before anything of the run is begun."""
-    return [
+def model_faults(models: Sequence[RobotModel]) -> tuple[list[Fault], list[Fault]]:
+    """What `check` says of the arms that a run brings along, before anything of the run is begun.
+
+    Then what a cluster will say of those for which a ConfigMap is named, too.
+    """
+    told = [ask_trainer("check-robot", {"model": model.path}) for model in models]
+    faults = [
         Fault(f"spec.robotModels[{index}].path", sentence)
-        for index, model in enumerate(models)
-        for sentence in ask_trainer("check-robot", {"model": model.path})["faults"]
+        for index, one in enumerate(told)
+        for sentence in one["faults"]
+    ]
+    return faults, list(_of_config_maps(models, told))
+
+
+def faults_of_config_maps(models: Sequence[RobotModel], folder: Path) -> list[Fault]:
+    """What a cluster will say of the arms whose files are here, too. Their paths are relative to `folder`."""
+    return list(_of_config_maps(models, [_told_if_here(model, folder) for model in models]))
+
+
+def _told_if_here(model: RobotModel, folder: Path) -> JSONObject:
+    """What `check` tells of the file; nothing where there is none, or the trainer is not installed."""
+    path = Path(folder, Path(model.path).expanduser())
+    try:
+        return ask_trainer("check-robot", {"model": str(path)}) if path.is_file() else {}
+    except TrainerCommandError:
+        return {}
+
+
+def _of_config_maps(models: Sequence[RobotModel], told: Sequence[JSONObject]) -> Iterator[Fault]:
+    for index, (model, one) in enumerate(zip(models, told, strict=True)):
+        if model.config_map_name:
+            yield from (Fault(f"spec.robotModels[{index}]", text) for text in _too_large(one))
+
+
+def _too_large(told: JSONObject) -> list[str]:
+    size = told.get("bytes") or 0
+    if size <= CONFIG_MAP_BYTES:
+        return []
+    return [
+        f"{told['model']} and the files it names have {size / 2**20:.1f} MiB: too much for a cluster, where a"
+        " ConfigMap holds 1 MiB; there it needs fewer or coarser meshes"
     ]

@@ -128,13 +128,13 @@ def status_lines(run: RunRecord) -> Iterable[Table | Text]:
 def _tree(run: RunRecord) -> Table:
     table = _table("", "state", "took", "CPU", "GPU", "any/end", "why")
     for phase in run.status.phases:
-        attempts = [attempt for attempt in run.attempts if attempt.phase == phase.name]
-        spent = _took(attempts), *_cost(run, phase.name)
+        spent = _length(_phase_spans(run, phase)), *_cost(run, phase.name)
         table.add_row(phase.name, _state(run, phase), *spent, success_text(phase.success), "")
         for member in phase.members:
             _add_member(table, run, phase, member)
     if any(total := _cost(run)):
-        table.add_row("all", "", _took(run.attempts), *total, "", "")
+        spans = [span for phase in run.status.phases for span in _phase_spans(run, phase)]
+        table.add_row("all", "", _length(spans), *total, "", "")
     return table
 
 
@@ -185,12 +185,24 @@ def _cost(run: RunRecord, phase: str = "") -> tuple[str, str]:
 def _spent(attempts: Sequence[AttemptRecord]) -> tuple[str, str]:
     """Time during which attempts ran, and their CPU time, both empty where they are not known."""
     cpu = [one.cpu_seconds for one in attempts if one.cpu_seconds is not None]
-    return _took(attempts), duration_text(sum(cpu)) if cpu else ""
+    return _length(_spans(attempts)), duration_text(sum(cpu)) if cpu else ""
 
 
-def _took(attempts: Sequence[AttemptRecord]) -> str:
-    """Time during which attempts ran, one after the other or side by side."""
-    spans = [(one.started, one.ended) for one in attempts if one.started and one.ended]
+def _phase_spans(run: RunRecord, phase: PhaseStatus) -> list[tuple[float, float]]:
+    """When its attempts ran; where some are gone, as a cluster's finished Jobs, from its begin to its end."""
+    attempts = [attempt for attempt in run.attempts if attempt.phase == phase.name]
+    are_known = {member.name for member in phase.members} <= {attempt.member for attempt in attempts}
+    if are_known or not (phase.start_time and phase.completion_time):
+        return _spans(attempts)
+    return [(phase.start_time.timestamp(), phase.completion_time.timestamp())]
+
+
+def _spans(attempts: Sequence[AttemptRecord]) -> list[tuple[float, float]]:
+    return [(one.started, one.ended) for one in attempts if one.started and one.ended]
+
+
+def _length(spans: Sequence[tuple[float, float]]) -> str:
+    """Time that spans cover, one after the other or side by side."""
     return duration_text(covered(spans)) if spans else ""
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from collectiverun_operator.cli.exit_codes import NotThereError
+from collectiverun_operator.cli.exit_codes import CommandError, NotThereError
 from collectiverun_operator.cli.looking import AsJSON, complete_name, find
 from collectiverun_operator.cli.places import Place, ThisMachine, anywhere, with_options_of
 from collectiverun_operator.cli.printing import print_json
@@ -35,7 +35,12 @@ Seed = Annotated[
 def play(
     run: RunOrRoot,
     place: Place,
-    output: Annotated[str, typer.Option("--output", "-o", help="File to write: *.mp4 or *.webp.")],
+    output: Annotated[
+        str | None, typer.Option("--output", "-o", help="File to write: *.mp4 or *.webp.")
+    ] = None,
+    live: Annotated[
+        bool, typer.Option("--live", help="A window instead: goal after goal until it is closed.")
+    ] = False,
     network: Annotated[
         str, typer.Option(help="collective, expert, student, or control (a student without help).")
     ] = "collective",
@@ -49,7 +54,11 @@ def play(
     as_json: AsJSON = False,
     endpoint: Endpoint = None,
 ) -> None:
-    """Film one episode of a network of a run."""
+    """Film one episode of a network of a run, or show its episodes in a window."""
+    if (output is None) != live:
+        raise CommandError(
+            "play writes a film (--output FILE) or opens a window (--live): give one of the two"
+        )
     request = addressed(run, endpoint, place) | {
         "network": network,
         "task": task,
@@ -63,9 +72,17 @@ def play(
     if as_json:
         print_json(told)
         return
-    words = {(True, True): "success at the end", (True, False): "success on the way, not at the end"}
-    ending = words.get((told["success"]["anyStep"], told["success"]["atEnd"]), "no success")
+    if output is None:
+        for one in told["episodes"]:
+            typer.echo(f"{told['network']} on {told['task']}, goal {one['goal']}: {_ending(one['success'])}")
+        return
+    ending = _ending(told["success"])
     typer.echo(f"{told['output']}: {told['network']} on {told['task']}, goal {told['goal']}: {ending}")
+
+
+def _ending(success: JSONObject) -> str:
+    words = {(True, True): "success at the end", (True, False): "success on the way, not at the end"}
+    return words.get((success["anyStep"], success["atEnd"]), "no success")
 
 
 export = typer.Typer(help="Write what a run has learned for programs of others.", no_args_is_help=True)

@@ -10,7 +10,7 @@ from collectiverun_operator.api.pod_outcome import OUT_OF_MEMORY
 from collectiverun_operator.api.spec import RunPolicy
 from collectiverun_operator.api.status import LastFailure, MemberStatus, PhaseStatus, Rates, RunStatus
 from collectiverun_operator.api.status_fields import NOTE_LIMIT
-from collectiverun_operator.api.tasks import SINGLE_MEMBER
+from collectiverun_operator.api.tasks import SINGLE_MEMBER, seed_of
 from collectiverun_operator.formatting import gibibytes
 from collectiverun_operator.jobs.uris import member_uri, relative_uri
 from collectiverun_operator.plan import deadlines
@@ -96,8 +96,8 @@ def _succeeded(member: MemberStatus, result: Result, root: str) -> MemberStatus:
         students=Rates.of(result.students),
         peak_memory_bytes=result.peak_memory_bytes or member.peak_memory_bytes,
         used_cpu_seconds=result.cpu_seconds or member.used_cpu_seconds,
-        # A phase of many members has no room for notes: the manifest keeps them.
-        note=result.note[:NOTE_LIMIT] if member.name == SINGLE_MEMBER else "",
+        # A phase with a member for each task has no room for notes: the manifest keeps them.
+        note=result.note[:NOTE_LIMIT] if member.name == SINGLE_MEMBER or seed_of(member.name) else "",
     )
 
 

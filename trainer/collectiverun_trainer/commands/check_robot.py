@@ -7,8 +7,12 @@ from typing import Any
 
 from collectiverun_trainer.commands.requests import CheckRobotRequest
 from collectiverun_trainer.environments.robots.checking import check
+from collectiverun_trainer.environments.robots.model_files import ModelFiles
 
 
 def run(request: CheckRobotRequest) -> dict[str, Any]:
-    """A sentence for each fault; none if the arm can take Sawyer's place."""
-    return {"model": request.model, "faults": check(Path(request.model))}
+    """A sentence for each fault; the bytes of its files if there is none."""
+    place = Path(request.model)
+    faults = check(place)
+    size = None if faults else ModelFiles.read(place).size
+    return {"model": request.model, "faults": faults, "bytes": size}

@@ -11,6 +11,7 @@ import torch
 
 from collectiverun_trainer.artifacts.artifact import Artifact
 from collectiverun_trainer.commands.networks import known_task
+from collectiverun_trainer.commands.new_folder import new_folder
 from collectiverun_trainer.commands.requests import ExportDatasetRequest
 from collectiverun_trainer.config import Task
 from collectiverun_trainer.errors import Usage
@@ -23,7 +24,7 @@ from collectiverun_trainer.replay.episodes import SOURCES, Episodes
 
 def run(request: ExportDatasetRequest) -> dict[str, Any]:
     """Write the dataset; where it is, how it is opened, and what it says of itself."""
-    files, folder = _format(request.format), Path(request.output)
+    files = _format(request.format)
     if unknown := [source for source in request.sources if source not in SOURCES]:
         raise Usage(f"no source is called {unknown[0]!r}; they are {', '.join(SOURCES)}")
     opened = open_run(request.run, request.storage, seed=request.seed)
@@ -34,11 +35,10 @@ def run(request: ExportDatasetRequest) -> dict[str, Any]:
         raise Usage(_nothing(opened, request, buffers))
     kinds = {expert_kind(opened.artifact("experts", task), task) for task in tasks}
     document = describe(opened.root, request.buffer, artifacts, parts, kinds)
-    try:
-        told = files.write(folder, document, one_by_one(parts))
-    except OSError as error:
-        raise Usage(f"{folder} can't be written: {error.strerror or error}") from None
-    return {"output": str(folder), **told, **document.model_dump(by_alias=True, mode="json")}
+    with new_folder(request.output) as folder:
+        files.write(folder, document, one_by_one(parts))
+    told = files.told(document, Path(request.output))
+    return {"output": request.output, **told, **document.model_dump(by_alias=True, mode="json")}
 
 
 def _format(name: str) -> ModuleType:

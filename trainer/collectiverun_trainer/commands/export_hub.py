@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from collectiverun_trainer.commands.networks import chosen_task
+from collectiverun_trainer.commands.new_folder import new_folder
 from collectiverun_trainer.commands.requests import ExportHubRequest
 from collectiverun_trainer.comparison.reading import finished_summary
 from collectiverun_trainer.config import Task
 from collectiverun_trainer.environments.rendering import RenderingError
-from collectiverun_trainer.errors import Usage
 from collectiverun_trainer.export.hub.card import FilmTold
 from collectiverun_trainer.export.hub.folder import write_arms, write_networks, write_words
 from collectiverun_trainer.learned import LearnedPolicy, Run, open_run
@@ -24,27 +24,25 @@ _FILM_PIXELS, _FRAMES_PER_SECOND = 480, 20
 
 def run(request: ExportHubRequest) -> dict[str, Any]:
     """Write the folder; what is in it, what is not and why, and how it is pushed."""
-    folder = Path(request.output)
     opened = open_run(request.run, request.storage, seed=request.seed)
     summary = finished_summary(opened)
     learned, collective = opened.collective(), opened.collective_network()
     task = chosen_task(opened, request.task)
     film, missing = None, "no film was asked for"
-    try:
+    with new_folder(request.output) as folder:
         # First: torch's exporter loads its compiler, which crashes where Mesa has drawn.
         document = write_networks(folder, collective, learned)
         if request.film:
             film, missing = _film(opened, learned, task, folder)
         write_arms(folder, opened.artifact("evaluation"))
         write_words(folder, summary, film)
-    except OSError as error:
-        raise Usage(f"{folder} can't be written: {error.strerror or error}") from None
+        files = sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
     return {
-        "output": str(folder),
-        "files": sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()),
+        "output": request.output,
+        "files": files,
         "film": None if film is None else {"file": film.file, "task": film.task, "goal": film.goal},
         "withoutFilm": missing if film is None else None,
-        "push": f"hf upload <user>/{summary.run.name} {shlex.quote(str(folder))}",
+        "push": f"hf upload <user>/{summary.run.name} {shlex.quote(request.output)}",
         **document.model_dump(by_alias=True, mode="json", include={"check"}),
     }
 

@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from collectiverun_trainer.commands.networks import chosen_policy, chosen_task
+from collectiverun_trainer.commands.new_folder import new_folder
 from collectiverun_trainer.commands.requests import ExportPolicyRequest
-from collectiverun_trainer.errors import Usage
 from collectiverun_trainer.export.bundle import write_bundle
 from collectiverun_trainer.learned import open_run
 
 
 def run(request: ExportPolicyRequest) -> dict[str, Any]:
     """Write the bundle; its folder, and what it was compared with torch on."""
-    folder = Path(request.output)
     opened = open_run(request.run, request.storage, seed=request.seed)
     policy = chosen_policy(opened, request.network, chosen_task(opened, request.task))
-    try:
+    with new_folder(request.output) as folder:
         document = write_bundle(policy, request.network, folder)
-    except OSError as error:
-        raise Usage(f"{folder} can't be written: {error.strerror}") from None
+        files = sorted(path.name for path in folder.iterdir())
     return {
-        "output": str(folder),
-        "files": sorted(path.name for path in folder.iterdir()),
+        "output": request.output,
+        "files": files,
         **document.model_dump(by_alias=True, mode="json", include={"network", "artifact", "check"}),
     }

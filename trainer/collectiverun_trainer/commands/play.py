@@ -1,4 +1,4 @@
-"""Film one episode of a network of a run."""
+"""Film one episode of a network of a run, or show episodes of it in a window."""
 
 from __future__ import annotations
 
@@ -10,16 +10,17 @@ from numpy.typing import NDArray
 
 from collectiverun_trainer.commands.networks import chosen_policy, chosen_task
 from collectiverun_trainer.commands.requests import PlayRequest
+from collectiverun_trainer.config import Task
 from collectiverun_trainer.errors import Usage
-from collectiverun_trainer.learned import open_run
+from collectiverun_trainer.learned import LearnedPolicy, open_run
 from collectiverun_trainer.report.video import animate
 from collectiverun_trainer.rollouts.recording import record_video
+from collectiverun_trainer.rollouts.showing import show
 
 
 def run(request: PlayRequest) -> dict[str, Any]:
-    """Write the film; where it is, whose it is, and how the episode ended."""
-    path = Path(request.output)
-    if path.suffix.lower() == ".mp4":
+    """Write the film, or show episodes; whose they are, and how they ended."""
+    if request.output and _ending(request.output) == ".mp4":
         import collectiverun_trainer.report.film  # noqa: F401  (told before a minute of playing)
     opened = open_run(request.run, request.storage, seed=request.seed)
     task = chosen_task(opened, request.task)
@@ -28,17 +29,35 @@ def run(request: PlayRequest) -> dict[str, Any]:
             f"there is no goal {request.goal}; the run's goals are 0 to {opened.environment.goals - 1}"
         )
     policy = chosen_policy(opened, request.network, task)
-    film = record_video(policy.policy, task, opened.environment, request.goal, request.size)
-    _write(path, _encoded(film.frames, path.suffix.lower(), request.frames_per_second))
+    told = _shown(request, policy, task) if request.output is None else _filmed(request, policy, task)
     return {
-        "output": str(path),
         "network": request.network,
         "task": task.name,
         "goal": request.goal,
         "artifact": policy.uri,
-        "frames": len(film.frames),
-        "success": {"anyStep": film.any_step, "atEnd": film.at_end},
+        **told,
     }
+
+
+def _filmed(request: PlayRequest, policy: LearnedPolicy, task: Task) -> dict[str, Any]:
+    path = Path(str(request.output))
+    film = record_video(policy.policy, task, policy.environment, request.goal, request.size)
+    _write(path, _encoded(film.frames, _ending(path.name), request.frames_per_second))
+    success = {"anyStep": film.any_step, "atEnd": film.at_end}
+    return {"output": str(path), "frames": len(film.frames), "success": success}
+
+
+def _shown(request: PlayRequest, policy: LearnedPolicy, task: Task) -> dict[str, Any]:
+    seconds = 1 / request.frames_per_second
+    episodes = [
+        {"goal": one.goal, "success": {"anyStep": one.any_step, "atEnd": one.at_end}}
+        for one in show(policy.policy, task, policy.environment, request.goal, seconds)
+    ]
+    return {"episodes": episodes}
+
+
+def _ending(output: str) -> str:
+    return Path(output).suffix.lower()
 
 
 def _encoded(frames: NDArray[np.uint8], ending: str, frames_per_second: int) -> bytes:

@@ -51,7 +51,7 @@ Network = Literal["collective", "expert", "student", "control"]
 
 
 class PlayRequest(Model):
-    """Film one episode."""
+    """Film one episode, or show episodes in a window."""
 
     run: str = Field(description="The run's root, a path or a URI.")
     storage: StorageOptions = StorageOptions()
@@ -59,13 +59,18 @@ class PlayRequest(Model):
     network: Network = "collective"
     task: str | None = Field(None, description="Task; the run's first one if none is named.")
     goal: int = Field(0, ge=0, description="Index of the goal in the run's goal set.")
-    output: str = Field(description="File to write, *.mp4 or *.webp.")
+    output: str | None = Field(
+        None,
+        description="File to write, *.mp4 or *.webp; none: a window, goal after goal until it is closed.",
+    )
     size: int = Field(480, ge=64, le=1024, description="Width and height, in pixels.")
     frames_per_second: int = Field(20, ge=1, le=60)
 
     @field_validator("output")
     @classmethod
-    def _a_film(cls, output: str) -> str:
+    def _a_film(cls, output: str | None) -> str | None:
+        if output is None:
+            return None
         if not output.lower().endswith((".mp4", ".webp")):
             raise ValueError("ends neither in .mp4 nor in .webp; films are written as one of these")
         if not Path(output).absolute().parent.is_dir():

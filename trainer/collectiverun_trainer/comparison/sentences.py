@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Final
@@ -28,10 +29,11 @@ _SUBJECT: Final[dict[Network, str]] = {
 
 
 def with_interval(estimate: Estimate) -> str:
-    """`93 % (90–96)`; the figure alone where there is no interval."""
+    """`93.1 % (90–97)`: bounds are rounded outwards, the figure lies within; alone if there are none."""
     if estimate.low is None or estimate.high is None:
         return percent(estimate.value)
-    return f"{percent(estimate.value)} ({100 * estimate.low:.0f}–{100 * estimate.high:.0f})"
+    low, high = round(100 * estimate.low, 6), round(100 * estimate.high, 6)
+    return f"{percent(estimate.value)} ({math.floor(low)}–{math.ceil(high)})"
 
 
 def headline(

@@ -130,7 +130,7 @@ class PictureMaker:
             raise RenderingError(f"{platform!r} began, but can't draw this model ({error})") from error
         mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN.value, self.context)
         self.rectangle = mujoco.MjrRect(0, 0, size, size)
-        self.camera = _camera()
+        self.camera = place_camera(mujoco.MjvCamera())
         self.options = mujoco.MjvOption()
         self.scene = mujoco.MjvScene(model, maxgeom=2000)
         for flag in (mujoco.mjtRndFlag.mjRND_SHADOW, mujoco.mjtRndFlag.mjRND_REFLECTION):
@@ -147,8 +147,8 @@ class PictureMaker:
         return np.ascontiguousarray(picture[::-1])  # OpenGL's first row is the bottom one
 
 
-def _camera() -> Any:
-    camera = mujoco.MjvCamera()
+def place_camera(camera: Any) -> Any:
+    """Let a `mujoco.MjvCamera` look at the task as all our pictures do."""
     camera.type = mujoco.mjtCamera.mjCAMERA_FREE.value
     camera.lookat[:] = _LOOK_AT_METRES
     camera.distance = _DISTANCE_METRES

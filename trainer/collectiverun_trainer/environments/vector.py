@@ -12,6 +12,7 @@ from collectiverun_trainer.environments.factory import begin_episode, make_envir
 from collectiverun_trainer.environments.goals import goal_vectors
 from collectiverun_trainer.environments.observation import ACTION_SIZE, OBS_SIZE, Array, Flags, Integers
 from collectiverun_trainer.environments.rendering import Picture, picture_maker
+from collectiverun_trainer.environments.window import Window
 
 
 class Step(NamedTuple):
@@ -102,6 +103,12 @@ class VectorEnvironment:
         env = self._environments[row]
         env.take_turn()
         return picture_maker(env.model, size).draw(env.data)
+
+    def window(self, row: int) -> Window:
+        """A window that shows one row's states. Raises Usage where none can be opened."""
+        env = self._environments[row]
+        env.take_turn()
+        return Window(env.model, env.data)
 
     def _rows(self, active: Flags | None) -> Sequence[int] | Integers:
         return range(len(self)) if active is None else np.flatnonzero(active)

@@ -120,8 +120,8 @@ def _compare(folder: Path, played: list[list[Decision]]) -> Check:
             largest, reward = max(largest, float(difference.max())), decision.reward
     if not largest <= TOLERANCE:
         raise InputInvalid(
-            f"what was exported to {folder} acts otherwise than torch: an action differs by {largest:.1e},"
-            f" more than {TOLERANCE:g}; it is not to be used"
+            f"what was to be exported acts otherwise than torch: an action differs by {largest:.1e},"
+            f" more than {TOLERANCE:g}; nothing was written"
         )
     decisions_played = sum(map(len, played))
     return Check(

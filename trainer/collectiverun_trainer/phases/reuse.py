@@ -51,7 +51,7 @@ def told_reuse(context: PhaseContext, reused: Mapping[Task, Artifact]) -> str:
     address, tasks = context.order.from_, context.order.tasks
     if address is None:
         return ""
-    names = ", ".join(task.name for task in reused) or "none"
+    names = ", ".join(task.name for task in reused)
     missing = ", ".join(task.name for task in tasks if task not in reused)
     imported = ", ".join(task.name for task, artifact in reused.items() if IMPORTED in artifact.manifest)
     parts = [
@@ -59,6 +59,8 @@ def told_reuse(context: PhaseContext, reused: Mapping[Task, Artifact]) -> str:
         f"; trained elsewhere: {imported}" if imported else "",
     ]
     note = f"Experts reused from {address}: {names}{''.join(parts)}."
+    if not reused:
+        note = f"Not in {address}, so trained: {missing}."
     context.reporter.log(note)
     return note
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, cast
 
@@ -14,6 +15,7 @@ from collectiverun_trainer.report.summary import ExpertSource, HistoryAccuracy, 
 
 # The page draws every point: more would make it large and the map no clearer.
 MAP_POINTS_PER_TASK = 150
+_TASKS_AT_THE_END = re.compile(r": ([\w-]+-v3-[\w-]+(?:, [\w-]+-v3-[\w-]+)*)\.$")
 
 
 def metrics(artifacts: Iterable[Artifact]) -> list[dict[str, Any]]:
@@ -36,7 +38,18 @@ def cost(phase: str, artifacts: Sequence[Artifact]) -> PhaseCost:
 
 def notes(artifacts: Iterable[Artifact]) -> list[str]:
     """The notes of phases, such as that refinement did not help."""
-    return [note for artifact in artifacts if (note := artifact.manifest["result"].get("note"))]
+    return joined_notes(note for artifact in artifacts if (note := artifact.manifest["result"].get("note")))
+
+
+def joined_notes(notes: Iterable[str]) -> list[str]:
+    """Those of several members that differ in nothing but the tasks they end with are one, `…: a, b.`"""
+    told: dict[str, list[str]] = {}
+    for note in notes:
+        ending = _TASKS_AT_THE_END.search(note)
+        tasks = told.setdefault(note[: ending.start()] if ending else note, [])
+        if ending:
+            tasks.append(ending[1])
+    return [f"{head}: {', '.join(tasks)}." if tasks else head for head, tasks in told.items()]
 
 
 def version_notes(here: Mapping[str, str], artifacts: Iterable[Artifact]) -> list[str]:

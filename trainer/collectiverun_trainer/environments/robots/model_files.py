@@ -54,13 +54,18 @@ class ModelFiles:
         files = {MODEL: _content(path)}
         for name in _named(_spec(files[MODEL], str(path))):
             files[name] = _asset(path.parent, name)
-        size = sum(map(len, files.values()))
-        if size > LIMIT_BYTES:
+        found = cls(str(path), files)
+        if found.size > LIMIT_BYTES:
             raise ArmFault(
-                f"{str(path)!r} and the files it names have {size / 2**20:.1f} MiB; at most"
+                f"{str(path)!r} and the files it names have {found.size / 2**20:.1f} MiB; at most"
                 f" {LIMIT_BYTES >> 20} MiB are taken: draw it with fewer or coarser meshes."
             )
-        return cls(str(path), files)
+        return found
+
+    @property
+    def size(self) -> int:
+        """Of all files, in bytes."""
+        return sum(map(len, self.files.values()))
 
     @property
     def digest(self) -> str:

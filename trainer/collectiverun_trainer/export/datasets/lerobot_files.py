@@ -58,8 +58,8 @@ _SCHEMA: Final = pa.schema(
 
 def write(
     folder: Path, document: DatasetDocument, episodes: Iterable[Episode], file_megabytes: int = FILE_MEGABYTES
-) -> dict[str, Any]:
-    """Write data/ and meta/ into the folder. How it is opened.
+) -> None:
+    """Write data/ and meta/ into the folder.
 
     Raises:
         OSError: the folder can't be written.
@@ -77,6 +77,10 @@ def write(
     _write_tasks(folder, tasks)
     _write_json(folder / "meta/info.json", _info(document, file_megabytes))
     _write_json(folder / "meta/collectiverun.json", document.model_dump(by_alias=True, mode="json"))
+
+
+def told(document: DatasetDocument, folder: Path) -> dict[str, str]:
+    """What the dataset in `folder` is called, and how it is opened."""
     repository = f"local/{document.title}"
     return {"dataset": document.title, "open": f"LeRobotDataset({repository!r}, root={str(folder)!r})"}
 

@@ -17,13 +17,13 @@ from collectiverun_trainer.export.datasets.document import DatasetDocument
 from collectiverun_trainer.export.datasets.episodes import Episode
 
 
-def write(folder: Path, document: DatasetDocument, episodes: Iterable[Episode]) -> dict[str, Any]:
-    """Write `<folder>/<id>/data`; `folder` is what MINARI_DATASETS_PATH is to name. How it is opened.
+def write(folder: Path, document: DatasetDocument, episodes: Iterable[Episode]) -> None:
+    """Write `<folder>/<id>/data`; where it lies in the end is what MINARI_DATASETS_PATH is to name.
 
     Raises:
         OSError: the folder can't be written.
     """
-    dataset_id = f"{document.title}-v0"
+    dataset_id = _id(document)
     path = folder.absolute() / dataset_id / "data"  # Minari 0.5 does not find its files by a relative path
     path.mkdir(parents=True)
     storage = MinariStorage.new(path, observation_space=observation_space(), action_space=action_space())
@@ -40,10 +40,19 @@ def write(folder: Path, document: DatasetDocument, episodes: Iterable[Episode]) 
     kept: list[dict[str, Any]] = []
     storage.update_episodes(_buffers(episodes, kept))
     storage.update_episode_metadata(kept)
+
+
+def told(document: DatasetDocument, folder: Path) -> dict[str, str]:
+    """What the dataset in `folder` is called, and how it is opened."""
+    dataset_id = _id(document)
     return {
         "dataset": dataset_id,
         "open": f"minari.load_dataset({dataset_id!r}), with MINARI_DATASETS_PATH={folder.absolute()}",
     }
+
+
+def _id(document: DatasetDocument) -> str:
+    return f"{document.title}-v0"
 
 
 def _buffers(episodes: Iterable[Episode], kept: list[dict[str, Any]]) -> Iterator[EpisodeBuffer]:

@@ -1,0 +1,42 @@
+"""A folder that a command writes: whole, or not at all."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Final
+
+from collectiverun_trainer.errors import Usage
+
+UNFINISHED: Final = ".unfinished"
+
+
+@contextmanager
+def new_folder(output: str) -> Iterator[Path]:
+    """A folder within `output` to write into; its content moves up when the block ends.
+
+    `output` is made, or is there and empty: it may be the current folder, a link or another disk, so
+    it is not renamed itself. Where the block raises, nothing of it is left (but new folders above it);
+    a process that is killed leaves `.unfinished` alone in it.
+
+    Raises:
+        Usage: it can't be written.
+    """
+    folder = Path(output)
+    made = not folder.exists()
+    unfinished = folder / UNFINISHED
+    try:
+        try:
+            unfinished.mkdir(parents=True)
+            yield unfinished
+            for path in sorted(unfinished.iterdir()):
+                path.rename(folder / path.name)
+        finally:
+            shutil.rmtree(unfinished, ignore_errors=True)
+            if made:
+                with suppress(OSError):  # it is full as it should be, or could not be made
+                    folder.rmdir()
+    except OSError as error:
+        raise Usage(f"{folder} can't be written: {error.strerror or error}") from None

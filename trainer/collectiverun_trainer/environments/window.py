@@ -1,0 +1,64 @@
+"""A window in which an environment is watched as it is stepped: MuJoCo's own viewer."""
+
+from __future__ import annotations
+
+import sys
+import time
+import warnings
+from typing import Any
+
+from collectiverun_trainer.environments.rendering import place_camera
+from collectiverun_trainer.errors import Usage
+
+
+class Window:
+    """MuJoCo's passive viewer of one environment. Use it as a context.
+
+    The mouse turns the camera. What is dragged with it is really pushed: that is another episode then.
+    """
+
+    def __init__(self, model: Any, data: Any) -> None:
+        """Open the window. Raises Usage where that is not possible."""
+        if fault := _no_window():
+            raise Usage(f"no window can be opened: {fault}; a film (--output FILE) needs no screen")
+        import mujoco.viewer  # late: it binds to the display
+
+        self._viewer = mujoco.viewer.launch_passive(model, data, show_left_ui=False, show_right_ui=False)
+        self._next = time.monotonic()
+        with self._viewer.lock():
+            place_camera(self._viewer.cam)
+
+    def __enter__(self) -> Window:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._viewer.close()
+
+    @property
+    def is_open(self) -> bool:
+        """False once it was closed."""
+        return bool(self._viewer.is_running())
+
+    def show(self, seconds: float) -> None:
+        """Draw the environment as it is now; wait until `seconds` have passed since what was shown before."""
+        time.sleep(max(0.0, self._next - time.monotonic()))
+        self._next = max(self._next, time.monotonic() - seconds) + seconds
+        self._viewer.sync()
+
+
+def _no_window() -> str:
+    """Why this process can open no window; empty if it can. The viewer itself would wait for ever."""
+    if sys.platform == "darwin":
+        return "on macOS MuJoCo's viewer needs its own program, mjpython"
+    import glfw  # late, as the viewer: nothing else needs a display
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", glfw.GLFWError)
+        try:
+            glfw.init()
+            glfw.window_hint(glfw.VISIBLE, False)
+            glfw.destroy_window(glfw.create_window(64, 64, "", None, None))
+            glfw.default_window_hints()
+        except glfw.GLFWError as error:
+            return str(error).partition(") ")[2].removeprefix("b").strip("'") or str(error)
+    return ""
