@@ -43,7 +43,9 @@ def load(source: str, smoke: bool, platform: Platform = HERE) -> tuple[dict[str,
         )
         shrunk = with_smoke_budgets(document) if smoke else document
         parsed = parse_run(shrunk, platform)
-        if platform.local and (faults := model_faults(parsed.spec.robot_models)):
+        if platform.local and (
+            faults := model_faults(parsed.spec.robot_models, parsed.spec.environment.control)
+        ):
             raise InvalidRun(faults)
     except InvalidRun as error:
         if platform.local:

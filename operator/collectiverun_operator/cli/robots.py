@@ -15,6 +15,7 @@ from collectiverun_operator.cli.looking import AsJSON
 from collectiverun_operator.cli.printing import print_json, print_parts
 from collectiverun_operator.cli.trainer_process import ask_trainer
 from collectiverun_operator.errors import Fault
+from collectiverun_trainer.config import Control
 
 FAULTY = 3
 """Exit code of `check` where the model has faults, as of a run file's."""
@@ -58,15 +59,15 @@ def check_robot(
     if as_json:
         print_json(told)
     else:
-        print_parts(*map(Text, faults or [f"{model} can take Sawyer's place."]))
+        print_parts(*map(Text, faults or [f"{model} can take Sawyer's place.", *told["byJoints"]]))
     if faults:
         raise typer.Exit(FAULTY)
 
 
-def model_faults(models: Sequence[RobotModel]) -> list[Fault]:
-    """What `check` says of the arms that a run brings along, before anything of the run is begun."""
+def model_faults(models: Sequence[RobotModel], control: Control) -> list[Fault]:
+    """What is wrong with the arms that a run brings along, before anything of the run is begun."""
     return [
         Fault(f"spec.robotModels[{index}].path", sentence)
         for index, model in enumerate(models)
-        for sentence in ask_trainer("check-robot", {"model": model.path})["faults"]
+        for sentence in ask_trainer("check-robot", {"model": model.path, "control": control})["faults"]
     ]

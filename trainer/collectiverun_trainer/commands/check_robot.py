@@ -10,5 +10,11 @@ from collectiverun_trainer.environments.robots.checking import check
 
 
 def run(request: CheckRobotRequest) -> dict[str, Any]:
-    """A sentence for each fault; none if the arm can take Sawyer's place."""
-    return {"model": request.model, "faults": check(Path(request.model))}
+    """A sentence for each fault; none if the arm can take Sawyer's place.
+
+    Of an arm without faults for control by the hand also what it lacks for control by joints.
+    """
+    place = Path(request.model)
+    faults = check(place, request.control)
+    by_joints = check(place, "joint") if request.control == "hand" and not faults else []
+    return {"model": request.model, "faults": faults, "byJoints": by_joints}
