@@ -2,6 +2,8 @@
 
 import json
 
+import yaml
+from support.run_bodies import run_body, with_field
 from typer.testing import CliRunner
 
 from collectiverun_operator.cli.main import app
@@ -29,3 +31,33 @@ def test_a_model_is_checked_in_sentences(tmp_path):
     assert faulty.exit_code == 3
     assert "attachment_site" in faulty.stdout
     assert json.loads(told("check", str(tmp_path / "arm.xml"), "--json").stdout)["faults"]
+
+
+def test_what_an_arm_lacks_for_control_by_joints_is_told_and_no_fault(tmp_path):
+    arm = tmp_path / "arm.xml"
+    arm.write_text((MODELS / "z1.xml").read_text().replace('<numeric name="speed"', '<numeric name="other"'))
+    checked = told("check", str(arm))
+    assert checked.exit_code == 0
+    fits, lacks = checked.stdout.splitlines()
+    assert fits == f"{arm} can take Sawyer's place."
+    assert lacks.startswith("For environment.control joint it lacks the speed limits (<numeric name=")
+
+
+def test_a_run_by_joints_refuses_an_arm_that_lacks_it(tmp_path):
+    (tmp_path / "arm.xml").write_text((MODELS / "z1.xml").read_text().replace("actuatorfrcrange", "user"))
+    body = run_body(
+        "mine",
+        robotModels=[{"name": "mine", "path": "arm.xml"}],
+        tasks=[{"env": "reach-v3", "robot": "mine"}],
+        storage={"uri": "file:///tmp/collectiverun"},
+        phases={"experts": {"params": {"totalEnvSteps": 10000}}},
+    )
+    file, results = tmp_path / "run.yaml", {}
+    for control in ("hand", "joint"):
+        file.write_text(yaml.safe_dump(with_field(body, "spec.environment", {"control": control})))
+        results[control] = CliRunner().invoke(app, ["validate", "-f", str(file)])
+    assert results["hand"].exit_code == 0
+    assert results["joint"].exit_code == 3
+    assert "spec.robotModels[0].path: For environment.control joint it lacks the torque limit of" in (
+        results["joint"].stderr
+    )
