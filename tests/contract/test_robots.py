@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from support.run_bodies import run_body, with_field
 from typer.testing import CliRunner
 
 from collectiverun_operator.cli.main import app
@@ -71,3 +72,33 @@ def test_a_check_tells_of_it_too(large):
     done = told("check", str(large))
     assert (done.exit_code, len(done.stdout.splitlines())) == (0, 2), done.stdout
     assert done.stdout.replace("\n", " ").strip().endswith(SAID)
+
+
+def test_what_an_arm_lacks_for_control_by_joints_is_told_and_no_fault(tmp_path):
+    arm = tmp_path / "arm.xml"
+    arm.write_text((MODELS / "z1.xml").read_text().replace('<numeric name="speed"', '<numeric name="other"'))
+    checked = told("check", str(arm))
+    assert checked.exit_code == 0
+    fits, lacks = checked.stdout.splitlines()
+    assert fits == f"{arm} can take Sawyer's place."
+    assert lacks.startswith("For environment.control joint it lacks the speed limits (<numeric name=")
+
+
+def test_a_run_by_joints_refuses_an_arm_that_lacks_it(tmp_path):
+    (tmp_path / "arm.xml").write_text((MODELS / "z1.xml").read_text().replace("actuatorfrcrange", "user"))
+    body = run_body(
+        "mine",
+        robotModels=[{"name": "mine", "path": "arm.xml"}],
+        tasks=[{"env": "reach-v3", "robot": "mine"}],
+        storage={"uri": "file:///tmp/collectiverun"},
+        phases={"experts": {"params": {"totalEnvSteps": 10000}}},
+    )
+    file, results = tmp_path / "run.yaml", {}
+    for control in ("hand", "joint"):
+        file.write_text(yaml.safe_dump(with_field(body, "spec.environment", {"control": control})))
+        results[control] = CliRunner().invoke(app, ["validate", "-f", str(file)])
+    assert results["hand"].exit_code == 0
+    assert results["joint"].exit_code == 3
+    assert "spec.robotModels[0].path: For environment.control joint it lacks the torque limit of" in (
+        results["joint"].stderr
+    )

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import uuid4
 
 from collectiverun_trainer import phases
-from collectiverun_trainer.config import EnvironmentSettings, Phase, Task
+from collectiverun_trainer.config import Control, EnvironmentSettings, Phase, Task
 from collectiverun_trainer.order import ArtifactReference, PhaseOrder, PhaseResult, RunIdentity
 from collectiverun_trainer.phases.context import PhaseContext
 from collectiverun_trainer.phases.preparation import prepare
@@ -101,6 +101,7 @@ class SmallRun:
     earlier: dict[Phase, str] = field(default_factory=dict)
     params: dict[Phase, dict[str, Any]] = field(default_factory=dict)
     robot_models: dict[str, str] = field(default_factory=dict)
+    control: Control = "hand"
     root: str = field(default_factory=lambda: f"memory://small-run-{uuid4().hex}")
     artifacts: dict[Phase, tuple[ArtifactReference, ...]] = field(default_factory=dict)
 
@@ -117,7 +118,9 @@ class SmallRun:
             tasks=self.tasks,
             holdout=self.holdout,
             robot_models=self.robot_models,
-            environment=EnvironmentSettings(horizon_env_steps=20, action_repeat=2, goals=4),
+            environment=EnvironmentSettings(
+                horizon_env_steps=20, action_repeat=2, goals=4, control=self.control
+            ),
             params=PARAMS.get(phase, {}) | self.params.get(phase, {}),
             inputs=dict(self.artifacts),
             spec=self.spec or {"seed": self.seed},

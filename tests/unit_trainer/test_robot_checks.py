@@ -89,6 +89,10 @@ BROKEN = {
         changed((MOUNT, '<numeric name="mount" data="0 0 0"/>')),
         "^Its mount has 3 numbers; it is x, y, z in metres and the yaw in degrees.$",
     ),
+    "a speed that is none": (
+        changed(('<numeric name="speed" data="3.1415', '<numeric name="speed" data="-1')),
+        "^Its speed is -1 3.1415 .*; it has to be 6 positive numbers, how fast each joint from the root on",
+    ),
     "no home": (changed((HOME_LINE, "")), "^It has no keyframe 'home': its qpos is the pose"),
     "a home outside a joint's range": (
         changed((HOME_LINE, OUTSIDE)),
@@ -120,6 +124,15 @@ def test_each_fault_has_its_sentence(tmp_path: Path, text: str, sentence: str) -
     assert re.search(sentence, told, re.MULTILINE), told
 
 
+def test_motors_that_do_not_hold_the_arm_up_are_told(tmp_path: Path) -> None:
+    (tmp_path / "arm.xml").write_text(re.sub('actuatorfrcrange="[^"]*"', 'actuatorfrcrange="-1 1"', WHOLE))
+    told = check_robot.run(CheckRobotRequest(model=str(tmp_path / "arm.xml")))
+    assert told["faults"] == []
+    assert re.search(r"motors do not hold it up .* the hand is \d+ mm away", told["byJoints"][0])
+    by_joints = CheckRobotRequest(model=str(tmp_path / "arm.xml"), control="joint")
+    assert check_robot.run(by_joints)["faults"] == told["byJoints"]
+
+
 def faults(model: Path | str) -> list[str]:
     told: list[str] = check_robot.run(CheckRobotRequest(model=str(model)))["faults"]
     return told
@@ -147,7 +160,8 @@ def test_a_file_that_is_not_there() -> None:
 
 @pytest.mark.parametrize("robot", [name for name in ROBOTS if name != "sawyer"])
 def test_what_is_built_in_has_none(robot: str) -> None:
-    assert faults(MODELS / f"{robot}.xml") == []
+    told = check_robot.run(CheckRobotRequest(model=str(MODELS / f"{robot}.xml"), control="hand"))
+    assert told["faults"] == told["byJoints"] == []
 
 
 def test_the_list_has_every_robot_and_draws_it(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from collectiverun_operator.cli.printing import print_json, print_parts
 from collectiverun_operator.cli.trainer_process import TrainerCommandError, ask_trainer
 from collectiverun_operator.errors import Fault
 from collectiverun_operator.json_types import JSONObject
+from collectiverun_trainer.config import Control
 
 FAULTY = 3
 """Exit code of `check` where the model has faults, as of a run file's."""
@@ -61,17 +62,18 @@ def check_robot(
     if as_json:
         print_json(told)
     else:
-        print_parts(*map(Text, faults or [f"{model} can take Sawyer's place.", *_too_large(told)]))
+        fits = [f"{model} can take Sawyer's place.", *_too_large(told), *told["byJoints"]]
+        print_parts(*map(Text, faults or fits))
     if faults:
         raise typer.Exit(FAULTY)
 
 
-def model_faults(models: Sequence[RobotModel]) -> tuple[list[Fault], list[Fault]]:
+def model_faults(models: Sequence[RobotModel], control: Control) -> tuple[list[Fault], list[Fault]]:
     """What `check` says of the arms that a run brings along, before anything of the run is begun.
 
     Then what a cluster will say of those for which a ConfigMap is named, too.
     """
-    told = [ask_trainer("check-robot", {"model": model.path}) for model in models]
+    told = [ask_trainer("check-robot", {"model": model.path, "control": control}) for model in models]
     faults = [
         Fault(f"spec.robotModels[{index}].path", sentence)
         for index, one in enumerate(told)

@@ -12,13 +12,14 @@ from collectiverun_trainer.artifacts.artifact import COMMIT_NAME, Artifact
 from collectiverun_trainer.artifacts.commits import committed, first_commits
 from collectiverun_trainer.artifacts.parts import by_seed, seed_of
 from collectiverun_trainer.artifacts.storage import Storage, join
-from collectiverun_trainer.config import PARAMS, Phase, Task
+from collectiverun_trainer.config import PARAMS, EnvironmentSettings, Phase, Task
 from collectiverun_trainer.config.validation import faults
 from collectiverun_trainer.errors import InputInvalid, InvalidConfiguration
 from collectiverun_trainer.order import PhaseOrder
 
 IMPORTED: Final = "imported"
 """Key of a manifest with what is known of an expert that was trained elsewhere."""
+_AT_DEFAULTS: Final = EnvironmentSettings().model_dump(by_alias=True, mode="json")
 
 
 def earlier_artifacts(storage: Storage, order: PhaseOrder, config: Mapping[str, Any]) -> list[Artifact]:
@@ -91,14 +92,14 @@ def _commits(storage: Storage, address: str, phase: Phase) -> Iterator[str]:
 def _require_same(artifact: Artifact, phase: Phase, config: Mapping[str, Any], field: str) -> None:
     """Environment and parameters are those of the order; the seed may be another.
 
-    A parameter that the manifest does not name was at its default; of an expert that was trained elsewhere it
+    What the manifest does not name of either was at its default; of an expert that was trained elsewhere it
     is not known, and is not compared.
     """
     theirs = artifact.manifest.get("config", {})
     try:
         params = PARAMS[phase].model_validate(theirs["params"])
         told = params.model_dump(by_alias=True, mode="json", exclude_unset=IMPORTED in artifact.manifest)
-        was = {"environment": theirs["environment"], "params": told}
+        was = {"environment": _AT_DEFAULTS | theirs["environment"], "params": told}
     except ValidationError as error:
         raise InvalidConfiguration(
             f"{field}: {artifact.uri} has parameters that this version does not know"

@@ -7,7 +7,15 @@ from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, Field, field_validator
 
-from collectiverun_trainer.config import ROBOTS, EnvironmentSettings, ExpertsParams, Model, Seed, Task
+from collectiverun_trainer.config import (
+    ROBOTS,
+    Control,
+    EnvironmentSettings,
+    ExpertsParams,
+    Model,
+    Seed,
+    Task,
+)
 from collectiverun_trainer.config.names import suggestion
 from collectiverun_trainer.order import StorageOptions
 
@@ -171,6 +179,7 @@ class CheckRobotRequest(Model):
     """Find what is wrong with an arm."""
 
     model: str = Field(description="Its MJCF file.")
+    control: Control = Field("hand", description="environment.control of the run that is to have it.")
 
 
 REQUESTS: Final[dict[str, tuple[type[Model], str]]] = {

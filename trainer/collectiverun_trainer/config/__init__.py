@@ -15,7 +15,7 @@ from collectiverun_trainer.config.collective import (
     OnlineDistillationParams,
     RefinementParams,
 )
-from collectiverun_trainer.config.environment import EnvironmentParams, EnvironmentSettings, Task
+from collectiverun_trainer.config.environment import Control, EnvironmentParams, EnvironmentSettings, Task
 from collectiverun_trainer.config.model import HiddenSizes, Model, Seed
 from collectiverun_trainer.config.names import (
     ROBOT_ALIASES,
@@ -56,6 +56,7 @@ __all__ = [
     "TASK_LIMIT",
     "TASK_NAMES",
     "CollectiveLossParams",
+    "Control",
     "EnvironmentParams",
     "EnvironmentSettings",
     "EvaluationParams",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -56,6 +56,9 @@ class Task(Model):
         return self
 
 
+Control = Literal["hand", "joint"]
+
+
 class EnvironmentParams(Model):
     """How every phase steps Meta-World, so that results are comparable."""
 
@@ -81,6 +84,12 @@ class EnvironmentParams(Model):
         le=2**31 - 1,
         description="Seed the goals are drawn from. Reported results use these goals; policies are selected"
         " on others, drawn from goalSeed + 1.",
+    )
+    control: Control = Field(
+        "hand",
+        description="What takes the hand to where actions command it. hand: Meta-World's weld, which pulls"
+        " the hand there and the arm after it. joint: motors in the arm's joints with its published limits"
+        " of angle, speed and torque, so that the robot's reach, speed and strength are part of the task.",
     )
 
     @property

@@ -13,13 +13,14 @@ import inspect
 from collections.abc import Callable
 from functools import cache
 from types import FunctionType, SimpleNamespace
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from metaworld.sawyer_xyz_env import SawyerXYZEnv
 from metaworld.utils import reward_utils
 
-from collectiverun_trainer.config import Task
+from collectiverun_trainer.config import Control, Task
 from collectiverun_trainer.environments.fast_stepping import FastEnvironment
+from collectiverun_trainer.environments.joint_stepping import JointEnvironment
 from collectiverun_trainer.environments.reward_arithmetic import Rotation, tolerance
 from collectiverun_trainer.environments.robots import robot
 
@@ -30,19 +31,25 @@ _QUICK = {
 }
 
 
-def fast_environment_class(task: Task, model: str | None = None) -> type[FastEnvironment]:
+def fast_environment_class(
+    task: Task, model: str | None = None, control: Control = "hand"
+) -> type[FastEnvironment]:
     """The quick class of a task with its robot; InvalidConfiguration if the robot is not built.
 
-    `model` is the digest of the robot's model, where it is none that is built in.
+    `model` is the digest of the robot's model, where it is none that is built in; `control` is that of
+    `EnvironmentParams`.
     """
-    return _quick_class(task.env, task.robot, model)
+    return _quick_class(task.env, task.robot, model, control)
+
+
+_BASES: Final[dict[Control, type[FastEnvironment]]] = {"hand": FastEnvironment, "joint": JointEnvironment}
 
 
 @cache
-def _quick_class(env: str, arm: str, model: str | None) -> type[FastEnvironment]:
+def _quick_class(env: str, arm: str, model: str | None, control: Control) -> type[FastEnvironment]:
     built = robot(arm, model)
     stock = built.stock_class(env)
-    return type(f"Fast{stock.__name__}", (stock, FastEnvironment), _quick_members(stock) | {"robot": built})
+    return type(f"Fast{stock.__name__}", (stock, _BASES[control]), _quick_members(stock) | {"robot": built})
 
 
 def _quick_members(stock: type) -> dict[str, Any]:

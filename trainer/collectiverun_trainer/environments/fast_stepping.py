@@ -23,6 +23,7 @@ import numpy.typing as npt
 from metaworld.sawyer_xyz_env import SawyerXYZEnv
 
 from collectiverun_trainer.environments.robots import Robot
+from collectiverun_trainer.environments.robots.servos import GRIPPER_ACTUATORS
 from collectiverun_trainer.environments.shared_model import SharedModel, Vector, shared_model
 
 _WHOLE_STATE = mujoco.mjtState.mjSTATE_INTEGRATION.value
@@ -32,11 +33,13 @@ class FastEnvironment(SawyerXYZEnv):  # type: ignore[misc]  # metaworld has no t
     """Quick versions of `SawyerXYZEnv`'s methods; see the module's docstring."""
 
     robot: ClassVar[Robot]
+    driven: ClassVar[bool] = False
+    """Whether motors move the arm's joints (`joint_stepping.py`), and not the weld to the mocap body."""
     _prev_obs: Vector
     _shared: SharedModel
 
     def _initialize_simulation(self) -> tuple[Any, Any]:
-        self._shared = shared_model(self.fullpath, self.robot)
+        self._shared = shared_model(self.fullpath, self.robot, self.driven)
         self._hand_quaternion = np.array(self.robot.hand_quaternion)
         self._body_pos = self._shared.first_body_pos.copy()
         self._site_pos = self._shared.first_site_pos.copy()
@@ -133,7 +136,7 @@ class FastEnvironment(SawyerXYZEnv):  # type: ignore[misc]  # metaworld has no t
     def _settle(self, physics_steps: int) -> None:
         self.data.mocap_pos[:] = self.hand_init_pos
         self.data.mocap_quat[:] = self._hand_quaternion
-        self.data.ctrl[:] = (-1.0, 1.0)
+        self.data.ctrl[:GRIPPER_ACTUATORS] = (-1.0, 1.0)
         key = (type(self), self._last_rand_vec.tobytes())  # tasks may share an XML file and even goals
         if key not in self._shared.settled:
             mujoco.mj_step(self.model, self.data, physics_steps - 1)
@@ -166,7 +169,7 @@ class FastEnvironment(SawyerXYZEnv):  # type: ignore[misc]  # metaworld has no t
         """One env step. Never terminates or truncates: the caller keeps the horizon."""
         self.take_turn()
         self.set_xyz_action(action[:3])
-        self.data.ctrl[:] = (action[3], -action[3])
+        self.data.ctrl[:GRIPPER_ACTUATORS] = (action[3], -action[3])
         mujoco.mj_step(self.model, self.data, self.frame_skip)
         for name, position in self._target_site_config:
             self._set_pos_site(name, position)

@@ -38,7 +38,8 @@ class VectorEnvironment:
         self.task_index: Integers = np.repeat(np.arange(len(self.tasks)), copies)
         models = settings.robot_models
         self._environments = [
-            make_environment(self.tasks[t], models.get(self.tasks[t].robot)) for t in self.task_index
+            make_environment(self.tasks[t], models.get(self.tasks[t].robot), settings.control)
+            for t in self.task_index
         ]
         self._obs = np.zeros((len(self), OBS_SIZE), dtype=np.float32)
         self.success: Flags = np.zeros(len(self), dtype=np.bool_)

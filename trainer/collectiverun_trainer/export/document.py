@@ -63,7 +63,9 @@ class PolicyDocument(Model):
     network: str = Field(description="collective, expert, student or control.")
     tasks: tuple[Task, ...] = Field(description="Those it was taught.")
     artifact: str = Field(description="URI of the artifact that it was exported from.")
-    environment: EnvironmentSettings = Field(description="An action is held for actionRepeat env steps.")
+    environment: EnvironmentSettings = Field(
+        description="An action is held for actionRepeat env steps; control is what takes the hand there."
+    )
     observation: str = "Meta-World v3: 39 numbers, with the goal in the last three"
     action: str = "4 numbers from -1 to 1: hand's movement in x, y, z; gripper"
     reward: str = "Meta-World v3, version 2: 0 to 10; mean over the env steps that an action was held for"

@@ -26,7 +26,7 @@ def with_own_robots(order: PhaseOrder) -> PhaseOrder:
     models = {name: _read(name, place) for name, place in order.robot_models.items()}
     if order.phase == "experts":
         for name, model in models.items():
-            if faults := faults_of(model):
+            if faults := faults_of(model, order.environment.control):
                 raise _unusable(name, *faults)
     needed = dict.fromkeys(task.robot for task in (*order.tasks, *order.holdout))
     digests = {name: adopt(models[name]) for name in needed if name in models}

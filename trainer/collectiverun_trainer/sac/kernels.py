@@ -11,8 +11,8 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numba import njit
 
+from collectiverun_trainer.compiling import compiled
 from collectiverun_trainer.environments.observation import Array
 from collectiverun_trainer.sac.losses import HALF_LOG_TWO_PI, SATURATION_FLOOR
 from collectiverun_trainer.sac.networks import LAYER_NORM_EPSILON, LOG_STD_MAX, LOG_STD_MIN
@@ -33,13 +33,7 @@ _OPTIONS: dict[str, Any] = {
 
 
 def _compiled(signature: str) -> Callable[[Callable[..., Any]], Any]:
-    def compile_(function: Callable[..., Any]) -> Any:
-        try:
-            return njit(signature, cache=True, **_OPTIONS)(function)
-        except RuntimeError:  # there is no folder in which numba could keep its work
-            return njit(signature, **_OPTIONS)(function)
-
-    return compile_
+    return compiled(signature, **_OPTIONS)
 
 
 @_compiled("void(f4[:,::1], f4[::1], f4[:,::1], f4[::1])")

@@ -24,6 +24,7 @@ from collectiverun_trainer.environments.robots.arm import read_arm
 from collectiverun_trainer.environments.robots.composing import compose
 from collectiverun_trainer.environments.robots.model_files import ModelFiles
 from collectiverun_trainer.environments.robots.own import adopted
+from collectiverun_trainer.environments.robots.servos import driven_arm, driven_sawyer
 from collectiverun_trainer.errors import InvalidConfiguration
 
 MODELS: Final = Path(__file__).with_name("models")
@@ -41,6 +42,8 @@ class Robot:
 
     model: Callable[[str], Any]
     """The `mujoco.MjModel` of a task's file of Meta-World, with this robot."""
+    driven_model: Callable[[str], Any]
+    """The same with motors in the arm's joints instead of the weld of hand and mocap body."""
 
     stock_class: Callable[[str], type[Any]]
     """Meta-World's class of a task, such as `reach-v3`, with this robot."""
@@ -84,8 +87,13 @@ def _arms_model(arm: Callable[[], ModelFiles], task_file: str) -> Any:
     return compose(task_file, read_arm(arm()))
 
 
+def _driven_arms_model(arm: Callable[[], ModelFiles], task_file: str) -> Any:
+    return driven_arm(task_file, read_arm(arm()))
+
+
 SAWYER: Final = Robot(
     model=_sawyer_model,
+    driven_model=driven_sawyer,
     stock_class=_sawyer_class,
     scripted_policy=_sawyer_policy,
     hand_quaternion=(1.0, 0.0, 1.0, 0.0),
@@ -99,7 +107,7 @@ SAWYER: Final = Robot(
 
 def with_arm(arm: Callable[[], ModelFiles]) -> Robot:
     """The robot that has an arm, whose files are asked for when a task's model is made."""
-    return replace(SAWYER, model=partial(_arms_model, arm))
+    return replace(SAWYER, model=partial(_arms_model, arm), driven_model=partial(_driven_arms_model, arm))
 
 
 BUILT: Final[dict[str, Robot]] = {

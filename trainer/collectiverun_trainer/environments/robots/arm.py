@@ -4,7 +4,9 @@ What the file must have: one root body in its world; six or seven hinge joints i
 site `attachment_site`, where Meta-World's hand is fastened (its z axis points away from the arm); an
 `<inertial>` of every link; a keyframe `home`. In `<custom>`: `mount`, where the root stands in Meta-World's
 world (x, y, z in metres, yaw in degrees; without it at Meta-World's own base, turned to the table), and what
-the tables show: the texts `title` and `source`, the numbers `reach` (metres) and `payload` (kg).
+the tables show: the texts `title` and `source`, the numbers `reach` (metres) and `payload` (kg). For control
+by joints (`servos.py`) also how strong and how fast the joints are: of each one `actuatorfrcrange` (N m), and
+in `<custom>` the numbers `speed` (rad/s, one for each joint from the root on).
 """
 
 from __future__ import annotations
@@ -14,11 +16,13 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import mujoco
+import numpy as np
 
 from collectiverun_trainer.environments.robots.model_files import ArmFault, ModelFiles, one_line
 
 FLANGE: Final = "attachment_site"
 HOME: Final = "home"
+SPEED: Final = "speed"
 JOINTS: Final = 7  # Meta-World's tasks write object poses into qpos behind seven joints and two fingers
 _FACING_THE_TABLE: Final = (0.0, 0.0, 0.0, 90.0)
 _HINGE: Final = mujoco.mjtJoint.mjJNT_HINGE.value
@@ -31,6 +35,10 @@ class ArmJoint:
     name: str
     low: float
     high: float
+    torque: float | None = None
+    """N m that its motor gives at most, in either direction; None where the file does not say."""
+    speed: float | None = None
+    """rad/s that it turns at most; None where the file does not say."""
 
 
 @dataclass(frozen=True)
@@ -96,6 +104,7 @@ def _faults_of_structure(spec: Any) -> list[str]:
         *_faults_of_joints(spec),
         *_faults_of_links(spec),
         *_faults_of_mount(spec),
+        *_faults_of_speed(spec),
     ]
 
 
@@ -114,6 +123,17 @@ def _faults_of_mount(spec: Any) -> list[str]:
         f"Its mount has {len(each.data)} numbers; it is x, y, z in metres and the yaw in degrees."
         for each in spec.numerics
         if each.name == "mount" and len(each.data) != len(_FACING_THE_TABLE)
+    ]
+
+
+def _faults_of_speed(spec: Any) -> list[str]:
+    joints = sum(len(body.joints) for body in chain(spec))
+    return [
+        f"Its speed is {' '.join(f'{each:g}' for each in numeric.data)}; it has to be {joints} positive "
+        "numbers, how fast each joint from the root on turns at most, in rad/s."
+        for numeric in spec.numerics
+        if numeric.name == SPEED
+        and (len(numeric.data) != joints or not all(0 < each < math.inf for each in numeric.data))
     ]
 
 
@@ -169,13 +189,10 @@ def _faults_of_home(model: Any) -> list[str]:
 def _described(model: ModelFiles, spec: Any, compiled: Any) -> Arm:
     numbers = {each.name: list(each.data) for each in spec.numerics}
     texts = {each.name: str(each.data) for each in spec.texts}
-    limited, ranges = compiled.jnt_limited.tolist(), compiled.jnt_range.tolist()
+    speeds = numbers.get(SPEED, [None] * compiled.njnt)
     return Arm(
         model=model,
-        joints=tuple(
-            ArmJoint(compiled.joint(j).name, *(ranges[j] if limited[j] else (-math.inf, math.inf)))
-            for j in range(compiled.njnt)
-        ),
+        joints=tuple(_joint(compiled, j, speed) for j, speed in enumerate(speeds)),
         home=tuple(compiled.key(HOME).qpos.tolist()),
         mount=tuple(numbers.get("mount", _FACING_THE_TABLE)),
         mass_kg=float(compiled.body_mass.sum()),
@@ -184,3 +201,9 @@ def _described(model: ModelFiles, spec: Any, compiled: Any) -> Arm:
         reach_metres=next(iter(numbers.get("reach", [])), None),
         payload_kg=next(iter(numbers.get("payload", [])), None),
     )
+
+
+def _joint(compiled: Any, j: int, speed: float | None) -> ArmJoint:
+    low, high = compiled.jnt_range[j].tolist() if compiled.jnt_limited[j] else (-math.inf, math.inf)
+    torque = float(np.abs(compiled.jnt_actfrcrange[j]).min()) if compiled.jnt_actfrclimited[j] else None
+    return ArmJoint(compiled.joint(j).name, low, high, torque, speed)

@@ -8,6 +8,7 @@ from typing import Any, Final
 import mujoco
 import numpy as np
 
+from collectiverun_trainer.config import Control
 from collectiverun_trainer.environments.robots.arm import HOME, Arm, read_arm
 from collectiverun_trainer.environments.robots.composing import compose
 from collectiverun_trainer.environments.robots.kinematics import (
@@ -18,6 +19,7 @@ from collectiverun_trainer.environments.robots.kinematics import (
     Vector,
 )
 from collectiverun_trainer.environments.robots.model_files import ArmFault, ModelFiles
+from collectiverun_trainer.environments.robots.servos import GRIPPER_ACTUATORS, driven_arm, missing_limits
 
 # Where hands go in MT10: where tasks begin, and the ends of the ways that Meta-World's scripts take.
 PLACES_METRES: Final = (
@@ -30,16 +32,29 @@ _HELD_STEPS, _HELD_METRES = 400, 0.01
 _WELD: Final = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0, -1.0, 0.0, 0.0, 0.0, 5.0)  # as Meta-World sets it
 
 
-def check(place: Path) -> list[str]:
+def check(place: Path, control: Control = "hand") -> list[str]:
     """Every fault of an arm's file, or of the folder of one, in a sentence; none if a run may use it."""
     try:
-        return faults_of(ModelFiles.read(place))
+        return faults_of(ModelFiles.read(place), control)
     except ArmFault as fault:
         return list(fault.sentences)
 
 
-def faults_of(files: ModelFiles) -> list[str]:
-    """Every fault of an arm's model in a sentence; none if a run may use it."""
+def faults_of(files: ModelFiles, control: Control = "hand") -> list[str]:
+    """Every fault of an arm's model in a sentence; none if a run with that control may use it."""
+    return _faults_in_place(files) or (faults_by_joints(files) if control == "joint" else [])
+
+
+def faults_by_joints(files: ModelFiles) -> list[str]:
+    """What an arm without other faults lacks for motors in its joints, in sentences."""
+    arm = read_arm(files)
+    if sentence := missing_limits(arm):
+        return [sentence]
+    model = driven_arm(_reach_file(), arm)
+    return _held_by_motors(model, ArmKinematics(model))
+
+
+def _faults_in_place(files: ModelFiles) -> list[str]:
     try:
         arm = read_arm(files)
         model = compose(_reach_file(), arm)
@@ -108,6 +123,21 @@ def _motion(model: Any, kinematics: ArmKinematics) -> list[str]:
     data, place = mujoco.MjData(model), kinematics.hand_position(kinematics.home)
     model.eq_data[0] = _WELD
     data.mocap_pos[0], data.mocap_quat[0] = place, HAND_QUATERNION
+    return _held(model, data, place, "Held still at home for a second, the hand")
+
+
+def _held_by_motors(model: Any, kinematics: ArmKinematics) -> list[str]:
+    data = mujoco.MjData(model)
+    data.ctrl[GRIPPER_ACTUATORS:] = kinematics.home
+    place = kinematics.hand_position(kinematics.home)
+    told = (
+        "With environment.control joint its motors do not hold it up (actuatorfrcrange): after a second at"
+        " home the hand"
+    )
+    return _held(model, data, place, told)
+
+
+def _held(model: Any, data: Any, place: Vector, told: str) -> list[str]:
     mujoco.mj_step(model, data, _HELD_STEPS)
     warned = [
         mujoco.mjtWarning(kind).name.removeprefix("mjWARN_")
@@ -119,7 +149,7 @@ def _motion(model: Any, kinematics: ArmKinematics) -> list[str]:
     away = float(np.linalg.norm(data.body("hand").xpos - place))
     if away <= _HELD_METRES:
         return []
-    return [f"Held still at home for a second, the hand is {1000 * away:.0f} mm away from where it was."]
+    return [f"{told} is {1000 * away:.0f} mm away from where it was."]
 
 
 def _place(metres: Vector | tuple[float, ...]) -> str:

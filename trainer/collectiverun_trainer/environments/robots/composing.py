@@ -24,12 +24,17 @@ _PEDESTAL_RADIUS_METRES: Final = 0.09
 _DAMPING: Final = 10.0  # N m s/rad, Meta-World's own of Sawyer's joints: the arm follows the hand
 # kg m², what motor and gears of such joints add. With Meta-World's 0.001 a light arm has less to set against
 # what the fingers touch than Sawyer has, and its hand stays millimetres above what it is to take.
-_ARMATURE: Final = 0.1
+ARMATURE: Final = 0.1
 _UNSEEN_MASS_KG, _UNSEEN_INERTIA = 0.001, (1e-6, 1e-6, 1e-6)
 
 
 def compose(task_file: str, arm: Arm) -> Any:
     """The `mujoco.MjModel` of a task's file of Meta-World with the arm in Sawyer's place."""
+    return composed_spec(task_file, arm).compile()
+
+
+def composed_spec(task_file: str, arm: Arm) -> Any:
+    """The `mujoco.MjSpec` of it."""
     spec, hand = mujoco.MjSpec.from_file(task_file), mujoco.MjSpec.from_file(task_file)
     _remove_sawyer(spec)
     _keep_the_hands_assets(hand, spec)
@@ -40,7 +45,7 @@ def compose(task_file: str, arm: Arm) -> Any:
     spec.assets = _mount(base, arm)
     flange = spec.site(PREFIX + FLANGE)
     flange.parent.add_frame(pos=flange.pos, quat=flange.quat).attach_body(hand.body(HAND), "", "")
-    return spec.compile()
+    return spec
 
 
 def _remove_sawyer(spec: Any) -> None:
@@ -76,7 +81,8 @@ def _mount(base: Any, arm: Arm) -> dict[str, bytes]:
         for part in list(parts):
             part.delete()
     for body, angle in zip([body for body in chain(spec) if body.joints], arm.home, strict=True):
-        _turn(body, angle, degrees=bool(spec.compiler.degree))
+        turn(body, angle, degrees=bool(spec.compiler.degree))
+        _follow_the_hand(body.joints[0])
     for body in spec.bodies:
         body.gravcomp = 1.0
         for geom in body.geoms:
@@ -88,8 +94,12 @@ def _mount(base: Any, arm: Arm) -> dict[str, bytes]:
     return dict(spec.assets)
 
 
-def _turn(body: Any, angle: float, degrees: bool) -> None:
-    """Make `angle` (radians) the joint's angle in the pose that a reset of MuJoCo gives."""
+def _follow_the_hand(joint: Any) -> None:
+    joint.damping, joint.armature, joint.frictionloss, joint.stiffness = _DAMPING, ARMATURE, 0.0, 0.0
+
+
+def turn(body: Any, angle: float, degrees: bool) -> None:
+    """Make `angle` (radians) the angle of the body's joint in the pose that a reset of MuJoCo gives."""
     (joint,) = body.joints
     turned, quaternion = np.zeros(4), np.zeros(4)
     axis = np.array(joint.axis) / np.linalg.norm(joint.axis)
@@ -101,7 +111,6 @@ def _turn(body: Any, angle: float, degrees: bool) -> None:
     mujoco.mju_rotVecQuat(offset, anchor - moved, np.array(body.quat))
     body.pos, body.quat = np.array(body.pos) + offset, quaternion
     joint.ref = np.degrees(angle) if degrees else angle
-    joint.damping, joint.armature, joint.frictionloss, joint.stiffness = _DAMPING, _ARMATURE, 0.0, 0.0
 
 
 def _add_inert_joint(base: Any, number: int) -> None:
@@ -114,7 +123,7 @@ def _add_inert_joint(base: Any, number: int) -> None:
         axis=[0, 0, 1],
         limited=mujoco.mjtLimited.mjLIMITED_FALSE,
         damping=_DAMPING,
-        armature=_ARMATURE,
+        armature=ARMATURE,
     )
 
 

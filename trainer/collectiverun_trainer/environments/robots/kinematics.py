@@ -19,9 +19,10 @@ from collectiverun_trainer.environments.robots.composing import PREFIX
 
 Vector = npt.NDArray[np.float64]
 
+_SAWYERS: Final = "right_j"  # what the names of Sawyer's joints begin with
 HAND_HOME_METRES: Final = (0.0, 0.5, 0.4)  # over the table, out of the way of what stands on it
 HAND_QUATERNION: Final = (0.5**0.5, 0.0, 0.5**0.5, 0.0)  # fingers down, at which every task holds the hand
-_METRES_PER_RADIAN: Final = 0.2  # what an error of orientation weighs beside one of position
+METRES_PER_RADIAN: Final = 0.2  # what an error of orientation weighs beside one of position
 _FREE_RADIANS: Final = 2 * np.pi  # as far as a joint without limits is let go
 # Links so near in the chain touch by how they are built.
 _LINKS_BETWEEN: Final = 2
@@ -41,13 +42,22 @@ class Posture:
         return self.position_error <= metres and self.rotation_error <= radians
 
 
+def arm_joints(model: Any) -> list[int]:
+    """Rows of the arm's joints in a composed model, or in Meta-World's own, from the base on."""
+    names = [model.joint(j).name for j in range(model.njnt)]
+    return [
+        j
+        for j, name in enumerate(names)
+        if name.startswith((PREFIX, _SAWYERS)) and not name.startswith(f"{PREFIX}inert")
+    ]
+
+
 class ArmKinematics:
     """An arm of a composed model, moved without dynamics."""
 
     def __init__(self, model: Any) -> None:
         self.model, self.data = model, mujoco.MjData(model)
-        joints = [j for j in range(model.njnt) if model.joint(j).name.startswith(PREFIX)]
-        joints = [j for j in joints if not model.joint(j).name.startswith(f"{PREFIX}inert")]
+        joints = arm_joints(model)
         self._qpos, self._dofs = model.jnt_qposadr[joints], model.jnt_dofadr[joints]
         limited = model.jnt_limited[joints].astype(bool)
         self.low = np.where(limited, model.jnt_range[joints, 0], -_FREE_RADIANS)
@@ -68,7 +78,7 @@ class ArmKinematics:
         mujoco.mju_subQuat(turned, self.data.xquat[self._hand], np.array(HAND_QUATERNION))
         world = np.zeros(3)
         mujoco.mju_rotVecQuat(world, turned, np.array(HAND_QUATERNION))
-        return np.concatenate((self.data.xpos[self._hand] - position, _METRES_PER_RADIAN * world))
+        return np.concatenate((self.data.xpos[self._hand] - position, METRES_PER_RADIAN * world))
 
     def solve(self, position: Vector, start: Vector | None = None, tries: int = 8) -> Posture:
         """The best posture found with the fingers down at a position (3,), within the joints' limits.
@@ -102,14 +112,14 @@ class ArmKinematics:
         """What these angles miss of a position (3,) with the fingers down."""
         error = self.error(angles, position)
         return Posture(
-            angles, float(np.linalg.norm(error[:3])), float(np.linalg.norm(error[3:]) / _METRES_PER_RADIAN)
+            angles, float(np.linalg.norm(error[:3])), float(np.linalg.norm(error[3:]) / METRES_PER_RADIAN)
         )
 
     def _jacobian(self, angles: Vector, position: Vector) -> Vector:
         self.move(angles)
         jacobian = np.zeros((6, self.model.nv))
         mujoco.mj_jacBody(self.model, self.data, jacobian[:3], jacobian[3:], self._hand)
-        jacobian[3:] *= _METRES_PER_RADIAN
+        jacobian[3:] *= METRES_PER_RADIAN
         chosen: Vector = jacobian[:, self._dofs]
         return chosen
 
@@ -146,4 +156,4 @@ class ArmKinematics:
 
 
 def _miss(posture: Posture) -> float:
-    return posture.position_error + _METRES_PER_RADIAN * posture.rotation_error
+    return posture.position_error + METRES_PER_RADIAN * posture.rotation_error

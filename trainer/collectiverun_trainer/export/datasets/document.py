@@ -30,7 +30,9 @@ class DatasetDocument(Model):
     sources: dict[str, int] = Field(description="Who acted, in how many episodes.")
     episodes: int
     decisions: int
-    environment: EnvironmentSettings = Field(description="An action is held for actionRepeat env steps.")
+    environment: EnvironmentSettings = Field(
+        description="An action is held for actionRepeat env steps; control is what takes the hand there."
+    )
     observation: str = "Meta-World v3: 39 numbers in metres, with the goal in the last three"
     action: str = "4 numbers from -1 to 1: hand's movement in x, y, z; gripper"
     reward: str = "Meta-World v3, version 2: 0 to 10; mean over the env steps that an action was held for"
