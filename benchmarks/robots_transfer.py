@@ -1,7 +1,7 @@
 """What is learned on one arm, tried on another: experts zero-shot, experts of each arm, the collective.
 
     collectiverun run -f benchmarks/robots_transfer.yaml     # three seeds, 1 to 2 hours of one core
-    OMP_NUM_THREADS=1 python benchmarks/robots_transfer.py robots-transfer
+    OMP_NUM_THREADS=1 python benchmarks/robots_transfer.py robots-transfer [--control joint]
 
 Reads a finished run whose tasks are the same environments on several arms, some held out, and plays every
 expert of the first arm on all arms, on the reported goals. Prints Markdown: success at any step / at the end,
@@ -10,22 +10,26 @@ per cent, mean over the seeds with a 95 % interval (Student's t), by task and ar
 * the first arm's experts on each arm, as they are;
 * experts that were trained on that arm, where there are some;
 * the collective, which was trained on the arms that are not held out, and is told neither task nor arm.
+
+With --control all of them are tried under that `environment.control`, whichever the run has learned under.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from statistics import fmean
+from typing import get_args
 
 import torch
 from contenders import machine
 from example_seeds import interval
 
-from collectiverun_trainer.config import Task
+from collectiverun_trainer.config import Control, EnvironmentSettings, Task
 from collectiverun_trainer.learned import Run, open_run
 from collectiverun_trainer.order import Success
 from collectiverun_trainer.rollouts.evaluation import evaluate_reported
+from collectiverun_trainer.rollouts.policy import Policy
 
 Rates = dict[Task, list[Success]]
 """By task the success of each seed."""
@@ -37,17 +41,21 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("run", help="name or root")
-    runs = list(of_seeds(open_run(parser.parse_args().run)))
+    parser.add_argument("--control", choices=get_args(Control), help="by default that of the run")
+    arguments = parser.parse_args()
+    runs = list(of_seeds(open_run(arguments.run)))
     arms = tuple(dict.fromkeys(task.robot for task in tasks_of(runs[0])))
-    settings = runs[0].environment
+    learned = runs[0].environment
+    settings = learned.model_copy(update={"control": arguments.control or learned.control})
     protocol = (
         f"{len(runs)} seeds, {settings.goals} goals a task, horizon {settings.horizon_env_steps} env steps,"
-        " deterministic; cells: any step / at end, per cent."
+        f" deterministic, learned by control {learned.control}, tried by {settings.control};"
+        " cells: any step / at end, per cent."
     )
     tables = {
-        f"Experts of {arms[0]}, as they are": zero_shot(runs, arms[0]),
-        "Experts of the arm": outcomes(runs, "experts"),
-        "Collective": outcomes(runs, "collective"),
+        f"Experts of {arms[0]}, as they are": zero_shot(runs, arms[0], settings),
+        "Experts of the arm": of_the_arm(runs, settings),
+        "Collective": of_the_collective(runs, settings),
     }
     print(machine(), protocol, sep="\n\n")
     for title, rates in tables.items():
@@ -64,24 +72,42 @@ def tasks_of(run: Run) -> tuple[Task, ...]:
     return tuple(dict.fromkeys((*run.tasks, *run.outcomes()["collective"])))
 
 
-def zero_shot(runs: list[Run], arm: str) -> Rates:
+def zero_shot(runs: list[Run], arm: str, settings: EnvironmentSettings) -> Rates:
     """Each expert of an arm, on its environment with every arm."""
     found: Rates = {}
     for run in runs:
         for task in tasks_of(run):
-            own = Task(env=task.env, robot=arm)
-            policy = run.expert(own).policy
-            outcome = evaluate_reported({task: policy}, [task], run.environment)[task]
-            found.setdefault(task, []).append(outcome.success)
+            policy = run.expert(Task(env=task.env, robot=arm)).policy
+            found.setdefault(task, []).append(success({task: policy}, settings)[task])
     return found
 
 
-def outcomes(runs: list[Run], network: str) -> Rates:
-    """What the evaluation found."""
-    found: Rates = {}
+def of_the_arm(runs: list[Run], settings: EnvironmentSettings) -> Rates:
+    """Each expert on its own task."""
+    return by_task(success({task: run.expert(task).policy for task in run.tasks}, settings) for run in runs)
+
+
+def of_the_collective(runs: list[Run], settings: EnvironmentSettings) -> Rates:
+    """The collective on every task."""
+    found = []
     for run in runs:
-        for task, outcome in run.outcomes()[network].items():
-            found.setdefault(task, []).append(outcome.success)
+        outcomes = evaluate_reported(run.collective().policy, tasks_of(run), settings)
+        found.append({task: outcome.success for task, outcome in outcomes.items()})
+    return by_task(found)
+
+
+def success(policies: Mapping[Task, Policy], settings: EnvironmentSettings) -> dict[Task, Success]:
+    """Of each policy on its task."""
+    found = {task: evaluate_reported(one, [task], settings)[task] for task, one in policies.items()}
+    return {task: outcome.success for task, outcome in found.items()}
+
+
+def by_task(of_seeds: Iterable[Mapping[Task, Success]]) -> Rates:
+    """The seeds' success together."""
+    found: Rates = {}
+    for seed in of_seeds:
+        for task, one in seed.items():
+            found.setdefault(task, []).append(one)
     return found
 
 
