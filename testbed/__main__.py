@@ -65,6 +65,9 @@ def demo(
         sys.exit(not Demo(cluster, run, smoke).show())
     standing_cluster.remove(folder)
     print("Starting a cluster for the demo: control plane, one node, an S3 server", file=sys.stderr)
+    print(
+        "It ends with the demo; one that `make cluster` has started stays, to be looked at.", file=sys.stderr
+    )
     with SmallCluster(folder, with_crd=False) as cluster:
         sys.exit(not Demo(cluster, run, smoke).show())
 
