@@ -57,6 +57,18 @@ def test_an_own_arm_is_told_by_its_model_and_not_by_where_it_lay():
     assert difference.field == "spec.robotModels.my-arm"
 
 
+def test_a_setting_that_an_older_version_did_not_know_was_at_its_default():
+    old, new = a_run("old", 1), a_run("new", 2, environment__control="hand")
+    joint = a_run("joint", 3, environment__control="joint")
+    assert "control" not in old.spec["environment"]
+    assert grouping(old, new, joint) == [["old", "new"], ["joint"]]
+    (difference,) = [each for each in compare([old, new, joint]).differences if each.makes_configurations]
+    assert (difference.field, difference.values) == (
+        "spec.environment.control",
+        {"A": ("hand",), "B": ("joint",)},
+    )
+
+
 def test_runs_with_the_same_reused_work_are_one_configuration_but_not_independent():
     first, second = ({"phases__experts__from": f"file:///runs/{name}"} for name in ("one", "two"))
     runs = [a_run("a", 1, **first), a_run("b", 2, **first), a_run("c", 3, **second), a_run("d", 4)]

@@ -51,10 +51,18 @@ def differences(groups: Sequence[Group]) -> tuple[Difference, ...]:
 
 
 def _document(run: ComparedRun) -> Mapping[str, Any]:
-    """The spec, with the digests of the robots that the run brought along in place of where they lay."""
+    """The spec, with the digests of the robots that the run brought along in place of where they lay.
+
+    What an older version's spec does not say of the environment was as it is by default today.
+    """
+    environment = run.summary.environment.model_dump(by_alias=True, mode="json", exclude={"robot_models"})
     spec = {name: value for name, value in run.spec.items() if name != "robotModels"}
     models = run.summary.environment.robot_models
-    return spec | ({"robotModels": models} if models else {})
+    return (
+        spec
+        | {"environment": environment | spec.get("environment", {})}
+        | ({"robotModels": models} if models else {})
+    )
 
 
 def _fields(spec: Mapping[str, Any], path: str = "spec") -> Iterator[tuple[str, Any]]:
