@@ -30,7 +30,7 @@ from collectiverun_trainer.distillation.training import OnlineTraining
 from collectiverun_trainer.learned import open_run
 from collectiverun_trainer.learned.run import Run
 from collectiverun_trainer.order import ArtifactReference, Success
-from collectiverun_trainer.policy_files import load_experts
+from collectiverun_trainer.policy_files.learners import load_experts
 from collectiverun_trainer.rollouts.evaluation import evaluate_reported
 
 View = Literal["z", "id", "none"]

@@ -14,7 +14,7 @@ from collectiverun_trainer.artifacts.artifact import Artifact
 from collectiverun_trainer.config import Task
 from collectiverun_trainer.environments.scripted import scripted_action
 from collectiverun_trainer.order import PhaseResult
-from collectiverun_trainer.policy_files import load_experts
+from collectiverun_trainer.policy_files.learners import load_experts
 from collectiverun_trainer.replay.episodes import SOURCES, Episodes
 from collectiverun_trainer.replay.shards import read_episodes
 from collectiverun_trainer.rollouts.evaluation import evaluate

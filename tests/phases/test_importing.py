@@ -32,7 +32,7 @@ from collectiverun_trainer.importing.sb3 import ForeignExpert, read_sac
 from collectiverun_trainer.importing.tensor_file import read_state_dict
 from collectiverun_trainer.learned import open_run
 from collectiverun_trainer.order import ArtifactReference, StorageOptions
-from collectiverun_trainer.policy_files import load_experts
+from collectiverun_trainer.policy_files.learners import load_experts
 from collectiverun_trainer.replay.episodes import SOURCES
 from collectiverun_trainer.replay.shards import read_episodes
 from collectiverun_trainer.sac.networks import LOG_STD_MIN

@@ -15,7 +15,8 @@ from collectiverun_trainer.errors import InputInvalid, InvalidConfiguration
 from collectiverun_trainer.learned import open_run
 from collectiverun_trainer.learned.addresses import CACHE_VARIABLE
 from collectiverun_trainer.order import StorageOptions
-from collectiverun_trainer.policy_files import CPU, load_collective
+from collectiverun_trainer.policy_files.collectives import load_collective
+from collectiverun_trainer.policy_files.common import CPU
 from collectiverun_trainer.rollouts.evaluation import COPIES
 
 ONE, MANY = np.zeros(39), np.zeros((2, 39))

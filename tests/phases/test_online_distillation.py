@@ -11,7 +11,8 @@ import torch
 from phases.small_run import SmallRun
 
 from collectiverun_trainer.artifacts.artifact import Artifact
-from collectiverun_trainer.policy_files import load_collective, load_encoder, load_experts
+from collectiverun_trainer.policy_files.collectives import load_collective, load_encoder
+from collectiverun_trainer.policy_files.learners import load_experts
 from collectiverun_trainer.replay.episodes import SOURCES, Episodes
 from collectiverun_trainer.replay.shards import read_episodes
 from collectiverun_trainer.transformer.windows import windows

@@ -14,7 +14,7 @@ from collectiverun_trainer import phases
 from collectiverun_trainer.artifacts.artifact import Artifact
 from collectiverun_trainer.errors import InputInvalid
 from collectiverun_trainer.order import PhaseResult
-from collectiverun_trainer.policy_files import COLLECTIVE_FILES
+from collectiverun_trainer.policy_files.collectives import COLLECTIVE_FILES
 
 PARAMS = {
     "gradientSteps": 60,

@@ -15,7 +15,7 @@ from collectiverun_trainer.artifacts.storage import Storage
 from collectiverun_trainer.config import Phase, Task
 from collectiverun_trainer.errors import InputInvalid, InvalidConfiguration, Stopped
 from collectiverun_trainer.order import PhaseResult, StorageOptions
-from collectiverun_trainer.policy_files import load_collective
+from collectiverun_trainer.policy_files.collectives import load_collective
 
 REACH, CLOSE, BUTTON = (Task(env=name) for name in ("reach-v3", "drawer-close-v3", "button-press-v3"))
 LEARNED: tuple[Phase, ...] = ("experts", "trajectoryTransformer", "onlineDistillation")

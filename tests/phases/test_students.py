@@ -18,7 +18,8 @@ from collectiverun_trainer.config import StudentsParams
 from collectiverun_trainer.errors import InvalidConfiguration
 from collectiverun_trainer.learning.off_policy import OffPolicyLearning
 from collectiverun_trainer.order import PhaseResult
-from collectiverun_trainer.policy_files import load_collective, load_students
+from collectiverun_trainer.policy_files.collectives import load_collective
+from collectiverun_trainer.policy_files.learners import load_students
 from collectiverun_trainer.students.guidance import Guidance
 from collectiverun_trainer.students.training import student_learning
 

@@ -11,7 +11,7 @@ from phases.encoder_orders import TASKS, contents, encoder_order, opened, run, s
 
 from collectiverun_trainer.errors import InputInvalid
 from collectiverun_trainer.order import ArtifactReference, PhaseOrder, PhaseResult
-from collectiverun_trainer.policy_files import load_encoder
+from collectiverun_trainer.policy_files.collectives import load_encoder
 from collectiverun_trainer.replay.episodes import SOURCES, concatenate
 from collectiverun_trainer.replay.shards import read_episodes
 from collectiverun_trainer.transformer.windows import windows

@@ -16,7 +16,7 @@ from collectiverun_trainer.artifacts.storage import join
 from collectiverun_trainer.collective.policy import Collective, CollectivePolicy
 from collectiverun_trainer.environments.observation import Array
 from collectiverun_trainer.errors import InputInvalid
-from collectiverun_trainer.policy_files import (
+from collectiverun_trainer.policy_files.collectives import (
     COLLECTIVE_FILES,
     copy_collective,
     load_collective,

@@ -15,7 +15,7 @@ from collectiverun_trainer.environments.observation import OBS_MEAN, OBS_SPREAD,
 from collectiverun_trainer.environments.scripted import scripted_action
 from collectiverun_trainer.errors import InputInvalid
 from collectiverun_trainer.order import ArtifactReference, StorageOptions
-from collectiverun_trainer.policy_files import load_experts
+from collectiverun_trainer.policy_files.learners import load_experts
 from collectiverun_trainer.sac.networks import StackedMLP, TwinCritics, gaussian_head
 
 TASKS = tuple(Task(env=f"{name}-v3") for name in ("reach", "push", "door-open"))

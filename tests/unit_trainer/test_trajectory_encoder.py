@@ -14,7 +14,7 @@ from collectiverun_trainer.artifacts.storage import Storage
 from collectiverun_trainer.config import TrajectoryTransformerParams
 from collectiverun_trainer.errors import InputInvalid
 from collectiverun_trainer.order import StorageOptions
-from collectiverun_trainer.policy_files import load_encoder, save_encoder
+from collectiverun_trainer.policy_files.collectives import load_encoder, save_encoder
 from collectiverun_trainer.transformer.encoder import Block, TrajectoryEncoder
 from collectiverun_trainer.transformer.normaliser import MAX_VALUE, MIN_SPREAD, Normaliser
 from collectiverun_trainer.transformer.windows import Windows, windows

@@ -18,7 +18,7 @@ from collectiverun_trainer.errors import Usage
 from collectiverun_trainer.export.datasets.document import describe
 from collectiverun_trainer.export.datasets.episodes import one_by_one, with_sources
 from collectiverun_trainer.learned import Run, open_run
-from collectiverun_trainer.policy_files import expert_kind
+from collectiverun_trainer.policy_files.learners import expert_kind
 from collectiverun_trainer.replay.episodes import SOURCES, Episodes
 
 

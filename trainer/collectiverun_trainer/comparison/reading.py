@@ -16,7 +16,7 @@ from collectiverun_trainer.config import Phase
 from collectiverun_trainer.config.validation import faults
 from collectiverun_trainer.errors import InputInvalid, Usage
 from collectiverun_trainer.learned import Run
-from collectiverun_trainer.policy_files import foreign_model
+from collectiverun_trainer.policy_files.learners import foreign_model
 from collectiverun_trainer.report.assembly import success_curves
 from collectiverun_trainer.report.curves import Curve
 from collectiverun_trainer.report.reading import metrics

@@ -25,7 +25,7 @@ from collectiverun_trainer.experts.buffers import distill_buffer, policy_episode
 from collectiverun_trainer.experts.stacked import TrainedExperts
 from collectiverun_trainer.importing.sb3 import ForeignExpert
 from collectiverun_trainer.order import Success
-from collectiverun_trainer.policy_files import write_imported_expert, write_outcomes
+from collectiverun_trainer.policy_files.learners import write_imported_expert, write_outcomes
 from collectiverun_trainer.process.reporter import METRICS_NAME
 from collectiverun_trainer.process.versions import versions
 from collectiverun_trainer.replay.episodes import Episodes

@@ -22,13 +22,9 @@ from collectiverun_trainer.learned.policy import LearnedPolicy
 from collectiverun_trainer.learned.published import Published
 from collectiverun_trainer.learning.learner import Role
 from collectiverun_trainer.order import ArtifactReference, StorageOptions
-from collectiverun_trainer.policy_files import (
-    EVALUATION,
-    load_collective,
-    load_encoder,
-    load_experts,
-    load_students,
-)
+from collectiverun_trainer.policy_files.collectives import load_collective, load_encoder
+from collectiverun_trainer.policy_files.common import EVALUATION
+from collectiverun_trainer.policy_files.learners import load_experts, load_students
 from collectiverun_trainer.replay.episodes import Episodes
 from collectiverun_trainer.replay.shards import read_episodes
 from collectiverun_trainer.rollouts.outcomes import Outcomes

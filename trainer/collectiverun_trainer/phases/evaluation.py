@@ -17,7 +17,8 @@ from collectiverun_trainer.config.phases import earlier_phases
 from collectiverun_trainer.environments.rendering import RenderingError, rendering_platform
 from collectiverun_trainer.order import PhaseResult
 from collectiverun_trainer.phases.context import PhaseContext
-from collectiverun_trainer.policy_files import load_collective, load_experts, load_students
+from collectiverun_trainer.policy_files.collectives import load_collective
+from collectiverun_trainer.policy_files.learners import load_experts, load_students
 from collectiverun_trainer.process.versions import versions
 from collectiverun_trainer.report import machine
 from collectiverun_trainer.report.assembly import PriorPhases, summarise

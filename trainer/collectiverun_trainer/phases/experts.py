@@ -26,7 +26,7 @@ from collectiverun_trainer.order import PhaseResult
 from collectiverun_trainer.phases.by_seed import publish_by_seed
 from collectiverun_trainer.phases.context import PhaseContext
 from collectiverun_trainer.phases.reuse import copy_expert, reused_experts, told_reuse
-from collectiverun_trainer.policy_files import write_expert, write_outcomes, write_scripted_expert
+from collectiverun_trainer.policy_files.learners import write_expert, write_outcomes, write_scripted_expert
 from collectiverun_trainer.replay.episodes import Episodes
 from collectiverun_trainer.replay.shards import write_episodes
 from collectiverun_trainer.rollouts.evaluation import evaluate_reported

@@ -17,13 +17,13 @@ from collectiverun_trainer.errors import InvalidConfiguration
 from collectiverun_trainer.order import PhaseResult
 from collectiverun_trainer.phases.context import PhaseContext
 from collectiverun_trainer.phases.reuse import reused_phase
-from collectiverun_trainer.policy_files import (
+from collectiverun_trainer.policy_files.collectives import (
     has_same_encoder,
     load_encoder,
-    load_experts,
     save_collective,
     write_collective_outcomes,
 )
+from collectiverun_trainer.policy_files.learners import load_experts
 from collectiverun_trainer.replay.shards import write_episodes
 from collectiverun_trainer.rollouts.evaluation import evaluate_reported
 from collectiverun_trainer.rollouts.outcomes import mean_success

@@ -15,7 +15,7 @@ from collectiverun_trainer.distillation.reporting import report_evaluation
 from collectiverun_trainer.errors import InputInvalid
 from collectiverun_trainer.order import PhaseResult
 from collectiverun_trainer.phases.context import PhaseContext
-from collectiverun_trainer.policy_files import (
+from collectiverun_trainer.policy_files.collectives import (
     copy_collective,
     load_collective,
     read_collective_outcomes,

@@ -16,7 +16,7 @@ from collectiverun_trainer.errors import InvalidConfiguration
 from collectiverun_trainer.learning.seeded_task import SeededTask, seeded
 from collectiverun_trainer.order import PhaseResult
 from collectiverun_trainer.phases.context import PhaseContext
-from collectiverun_trainer.policy_files import read_outcomes
+from collectiverun_trainer.policy_files.learners import read_outcomes
 from collectiverun_trainer.process.reporter import METRICS_NAME
 from collectiverun_trainer.rollouts.outcomes import Outcomes
 

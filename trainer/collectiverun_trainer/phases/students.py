@@ -15,7 +15,8 @@ from collectiverun_trainer.learning.off_policy import OffPolicyLearning
 from collectiverun_trainer.learning.training import best_success, train
 from collectiverun_trainer.order import PhaseResult
 from collectiverun_trainer.phases.context import PhaseContext
-from collectiverun_trainer.policy_files import load_collective, write_curves, write_outcomes, write_student
+from collectiverun_trainer.policy_files.collectives import load_collective
+from collectiverun_trainer.policy_files.learners import write_curves, write_outcomes, write_student
 from collectiverun_trainer.rollouts.outcomes import mean_success
 from collectiverun_trainer.students.training import reported_outcomes, student_learning
 

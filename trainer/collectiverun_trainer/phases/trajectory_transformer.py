@@ -19,7 +19,8 @@ from collectiverun_trainer.experts.crossed import crossed_episodes
 from collectiverun_trainer.order import PhaseResult
 from collectiverun_trainer.phases.context import PhaseContext
 from collectiverun_trainer.phases.reuse import reused_phase
-from collectiverun_trainer.policy_files import load_experts, save_encoder
+from collectiverun_trainer.policy_files.collectives import save_encoder
+from collectiverun_trainer.policy_files.learners import load_experts
 from collectiverun_trainer.replay.episodes import SOURCES, TRAINING_FRACTION, Episodes, concatenate
 from collectiverun_trainer.replay.shards import read_episodes
 from collectiverun_trainer.seeding import numpy_generator

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from collectiverun_trainer.artifacts.artifact import Artifact
 from collectiverun_trainer.config import Task
-from collectiverun_trainer.policy_files import expert_kind
+from collectiverun_trainer.policy_files.learners import expert_kind
 from collectiverun_trainer.process.reporter import METRICS_NAME
 from collectiverun_trainer.report.panels import EmbeddingMap
 from collectiverun_trainer.report.summary import ExpertSource, HistoryAccuracy, PhaseCost, QualityMetric
