@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import shlex
+import sys
 from pathlib import Path
 from typing import Any
 
+from collectiverun_trainer.commands.export_policy import COMPARING
 from collectiverun_trainer.commands.networks import chosen_task
 from collectiverun_trainer.commands.new_folder import new_folder
 from collectiverun_trainer.commands.requests import ExportHubRequest
@@ -15,6 +17,7 @@ from collectiverun_trainer.environments.rendering import RenderingError
 from collectiverun_trainer.export.hub.card import FilmTold
 from collectiverun_trainer.export.hub.folder import write_arms, write_networks, write_words
 from collectiverun_trainer.learned import LearnedPolicy, Run, open_run
+from collectiverun_trainer.process import output
 from collectiverun_trainer.rollouts.recording import Film, record_video
 
 FILM = "replay.mp4"
@@ -30,9 +33,11 @@ def run(request: ExportHubRequest) -> dict[str, Any]:
     task = chosen_task(opened, request.task)
     film, missing = None, "no film was asked for"
     with new_folder(request.output) as folder:
+        output.say(COMPARING, sys.stderr)
         # First: torch's exporter loads its compiler, which crashes where Mesa has drawn.
         document = write_networks(folder, collective, learned)
         if request.film:
+            output.say(f"filming an episode of {task.name}", sys.stderr)
             film, missing = _film(opened, learned, task, folder)
         write_arms(folder, opened.artifact("evaluation"))
         write_words(folder, summary, film)
