@@ -27,7 +27,10 @@ except Usage as error:
     [
         ({"DISPLAY": ":4321"}, "X11: Failed to open display :4321"),
         ({}, "X11: The DISPLAY environment variable is missing"),
-        ({"PYGLFW_LIBRARY": "/nowhere/libglfw.so"}, "GLFW, which MuJoCo's viewer draws with, can't be loaded"),
+        (
+            {"PYGLFW_LIBRARY": "/nowhere/libglfw.so"},
+            "GLFW, the viewer's library, can't be loaded",
+        ),
         (
             {"PYGLFW_LIBRARY_VARIANT": "wayland", "WAYLAND_DISPLAY": "none-4321"},
             "Wayland: Failed to connect to display",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from importlib import import_module
 from types import ModuleType
 from typing import Any
 
@@ -51,9 +52,10 @@ def _no_window() -> str:
     if sys.platform == "darwin":
         return "on macOS MuJoCo's viewer needs its own program, mjpython"
     try:
-        import glfw  # late, as the viewer: nothing else needs a display
+        # Late, as the viewer: nothing else needs a display. By name, as its type hints are wrong.
+        glfw = import_module("glfw")
     except ImportError:
-        return "GLFW, which MuJoCo's viewer draws with, can't be loaded"
+        return "GLFW, the viewer's library, can't be loaded"
     told: list[str] = []
     glfw.set_error_callback(lambda _, sentence: told.append(sentence.decode(errors="replace")))
     try:
@@ -63,7 +65,7 @@ def _no_window() -> str:
 
 
 def _opens(glfw: ModuleType) -> bool:
-    """Whether a window can be made, by making one; what GLFW says beside, as of a missing cursor, is no fault."""
+    """Whether a window can be made, by making one. GLFW also tells of what hinders none."""
     if not glfw.init():
         return False
     glfw.window_hint(glfw.VISIBLE, False)
