@@ -50,6 +50,11 @@ def display():
         running.terminate()
 
 
+def on_screen(display):
+    """Variables for a screen of X11, also on a desktop of Wayland."""
+    return {"DISPLAY": display, "PYGLFW_LIBRARY_VARIANT": "x11"}
+
+
 def played(run, display):
     wish = json.dumps({"run": str(run.root), "goal": 1, "framesPerSecond": 60})
     return subprocess.run(
@@ -57,7 +62,7 @@ def played(run, display):
         input=wish,
         capture_output=True,
         text=True,
-        env=os.environ | {"DISPLAY": display},
+        env=os.environ | on_screen(display),
     )
 
 
@@ -70,7 +75,7 @@ def test_goals_are_played_until_the_window_is_closed(quickstart, display):
 
 
 def test_where_no_window_can_be_opened_it_is_said(quickstart):
-    done = quickstart.command("play", "quickstart", "--live", variables={"DISPLAY": ":4321"})
+    done = quickstart.command("play", "quickstart", "--live", variables=on_screen(":4321"))
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == (
         "no window can be opened: X11: Failed to open display :4321; a film (--output FILE) needs no screen\n"

@@ -68,6 +68,16 @@ def test_a_model_that_only_this_machine_takes_is_told(large):
     assert validated(large, config_map="") == []
 
 
+def test_what_a_cluster_will_refuse_is_told_where_the_file_is_here(tmp_path):
+    arm = tmp_path / "my-arm.xml"
+    arm.write_text(Path("examples/robots/my-arm.xml").read_text().replace('"-20 20"', '"0 20"'))
+    (told,) = validated(arm, "--kubernetes", storage=IN_S3, environment={"control": "joint"})
+    assert told.startswith(
+        "note: spec.robotModels[0]: For environment.control joint it lacks the torque limit of forearm_roll,"
+    )
+    assert validated(arm, "--kubernetes", storage=IN_S3) == []
+
+
 def test_a_check_tells_of_it_too(large):
     done = told("check", str(large))
     assert (done.exit_code, len(done.stdout.splitlines())) == (0, 2), done.stdout

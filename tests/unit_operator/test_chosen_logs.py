@@ -30,6 +30,10 @@ def test_the_last_attempt_is_meant_unless_one_is_named(member):
 def test_jobs_that_a_cluster_has_deleted_are_told_with_what_keeps_them():
     with pytest.raises(NotThereError, match=r"runPolicy\.cleanup\.succeededJobs: Retain keeps those of"):
         chosen_attempts(a_run(), "experts", None)
+    with pytest.raises(NotThereError, match=r"nothing of attempt 2 of experts to show: on a cluster"):
+        chosen_attempts(a_run(), "experts", 2)
+    with pytest.raises(NotThereError, match="nothing of attempt 3 of experts to show: no such attempt"):
+        chosen_attempts(a_run(), "experts", 3)
 
 
 @pytest.mark.parametrize(

@@ -69,6 +69,13 @@ def test_a_setting_that_an_older_version_did_not_know_was_at_its_default():
     )
 
 
+@pytest.mark.parametrize(("step", "configurations"), [(1, [["old", "new"]]), (3, [["old"], ["new"]])])
+def test_so_was_a_parameter(step, configurations):
+    old, new = a_run("old", 1), a_run("new", 2, phases__experts__params__nStep=step)
+    assert "nStep" not in old.spec["phases"]["experts"]["params"]
+    assert grouping(old, new) == configurations
+
+
 def test_runs_with_the_same_reused_work_are_one_configuration_but_not_independent():
     first, second = ({"phases__experts__from": f"file:///runs/{name}"} for name in ("one", "two"))
     runs = [a_run("a", 1, **first), a_run("b", 2, **first), a_run("c", 3, **second), a_run("d", 4)]

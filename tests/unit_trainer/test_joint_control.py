@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import mujoco
@@ -203,6 +204,19 @@ def test_a_load_needs_strong_motors() -> None:
             obs = env.step(moved(0, 0, 0))[0]
         sunk[robot] = env.data.mocap_pos[0, 2] - obs[2]
     assert sunk["ur10e"] < 0.02 < 0.05 < sunk["viperx"]
+
+
+def test_what_it_needs_of_an_arm_changes_nothing_for_control_by_the_hand() -> None:
+    text = (MODELS / "z1.xml").read_text()
+    stated = text.replace("actuatorfrcrange", 'actuatorgravcomp="true" actuatorfrcrange')
+    seen = []
+    for model in (stated, re.sub('actuatorfrcrange="[^"]*"', "", text)):
+        environment = make_environment(
+            Task(env="reach-v3", robot="mine"), adopt(ModelFiles("arm.xml", {"model.xml": model.encode()}))
+        )
+        begin_episode(environment, goal_vectors(Task(env="reach-v3"), 0, 1)[0])
+        seen.append([environment.step(moved(1, 1, -1))[0] for _ in range(20)])
+    np.testing.assert_array_equal(*seen)
 
 
 def test_an_arm_of_ones_own_needs_its_limits_for_it() -> None:

@@ -50,7 +50,7 @@ def test_it_tells_how_it_was_measured() -> None:
         "`replay.mp4`: reach-v3-sawyer, goal 0, success at the end.",
     ):
         assert words in body
-    assert "| reach-v3-sawyer | 98 % (90–100) | 92 % (81–97) | 94 % (84–98) | 86 % (74–93) |" in body.replace(
+    assert "| reach-v3-sawyer | 98 % (89–100) | 92 % (81–97) | 94 % (83–98) | 86 % (73–94) |" in body.replace(
         "\u00a0", " "
     )
     assert "replay.mp4" not in card(example_summary(), None)

@@ -54,6 +54,12 @@ def test_a_folder_that_can_not_be_written_is_told(tmp_path):
         pass
 
 
+def test_a_link_to_nothing_is_told(tmp_path):
+    (tmp_path / "link").symlink_to(tmp_path / "nothing")
+    with pytest.raises(Usage, match="link can't be written: File exists"), new_folder(f"{tmp_path}/link"):
+        pass
+
+
 def test_a_disk_that_is_full_is_told(tmp_path):
     with (
         pytest.raises(Usage, match="new can't be written: No space left"),
@@ -61,3 +67,20 @@ def test_a_disk_that_is_full_is_told(tmp_path):
     ):
         Path("/dev/full").write_text("1")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_of_two_that_write_one_folder_the_second_is_refused_and_the_first_is_whole(tmp_path):
+    output = str(tmp_path / "new")
+    with new_folder(output) as first:
+        write(first)
+        with pytest.raises(Usage, match=r"new/\.unfinished is there already: another command"):
+            new_folder(output).__enter__()
+    assert names(output) == ["part", "two"]
+
+
+def test_what_came_into_the_folder_meanwhile_is_kept(tmp_path):
+    (tmp_path / "two").write_text("theirs")
+    with pytest.raises(Usage, match="is no empty folder any more; name a new one"), new_folder(str(tmp_path)):
+        pass
+    assert names(tmp_path) == ["two"]
+    assert (tmp_path / "two").read_text() == "theirs"

@@ -10,6 +10,7 @@ from unit_trainer.example_report import TASKS, example_outcomes, example_summary
 from collectiverun_trainer.report.curves import Curve, curves
 from collectiverun_trainer.report.headline import (
     ablation_sentence,
+    bounds,
     findings,
     headline,
     percent,
@@ -25,6 +26,12 @@ from collectiverun_trainer.report.summary import (
     student_gain,
     task_table,
 )
+
+
+def test_a_rate_lies_within_the_bounds_that_are_shown():
+    many = Rate.count(2495, 2500)
+    assert (percent(many.value), bounds(many.low, many.high)) == ("99.8\u00a0%", "99–100")
+    assert bounds(0.29, 0.58) == "29–58"
 
 
 def curve(series: str, *any_step: float) -> Curve:

@@ -62,7 +62,7 @@ def load(source: str, smoke: bool, platform: Platform = HERE) -> tuple[dict[str,
 def _checked_models(run: CollectiveRun, folder: Path, platform: Platform) -> list[Fault]:
     """What is to be said of the arms that the run brings. Raises InvalidRun if one can't be used here."""
     if not platform.local:
-        return faults_of_config_maps(run.spec.robot_models, folder)
+        return faults_of_config_maps(run.spec.robot_models, run.spec.environment.control, folder)
     faults, notes = model_faults(run.spec.robot_models, run.spec.environment.control)
     if faults:
         raise InvalidRun(faults)

@@ -32,15 +32,17 @@ def chosen_attempts(run: RunRecord, member: str | None, number: int | None) -> l
     if not found:
         whose = member or "any member"
         which = whose if number is None else f"attempt {number} of {whose}"
-        raise NotThereError(f"{run.title} has nothing of {which} to show: {_why_none(run, wanted)}")
+        raise NotThereError(f"{run.title} has nothing of {which} to show: {_why_none(run, wanted, number)}")
     return found
 
 
-def _why_none(run: RunRecord, wanted: Sequence[tuple[str, str]]) -> str:
-    is_done = any(
-        one.state == "Succeeded" for phase, one in run.status.members() if (phase, one.name) in wanted
+def _why_none(run: RunRecord, wanted: Sequence[tuple[str, str]], number: int | None) -> str:
+    was_there = any(
+        one.state == "Succeeded" and (number or 1) <= one.attempt
+        for phase, one in run.status.members()
+        if (phase, one.name) in wanted
     )
-    if is_done and run.state_directory is None:
+    if was_there and run.state_directory is None:
         return (
             "on a cluster the Jobs of a phase that is done are deleted, and their logs with them;"
             " runPolicy.cleanup.succeededJobs: Retain keeps those of a next run"

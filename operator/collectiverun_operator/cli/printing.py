@@ -27,7 +27,7 @@ def print_parts(*parts: RenderableType) -> None:
         return
     lines = io.StringIO()
     _print(Console(highlight=False, file=lines, width=PIPE_WIDTH), parts)
-    _write("\n".join(line.rstrip() for line in lines.getvalue().splitlines()))
+    _write("\n".join(line.rstrip(" ") for line in lines.getvalue().removesuffix("\n").split("\n")))
 
 
 def print_json(document: object) -> None:

@@ -82,16 +82,18 @@ def model_faults(models: Sequence[RobotModel], control: Control) -> tuple[list[F
     return faults, list(_of_config_maps(models, told))
 
 
-def faults_of_config_maps(models: Sequence[RobotModel], folder: Path) -> list[Fault]:
+def faults_of_config_maps(models: Sequence[RobotModel], control: Control, folder: Path) -> list[Fault]:
     """What a cluster will say of the arms whose files are here, too. Their paths are relative to `folder`."""
-    return list(_of_config_maps(models, [_told_if_here(model, folder) for model in models]))
+    return list(_of_config_maps(models, [_told_if_here(model, control, folder) for model in models]))
 
 
-def _told_if_here(model: RobotModel, folder: Path) -> JSONObject:
+def _told_if_here(model: RobotModel, control: Control, folder: Path) -> JSONObject:
     """What `check` tells of the file; nothing where there is none, or the trainer is not installed."""
     path = Path(folder, Path(model.path).expanduser())
+    if not path.is_file():
+        return {}
     try:
-        return ask_trainer("check-robot", {"model": str(path)}) if path.is_file() else {}
+        return ask_trainer("check-robot", {"model": str(path), "control": control})
     except TrainerCommandError:
         return {}
 
@@ -99,7 +101,8 @@ def _told_if_here(model: RobotModel, folder: Path) -> JSONObject:
 def _of_config_maps(models: Sequence[RobotModel], told: Sequence[JSONObject]) -> Iterator[Fault]:
     for index, (model, one) in enumerate(zip(models, told, strict=True)):
         if model.config_map_name:
-            yield from (Fault(f"spec.robotModels[{index}]", text) for text in _too_large(one))
+            texts = (*one.get("faults", ()), *_too_large(one))
+            yield from (Fault(f"spec.robotModels[{index}]", text) for text in texts)
 
 
 def _too_large(told: JSONObject) -> list[str]:

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from collectiverun_trainer.commands.requests import CheckRobotRequest
-from collectiverun_trainer.environments.robots.checking import check
-from collectiverun_trainer.environments.robots.model_files import ModelFiles
+from collectiverun_trainer.environments.robots.checking import faults_by_joints, faults_of
+from collectiverun_trainer.environments.robots.model_files import ArmFault, ModelFiles
 
 
 def run(request: CheckRobotRequest) -> dict[str, Any]:
@@ -15,8 +15,12 @@ def run(request: CheckRobotRequest) -> dict[str, Any]:
 
     Of an arm without faults for control by the hand also what it lacks for control by joints.
     """
-    place = Path(request.model)
-    faults = check(place, request.control)
-    by_joints = check(place, "joint") if request.control == "hand" and not faults else []
-    size = None if faults else ModelFiles.read(place).size
-    return {"model": request.model, "faults": faults, "byJoints": by_joints, "bytes": size}
+    told: dict[str, Any] = {"model": request.model, "faults": [], "byJoints": [], "bytes": None}
+    try:
+        files = ModelFiles.read(Path(request.model))
+    except ArmFault as fault:
+        return told | {"faults": list(fault.sentences)}
+    if faults := faults_of(files, request.control):
+        return told | {"faults": faults}
+    by_joints = faults_by_joints(files) if request.control == "hand" else []
+    return told | {"byJoints": by_joints, "bytes": files.size}

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from collectiverun_trainer.comparison.document import Difference
 from collectiverun_trainer.comparison.reading import ComparedRun
+from collectiverun_trainer.config import PARAMS
 
 _SEED: Final = "spec.seed"
 # Where and how a run is carried out: what is learned is up to the rest.
@@ -53,16 +54,24 @@ def differences(groups: Sequence[Group]) -> tuple[Difference, ...]:
 def _document(run: ComparedRun) -> Mapping[str, Any]:
     """The spec, with the digests of the robots that the run brought along in place of where they lay.
 
-    What an older version's spec does not say of the environment was as it is by default today.
+    What an older version's spec does not say of environment and parameters was as it is by default today.
     """
     environment = run.summary.environment.model_dump(by_alias=True, mode="json", exclude={"robot_models"})
     spec = {name: value for name, value in run.spec.items() if name != "robotModels"}
+    phases = {name: _phase(name, phase) for name, phase in spec.get("phases", {}).items()}
     models = run.summary.environment.robot_models
     return (
         spec
-        | {"environment": environment | spec.get("environment", {})}
+        | {"environment": environment | spec.get("environment", {}), "phases": phases}
         | ({"robotModels": models} if models else {})
     )
+
+
+def _phase(name: str, phase: Mapping[str, Any]) -> Mapping[str, Any]:
+    if name not in PARAMS or "params" not in phase:
+        return phase
+    defaults = PARAMS[name]().model_dump(by_alias=True, mode="json")
+    return {**phase, "params": defaults | phase["params"]}
 
 
 def _fields(spec: Mapping[str, Any], path: str = "spec") -> Iterator[tuple[str, Any]]:

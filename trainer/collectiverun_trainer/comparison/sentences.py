@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Final
 
 from collectiverun_trainer.comparison.configurations import Group
 from collectiverun_trainer.comparison.document import Aggregate, Estimate, Improvement, Network, TaskScores
-from collectiverun_trainer.report.headline import SMOKE, percent
+from collectiverun_trainer.report.headline import SMOKE, bounds, percent
 
 NAMES: Final[dict[Network, str]] = {
     "experts": "Experts",
@@ -29,11 +28,10 @@ _SUBJECT: Final[dict[Network, str]] = {
 
 
 def with_interval(estimate: Estimate) -> str:
-    """`93.1 % (90–97)`: bounds are rounded outwards, the figure lies within; alone if there are none."""
+    """`93.1 % (90–97)`; the figure alone where there is no interval."""
     if estimate.low is None or estimate.high is None:
         return percent(estimate.value)
-    low, high = round(100 * estimate.low, 6), round(100 * estimate.high, 6)
-    return f"{percent(estimate.value)} ({math.floor(low)}–{math.ceil(high)})"
+    return f"{percent(estimate.value)} ({bounds(estimate.low, estimate.high)})"
 
 
 def headline(

@@ -31,15 +31,12 @@ class JointControl:
     """The control of one model's arm, for all environments that share the model; remembers no step."""
 
     def __init__(self, model: Any) -> None:
-        """Args:
-        model: of `servos.py`, with motors in the arm's joints.
-        """
+        """Of a `mujoco.MjModel` of `servos.py`, with motors in the arm's joints."""
         self.model = model
         joints = model.actuator_trnid[GRIPPER_ACTUATORS:, 0]
         self._first = int(model.jnt_dofadr[joints[0]])
-        self._arm = slice(
-            self._first, self._first + len(joints)
-        )  # of qpos and of dofs: hinges come first in both
+        # Of qpos and of dofs alike: only hinges come before.
+        self._arm = slice(self._first, self._first + len(joints))
         limited = model.jnt_limited[joints].astype(bool)[:, None]
         self._ranges: Vector = np.where(limited, model.jnt_range[joints], [-np.inf, np.inf]).T.copy()
         self._ahead: Vector = model.actuator_user[GRIPPER_ACTUATORS:, 0] * LAG_SECONDS

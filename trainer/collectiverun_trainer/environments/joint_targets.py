@@ -26,9 +26,8 @@ from collectiverun_trainer.environments.robots.kinematics import METRES_PER_RADI
 Vector = npt.NDArray[np.float64]
 
 _ROWS: Final = 6  # of an error: metres along, and radians about, three axes
-_SQUARED_DAMPING: Final = (
-    0.03**2
-)  # d, in metres: joints slow down where a radian of them moves the hand by less
+# d, in metres: joints slow down where a radian of them moves the hand by less.
+_SQUARED_DAMPING: Final = 0.03**2
 _HOMING: Final = 0.02  # k, of the way home in one env step
 
 

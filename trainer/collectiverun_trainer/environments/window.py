@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 import time
-import warnings
+from importlib import import_module
+from types import ModuleType
 from typing import Any
 
 from collectiverun_trainer.environments.rendering import place_camera
@@ -50,15 +51,27 @@ def _no_window() -> str:
     """Why this process can open no window; empty if it can. The viewer itself would wait for ever."""
     if sys.platform == "darwin":
         return "on macOS MuJoCo's viewer needs its own program, mjpython"
-    import glfw  # late, as the viewer: nothing else needs a display
+    try:
+        # Late, as the viewer: nothing else needs a display. By name, as its type hints are wrong.
+        glfw = import_module("glfw")
+    except ImportError:
+        return "GLFW, the viewer's library, can't be loaded"
+    told: list[str] = []
+    glfw.set_error_callback(lambda _, sentence: told.append(sentence.decode(errors="replace")))
+    try:
+        return "" if _opens(glfw) else (told or ["GLFW does not say why"])[-1]
+    finally:
+        glfw.set_error_callback(None)
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", glfw.GLFWError)
-        try:
-            glfw.init()
-            glfw.window_hint(glfw.VISIBLE, False)
-            glfw.destroy_window(glfw.create_window(64, 64, "", None, None))
-            glfw.default_window_hints()
-        except glfw.GLFWError as error:
-            return str(error).partition(") ")[2].removeprefix("b").strip("'") or str(error)
-    return ""
+
+def _opens(glfw: ModuleType) -> bool:
+    """Whether a window can be made, by making one. GLFW also tells of what hinders none."""
+    if not glfw.init():
+        return False
+    glfw.window_hint(glfw.VISIBLE, False)
+    window = glfw.create_window(64, 64, "", None, None)
+    glfw.default_window_hints()
+    if not window:
+        return False
+    glfw.destroy_window(window)
+    return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from statistics import fmean
 
@@ -99,3 +100,9 @@ def is_scripted(summary: Summary) -> bool:
 def percent(share: float) -> str:
     """`0.957` → `95.7 %`, with a space that does not break; whole numbers without a decimal."""
     return f"{100 * share:.1f}".removesuffix(".0") + "\u00a0%"
+
+
+def bounds(low: float, high: float) -> str:
+    """`90–97`: an interval of shares, in per cent, rounded outwards so that its figure lies within."""
+    first, last = (round(100 * share, 6) for share in (low, high))  # 0.29 is 28.999… % as a double
+    return f"{math.floor(first)}–{math.ceil(last)}"

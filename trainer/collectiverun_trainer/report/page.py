@@ -11,7 +11,7 @@ from typing import Any
 from collectiverun_trainer.config import PHASE_NAMES, Task
 from collectiverun_trainer.config.phases import title
 from collectiverun_trainer.report.curves import Curve
-from collectiverun_trainer.report.headline import ablation_sentence, is_scripted, students_sentence
+from collectiverun_trainer.report.headline import ablation_sentence, bounds, is_scripted, students_sentence
 from collectiverun_trainer.report.panels import (
     EmbeddingMap,
     Labels,
@@ -119,7 +119,7 @@ def _data_uri(content: bytes) -> str:
 
 
 def _interval(rate: Rate) -> str:
-    return f"{100 * rate.low:.0f}–{100 * rate.high:.0f}"
+    return bounds(rate.low, rate.high)
 
 
 def _count(number: int) -> str:

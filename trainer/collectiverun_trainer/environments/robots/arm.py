@@ -5,8 +5,9 @@ site `attachment_site`, where Meta-World's hand is fastened (its z axis points a
 `<inertial>` of every link; a keyframe `home`. In `<custom>`: `mount`, where the root stands in Meta-World's
 world (x, y, z in metres, yaw in degrees; without it at Meta-World's own base, turned to the table), and what
 the tables show: the texts `title` and `source`, the numbers `reach` (metres) and `payload` (kg). For control
-by joints (`servos.py`) also how strong and how fast the joints are: of each one `actuatorfrcrange` (N m), and
-in `<custom>` the numbers `speed` (rad/s, one for each joint from the root on).
+by joints (`servos.py`) also how strong and how fast the joints are: of each one `actuatorfrcrange` (N m; the
+smaller end counts for both directions), and in `<custom>` the numbers `speed` (rad/s, one for each joint from
+the root on).
 """
 
 from __future__ import annotations
@@ -16,7 +17,6 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import mujoco
-import numpy as np
 
 from collectiverun_trainer.environments.robots.model_files import ArmFault, ModelFiles, one_line
 
@@ -205,5 +205,6 @@ def _described(model: ModelFiles, spec: Any, compiled: Any) -> Arm:
 
 def _joint(compiled: Any, j: int, speed: float | None) -> ArmJoint:
     low, high = compiled.jnt_range[j].tolist() if compiled.jnt_limited[j] else (-math.inf, math.inf)
-    torque = float(np.abs(compiled.jnt_actfrcrange[j]).min()) if compiled.jnt_actfrclimited[j] else None
-    return ArmJoint(compiled.joint(j).name, low, high, torque, speed)
+    back, forth = compiled.jnt_actfrcrange[j].tolist() if compiled.jnt_actfrclimited[j] else (0.0, 0.0)
+    torque = min(-back, forth)
+    return ArmJoint(compiled.joint(j).name, low, high, torque if torque > 0 else None, speed)

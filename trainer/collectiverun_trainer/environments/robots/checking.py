@@ -32,14 +32,6 @@ _HELD_STEPS, _HELD_METRES = 400, 0.01
 _WELD: Final = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0, -1.0, 0.0, 0.0, 0.0, 5.0)  # as Meta-World sets it
 
 
-def check(place: Path, control: Control = "hand") -> list[str]:
-    """Every fault of an arm's file, or of the folder of one, in a sentence; none if a run may use it."""
-    try:
-        return faults_of(ModelFiles.read(place), control)
-    except ArmFault as fault:
-        return list(fault.sentences)
-
-
 def faults_of(files: ModelFiles, control: Control = "hand") -> list[str]:
     """Every fault of an arm's model in a sentence; none if a run with that control may use it."""
     return _faults_in_place(files) or (faults_by_joints(files) if control == "joint" else [])

@@ -96,6 +96,7 @@ def _mount(base: Any, arm: Arm) -> dict[str, bytes]:
 
 def _follow_the_hand(joint: Any) -> None:
     joint.damping, joint.armature, joint.frictionloss, joint.stiffness = _DAMPING, ARMATURE, 0.0, 0.0
+    joint.actgravcomp = False  # else the joint's torque limit would hold for its gravity compensation
 
 
 def turn(body: Any, angle: float, degrees: bool) -> None:

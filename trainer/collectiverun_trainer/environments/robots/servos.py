@@ -72,7 +72,7 @@ def driven_arm(task_file: str, arm: Arm) -> Any:
 
 def missing_limits(arm: Arm) -> str:
     """What an arm's file lacks for control by joints, as a sentence; empty: nothing."""
-    weak = [joint.name for joint in arm.joints if not joint.torque]
+    weak = [joint.name for joint in arm.joints if joint.torque is None]
     slow = any(joint.speed is None for joint in arm.joints)
     if not weak and not slow:
         return ""

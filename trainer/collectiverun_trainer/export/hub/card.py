@@ -10,7 +10,7 @@ import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from collectiverun_trainer.config.phases import title
-from collectiverun_trainer.report.headline import is_scripted, percent
+from collectiverun_trainer.report.headline import bounds, is_scripted, percent
 from collectiverun_trainer.report.summary import Rate, Score, Summary, TaskScores
 from collectiverun_trainer.report.templating import duration
 
@@ -98,4 +98,4 @@ def _result(name: str, kind: str, score: Score) -> dict[str, Any]:
 
 def _rate(rate: Rate) -> str:
     """`94 % (84–98)`."""
-    return f"{percent(rate.value)} ({100 * rate.low:.0f}–{100 * rate.high:.0f})"
+    return f"{percent(rate.value)} ({bounds(rate.low, rate.high)})"
