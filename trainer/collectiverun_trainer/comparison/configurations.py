@@ -62,7 +62,8 @@ def _document(run: ComparedRun) -> Mapping[str, Any]:
     models = run.summary.environment.robot_models
     return (
         spec
-        | {"environment": environment | spec.get("environment", {}), "phases": phases}
+        | {"environment": environment | spec.get("environment", {})}
+        | ({"phases": phases} if phases else {})
         | ({"robotModels": models} if models else {})
     )
 
