@@ -26,10 +26,11 @@ from PIL import Image
 
 from collectiverun_trainer.config import ROBOTS, Task
 from collectiverun_trainer.environments.factory import begin_episode, make_environment
+from collectiverun_trainer.environments.fast_stepping import FastEnvironment
 from collectiverun_trainer.environments.goals import goal_vectors
 from collectiverun_trainer.environments.robots import MODELS
 from collectiverun_trainer.environments.robots.arm import read_arm
-from collectiverun_trainer.environments.robots.kinematics import ArmKinematics
+from collectiverun_trainer.environments.robots.kinematics import ArmKinematics, Vector
 from collectiverun_trainer.environments.robots.model_files import ModelFiles
 from collectiverun_trainer.environments.robots.portrait import portrait
 from collectiverun_trainer.environments.scripted import scripted_action
@@ -106,19 +107,23 @@ def goals_in_reach(task: Task, paths: list[np.ndarray]) -> int:
 
 def speed_ratios(name: str, robots: list[str]) -> dict[str, float]:
     """Env steps a CPU second of each robot over Sawyer's, the same actions for all."""
-    goal = goal_vectors(Task(env=name), 0, 1)[0]
-    actions = np.random.default_rng(0).uniform(-1, 1, (BLOCK_STEPS, 4)).astype(np.float32)
     environments = {robot: make_environment(Task(env=name, robot=robot)) for robot in ["sawyer", *robots]}
-    seconds: dict[str, list[float]] = {robot: [] for robot in environments}
+    medians = median_seconds(environments, goal_vectors(Task(env=name), 0, 1)[0])
+    return {robot: medians["sawyer"] / medians[robot] for robot in robots}
+
+
+def median_seconds(environments: dict[str, FastEnvironment], goal: Vector) -> dict[str, float]:
+    """CPU seconds of each for `BLOCK_STEPS` random actions, the same for all; they take turns."""
+    actions = np.random.default_rng(0).uniform(-1, 1, (BLOCK_STEPS, 4)).astype(np.float32)
+    seconds: dict[str, list[float]] = {name: [] for name in environments}
     for _ in range(BLOCKS):
-        for robot, env in environments.items():
+        for name, env in environments.items():
             begin_episode(env, goal)
             start = time.process_time()
             for action in actions:
                 env.step(action)
-            seconds[robot].append(time.process_time() - start)
-    medians = {robot: float(np.median(each)) for robot, each in seconds.items()}
-    return {robot: medians["sawyer"] / medians[robot] for robot in robots}
+            seconds[name].append(time.process_time() - start)
+    return {name: float(np.median(each)) for name, each in seconds.items()}
 
 
 def measure(robots: list[str], goals: int) -> dict[str, Measured]:

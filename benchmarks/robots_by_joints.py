@@ -11,12 +11,11 @@ median of blocks. `--write` puts the tables into docs/robots.md. Four minutes of
 from __future__ import annotations
 
 import argparse
-import time
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from robots import BLOCK_STEPS, BLOCKS, HORIZON, MT10, mark, table, write
+from robots import HORIZON, MT10, mark, median_seconds, table, write
 
 from collectiverun_trainer.config import ROBOTS, Task
 from collectiverun_trainer.environments.factory import begin_episode, make_environment
@@ -87,18 +86,9 @@ def play(task: Task, goals: np.ndarray, measured: Measured) -> None:
 
 def cost(task: Task) -> float:
     """CPU time of an env step over that with control by the hand."""
-    goal = goal_vectors(task, 0, 1)[0]
-    actions = np.random.default_rng(0).uniform(-1, 1, (BLOCK_STEPS, 4)).astype(np.float32)
-    environments = {control: make_environment(task, control=control) for control in ("hand", "joint")}
-    seconds: dict[str, list[float]] = {control: [] for control in environments}
-    for _ in range(BLOCKS):
-        for control, env in environments.items():
-            begin_episode(env, goal)
-            start = time.process_time()
-            for action in actions:
-                env.step(action)
-            seconds[control].append(time.process_time() - start)
-    return float(np.median(seconds["joint"]) / np.median(seconds["hand"]))
+    environments = {"hand": make_environment(task), "joint": make_environment(task, control="joint")}
+    medians = median_seconds(environments, goal_vectors(task, 0, 1)[0])
+    return medians["joint"] / medians["hand"]
 
 
 def measure(robots: list[str], goals: int) -> dict[str, Measured]:
