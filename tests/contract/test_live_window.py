@@ -37,6 +37,20 @@ mujoco.viewer.launch_passive, showing.play = launch_passive, play
 sys.exit(main(["play"]))
 """
 
+# A viewer whose threads draw on while the process ends is killed by that now and then, with the process.
+THREADS_LEFT = """
+import threading
+import mujoco
+from collectiverun_trainer.environments.window import Window
+
+model = mujoco.MjModel.from_xml_string("<mujoco><worldbody><geom size='0.1'/></worldbody></mujoco>")
+before = threading.enumerate()
+with Window(model, mujoco.MjData(model)) as window:
+    window.show(0.0)
+    print(len(threading.enumerate()) > len(before), end=" ")
+print(threading.enumerate() == before)
+"""
+
 
 @pytest.fixture
 def display():
@@ -74,6 +88,16 @@ def test_goals_are_played_until_the_window_is_closed(quickstart, display):
     told = json.loads(done.stdout.splitlines()[-1])
     (episode,) = told["episodes"]
     assert (told["network"], told["task"], episode["goal"]) == ("collective", "reach-v3-sawyer", 1)
+
+
+def test_a_closed_window_leaves_no_thread(display):
+    done = subprocess.run(
+        [sys.executable, "-c", THREADS_LEFT],
+        capture_output=True,
+        text=True,
+        env=os.environ | on_screen(display),
+    )
+    assert (done.returncode, done.stdout) == (0, "True True\n"), done.stderr
 
 
 def test_where_no_window_can_be_opened_it_is_said(quickstart):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 import time
 from importlib import import_module
 from types import ModuleType
@@ -24,7 +25,9 @@ class Window:
             raise Usage(f"no window can be opened: {fault}; a film (--output FILE) needs no screen")
         import mujoco.viewer  # late: it binds to the display
 
+        before = set(threading.enumerate())
         self._viewer = mujoco.viewer.launch_passive(model, data, show_left_ui=False, show_right_ui=False)
+        self._threads = set(threading.enumerate()) - before
         self._next = time.monotonic()
         with self._viewer.lock():
             place_camera(self._viewer.cam)
@@ -33,7 +36,14 @@ class Window:
         return self
 
     def __exit__(self, *_: object) -> None:
+        """Close the window, or wait until whoever closed it has it closed.
+
+        The viewer's threads draw on for a moment. A process that ends in it takes GLFW from under them, and
+        is killed by that (MuJoCo 3.3.0).
+        """
         self._viewer.close()
+        for thread in self._threads:
+            thread.join()
 
     @property
     def is_open(self) -> bool:
