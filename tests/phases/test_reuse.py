@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -132,6 +133,34 @@ def test_a_collective_is_reused_with_its_encoder_only(finished: SmallRun) -> Non
     with pytest.raises(InvalidConfiguration, match="trained with another trajectory transformer"):
         run.do("onlineDistillation")
     load_collective(opened(finished, "onlineDistillation"), run.context("experts").device)
+
+
+@pytest.fixture(scope="module")
+def of_two_seeds() -> dict[int, SmallRun]:
+    """A run of seeds 1 and 7 that has two collectives; by seed what is its own."""
+    whole = SmallRun(seeds=(1, 7))
+    whole.do("experts")
+    runs = {seed: replace(whole, seed=seed, member=f"seed-{seed}") for seed in whole.seeds}
+    for run in runs.values():
+        run.artifacts = dict(whole.artifacts)
+        for phase in LEARNED[1:]:
+            run.do(phase)
+    return runs
+
+
+@pytest.mark.parametrize(("seed", "taken"), [(1, 1), (7, 7), (3, 1)])
+def test_of_a_run_with_several_seeds_each_takes_its_own(
+    of_two_seeds: dict[int, SmallRun], seed: int, taken: int
+) -> None:
+    earlier = of_two_seeds[taken]
+    run = SmallRun(seed=seed, member=f"seed-{seed}", earlier=dict.fromkeys(LEARNED[1:], earlier.root))
+    run.do("experts")
+    for phase in LEARNED[1:]:
+        run.do(phase)
+        theirs, ours = opened(earlier, phase), opened(run, phase)
+        assert ours.manifest["reused"] == [{"uri": theirs.uri, "manifestSha256": theirs.manifest_sha256}]
+        networks = [name for name in theirs.names if name.endswith(".safetensors")]
+        assert networks and all(ours.read(name) == theirs.read(name) for name in networks)
 
 
 @pytest.mark.parametrize(

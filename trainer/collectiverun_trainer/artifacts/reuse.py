@@ -26,7 +26,7 @@ def earlier_artifacts(storage: Storage, order: PhaseOrder, config: Mapping[str, 
     """What lies at the order's `from` for its phase and any of its tasks; nothing without `from`.
 
     The address is that of a run, of a member or of one artifact. Where it has several seeds, those of the
-    order count; its first one where it has none of them.
+    order count; for a seed that it has not, its first one.
 
     Args:
         storage: reads the address; it is the order's own, credentials included.
@@ -48,12 +48,14 @@ def earlier_artifacts(storage: Storage, order: PhaseOrder, config: Mapping[str, 
             f"{field}: {order.from_} holds nothing published of phase {order.phase}; give the root of a run"
             " (`collectiverun list --json` shows them) or the address of one of its members."
         )
-    fitting = [
+    parts = [
         part
         for artifact in of_phase
         if set(tasks_of(artifact)) & set(order.tasks)
-        for part in _chosen(storage, artifact, order.all_seeds)
+        for _, part in by_seed(storage, artifact)
     ]
+    needed = [earlier_of(parts, task, seed) for seed in order.all_seeds for task in order.tasks]
+    fitting = [artifact for artifact in parts if artifact in needed]
     for artifact in fitting:
         _require_same(artifact, order.phase, config, field)
     return fitting
@@ -71,13 +73,6 @@ def earlier_of(earlier: Sequence[Artifact], task: Task, seed: int) -> Artifact |
     """The first artifact that has the task: of that seed, if one is; None if none has it."""
     having = [artifact for artifact in earlier if task in tasks_of(artifact)]
     return next((artifact for artifact in having if seed_of(artifact) == seed), next(iter(having), None))
-
-
-def _chosen(storage: Storage, artifact: Artifact, seeds: Sequence[int]) -> list[Artifact]:
-    """What it has of these seeds, and of its first one if it has not all of them."""
-    found = dict(by_seed(storage, artifact))
-    first = [] if found.keys() >= set(seeds) else list(found)[:1]
-    return [own for seed, own in found.items() if seed in (*seeds, *first)]
 
 
 def _commits(storage: Storage, address: str, phase: Phase) -> Iterator[str]:

@@ -16,7 +16,7 @@ from collectiverun_trainer.distillation.training import OnlineTraining
 from collectiverun_trainer.errors import InvalidConfiguration
 from collectiverun_trainer.order import PhaseResult
 from collectiverun_trainer.phases.context import PhaseContext
-from collectiverun_trainer.phases.reuse import reused_phase
+from collectiverun_trainer.phases.reuse import copied, reused_artifact
 from collectiverun_trainer.policy_files.collectives import (
     has_same_encoder,
     load_encoder,
@@ -31,10 +31,9 @@ from collectiverun_trainer.rollouts.outcomes import mean_success
 
 def run(context: PhaseContext) -> PhaseResult:
     """Distil the experts into the collective network and publish it; or publish an earlier run's."""
-    if context.earlier:
-        _require_same_encoder(context, context.earlier[0])
-    if (reused := reused_phase(context)) is not None:
-        return reused
+    if (earlier := reused_artifact(context)) is not None:
+        _require_same_encoder(context, earlier)
+        return copied(context, earlier)
     training = _prepare(context)
     context.resume(training)
     while not training.done:

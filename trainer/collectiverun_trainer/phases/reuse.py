@@ -65,8 +65,8 @@ def told_reuse(context: PhaseContext, reused: Mapping[Task, Artifact]) -> str:
     return note
 
 
-def reused_phase(context: PhaseContext) -> PhaseResult | None:
-    """The result of a phase that an earlier run has done for all these tasks, copied; None without `from`.
+def reused_artifact(context: PhaseContext) -> Artifact | None:
+    """What an earlier run has published of a phase for all these tasks; None without `from`.
 
     Raises:
         InputInvalid, InvalidConfiguration: as `PhaseContext.earlier`, or if its tasks are not this run's.
@@ -83,10 +83,11 @@ def reused_phase(context: PhaseContext) -> PhaseResult | None:
             f" ({theirs or 'none of these'}) than this run has, or in another order ({ours});"
             " leave `from` out to learn these."
         )
-    return _copied(context, found)
+    return found
 
 
-def _copied(context: PhaseContext, artifact: Artifact) -> PhaseResult:
+def copied(context: PhaseContext, artifact: Artifact) -> PhaseResult:
+    """The result of a phase whose work is an earlier run's artifact, copied."""
     writer = context.writer()
     for name in artifact.names:
         if name != METRICS_NAME and not name.startswith(f"{FOLDER}/"):  # which the context adds

@@ -18,7 +18,7 @@ from collectiverun_trainer.config import TrajectoryTransformerParams
 from collectiverun_trainer.experts.crossed import crossed_episodes
 from collectiverun_trainer.order import PhaseResult
 from collectiverun_trainer.phases.context import PhaseContext
-from collectiverun_trainer.phases.reuse import reused_phase
+from collectiverun_trainer.phases.reuse import copied, reused_artifact
 from collectiverun_trainer.policy_files.collectives import save_encoder
 from collectiverun_trainer.policy_files.learners import load_experts
 from collectiverun_trainer.replay.episodes import SOURCES, TRAINING_FRACTION, Episodes, concatenate
@@ -34,8 +34,8 @@ QUALITY_NAME = "quality.json"
 
 def run(context: PhaseContext) -> PhaseResult:
     """Train the encoder, measure it on held-out episodes and publish it; or publish an earlier run's."""
-    if (reused := reused_phase(context)) is not None:
-        return reused
+    if (earlier := reused_artifact(context)) is not None:
+        return copied(context, earlier)
     episodes, env_steps = _episodes(context)
     training = EncoderTraining(
         episodes, context.params(TrajectoryTransformerParams), context.order.seed, context.device
