@@ -85,20 +85,60 @@ def test_without_weight_student_and_control_are_equal_bit_by_bit(run: SmallRun) 
     assert equal(students)
 
 
-def test_the_bonus_moves_the_student_and_is_kept_apart_from_the_reward(run: SmallRun) -> None:
+def knowing(students: OffPolicyLearning, successes: list[float]) -> Guidance:
+    """Its guidance once the collective has acted, as if it had succeeded in these shares of its episodes."""
+    while students.decisions < students.schedule.decisions_before_learning:
+        students.run_episode()
+    guidance = guidance_of(students)
+    for schedule, success in zip(guidance.schedules, successes, strict=True):
+        schedule.teacher = success
+    return guidance
+
+
+def test_the_collective_acts_for_the_student_until_learning_begins(run: SmallRun) -> None:
     students = begun(run)
     assert students.schedule.decisions_before_learning == 20  # two episodes
     for _ in range(2):
         students.run_episode()
         assert equal(students)
-    students.run_episode()
-    assert not equal(students)
-    rows = students.replay.experience(0), students.replay.experience(1)
-    bonuses = [columns["bonus"] for columns in rows]
-    assert bool(((bonuses[0] > 0) & (bonuses[0] <= 1)).all())
-    assert not bool(bonuses[1].any())
-    first = students.schedule.random_decisions  # the same actions so far
-    assert torch.equal(rows[0]["reward"][:first], rows[1]["reward"][:first])
+    student, control = (students.replay.experience(row) for row in (0, 1))
+    assert bool(((student["bonus"] > 0) & (student["bonus"] <= 1)).all())
+    assert not bool(control["bonus"].any())
+    assert torch.equal(student["obs"][0], control["obs"][0])
+    assert not torch.equal(student["action"], control["action"])
+    # It did not succeed in twenty env steps, so it has nothing to teach.
+    assert guidance_of(students).student_weights(0).tolist() == [0.0, 0.0]
+
+
+def test_the_bonus_moves_the_student_and_is_kept_apart_from_the_reward(run: SmallRun) -> None:
+    students, unpaid = begun(run), begun(run)
+    for one, success in ((students, 1.0), (unpaid, 0.0)):
+        knowing(one, [success, success])
+        one.run_episode()
+    pairs = zip(slices(students, 0), slices(unpaid, 0), strict=True)
+    assert not all(torch.equal(paid, other) for paid, other in pairs)
+    pairs = zip(slices(students, 1), slices(unpaid, 1), strict=True)
+    assert all(torch.equal(control, other) for control, other in pairs)
+    paid, other = (one.replay.experience(0) for one in (students, unpaid))
+    assert torch.equal(paid["reward"][:21], other["reward"][:21])
+    assert bool((paid["bonus"] > 0).all())
+    assert not bool(other["bonus"][20:].any())
+
+
+@pytest.mark.parametrize("success", [0.0, 0.25, 1.0])
+def test_the_bonus_is_worth_as_much_as_the_collective_succeeds(run: SmallRun, success: float) -> None:
+    guidance = knowing(begun(run), [success, 1.0])
+    weights = guidance.student_weights(100)
+    assert weights[0] == success * weights[1] != 0.0 or success == 0.0 == weights[0]
+
+
+def test_whole_episodes_of_the_collective_count_for_its_success(run: SmallRun) -> None:
+    students = begun(run, randomEnvSteps=50)  # two episodes and a half
+    guidance = guidance_of(students)
+    guidance.begin(0)
+    for number in range(3):
+        students.run_episode()
+        assert guidance.state_dict()["episodes"] == min(number + 1, 2)
 
 
 def test_demonstrations_are_the_same_for_both_and_earn_the_student_its_bonus(run: SmallRun) -> None:
@@ -115,11 +155,11 @@ def test_demonstrations_are_the_same_for_both_and_earn_the_student_its_bonus(run
 
 def test_a_student_that_succeeds_loses_its_bonus(run: SmallRun) -> None:
     students = begun(run)
-    students.run_episode()
-    before = guidance_of(students).student_weights(students.env_steps)
+    guidance = knowing(students, [1.0, 1.0])
+    before = guidance.student_weights(students.env_steps)
     for _ in range(3):
-        guidance_of(students).schedules[0].record_success(1.0)
-    after = guidance_of(students).student_weights(students.env_steps)
+        guidance.schedules[0].record_success(1.0)
+    after = guidance.student_weights(students.env_steps)
     assert before[0] > 0
     assert after.tolist() == [0.0, before[1].item()]
 

@@ -66,6 +66,12 @@ def test_weight_only_falls_and_ends_at_zero(steps: list[int], success: list[floa
     assert schedule.weight(20_000) == 0.0
 
 
+@given(teacher=st.floats(0, 1), env_steps=st.integers(0, 2000))
+def test_weight_is_in_proportion_to_the_collectives_own_success(teacher: float, env_steps: int) -> None:
+    full, taught = BonusSchedule(0.5, 1000), BonusSchedule(0.5, 1000, teacher=teacher)
+    assert math.isclose(taught.weight(env_steps), teacher * full.weight(env_steps), abs_tol=1e-12)
+
+
 def test_lasting_success_ends_the_bonus_and_a_lucky_evaluation_does_not() -> None:
     schedule = BonusSchedule(start_weight=0.6, decay_env_steps=1000)
     assert math.isclose(schedule.weight(500), 0.3)

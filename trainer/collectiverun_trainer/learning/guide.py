@@ -42,8 +42,8 @@ class Guide:
     def record(self, outcomes: Mapping[Role, Mapping[SeededTask, Outcomes]]) -> None:
         """Take into account an evaluation on selection goals."""
 
-    def episode_metrics(self) -> dict[str, Tensor]:
-        """Metrics (n,) of the last episode."""
+    def end(self, success: Tensor) -> dict[str, Tensor]:
+        """An episode is over, with any-step success (n,): its metrics (n,)."""
         return {}
 
     def task_metrics(self, env_steps: int) -> dict[str, Tensor]:

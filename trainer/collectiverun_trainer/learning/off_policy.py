@@ -131,8 +131,8 @@ class OffPolicyLearning:
             learner.env_steps = self.env_steps
         mean_losses = means(losses)
         mark_diverged(self.active, mean_losses)
-        episode = {"episode/return": torch.from_numpy(returns), "episode/success": torch.from_numpy(success)}
-        return mean_losses | episode | self.guide.episode_metrics()
+        played = {"episode/return": torch.from_numpy(returns), "episode/success": torch.from_numpy(success)}
+        return mean_losses | played | self.guide.end(played["episode/success"])
 
     def _draw_goals(self) -> Integers:
         streams = [self._goals[task] for task in self.tasks]
@@ -152,9 +152,9 @@ class OffPolicyLearning:
         else:
             sampled = self.agent.act(torch.from_numpy(obs).to(self.device).unsqueeze(1))
         action: Array = sampled.squeeze(1).cpu().numpy()
-        if self.decisions < self.schedule.decisions_before_learning:
+        if guided := self.decisions < self.schedule.decisions_before_learning:
             action = self.guide.act(obs, action)
-        pays = (weights := self.guide.weights(self.env_steps)) is not None and bool(weights.any())
+        pays = guided or ((weights := self.guide.weights(self.env_steps)) is not None and bool(weights.any()))
         self._bonus = self.guide.bonus(obs, action) if pays else torch.zeros(len(obs))
         return action
 

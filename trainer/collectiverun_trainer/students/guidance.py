@@ -31,18 +31,21 @@ _STUDENTS = slice(None, None, len(ROLES))  # the students among the learners' ro
 class Guidance(Guide):
     """The guide of T students; their controls get nothing.
 
-    In mode `shaping` it rewards a student for acting as the collective would, as long as that has weight. In
-    mode `finetune` the collective acts for the student until learning begins; the mean embedding it has by
-    then folds its weights into those the student starts from.
+    The collective acts for a student until learning begins. That shows how often it succeeds, and its mean
+    embedding is how it knows the task. From then on, in mode `shaping`, it rewards a student for acting as
+    it would with that embedding, the less the less it has succeeded itself; in mode `finetune` its weights,
+    with that embedding folded in, are those the student starts from.
     """
 
     def __init__(self, collective: Collective, tasks: Sequence[SeededTask], params: StudentsParams) -> None:
         self.collective, self.policy = collective, collective.policy()
         self.tasks, self.params = tuple(tasks), params
         start_weight = params.start_weight if params.mode == "shaping" else 0.0
+        self._helps = bool(start_weight) or params.mode == "finetune"
         self.schedules = [BonusSchedule(start_weight, params.decay_env_steps) for _ in tasks]
         self._embeddings = torch.zeros(len(tasks), collective.network.embedding_size)
         self._embedded = 0
+        self._successes, self._episodes, self._acted = torch.zeros(len(tasks)), 0, 0
         self._generators: list[torch.Generator] = []
         self._earned, self._decisions = torch.zeros(len(tasks) * len(ROLES)), 0
 
@@ -51,7 +54,7 @@ class Guidance(Guide):
         self.policy.begin(len(self.tasks))
         purpose = f"the collective acts in episode {episode}"
         self._generators = [torch_generator(task.seed, PHASE, task, purpose) for task in self.tasks]
-        self._earned, self._decisions = torch.zeros_like(self._earned), 0
+        self._earned, self._decisions, self._acted = torch.zeros_like(self._earned), 0, 0
 
     def observe(self, obs: Array, action: Array, reward: Array) -> None:
         """A decision is completed: obs (2T, 39), action (2T, 4), unscaled reward (2T,)."""
@@ -68,8 +71,13 @@ class Guidance(Guide):
         return torch.stack([weights, torch.zeros_like(weights)], 1).flatten()
 
     def bonus(self, obs: Array, action: Array) -> Tensor:
-        """ρ (2T,) of actions (2T, 4) at raw obs (2T, 39): in (0, 1] for students, 0 for controls."""
-        mu, log_std = self.policy.gaussian(obs[_STUDENTS], self.policy.embed())
+        """ρ (2T,) of actions (2T, 4) at raw obs (2T, 39): in (0, 1] for students, 0 for controls.
+
+        The embedding of a student's own history would be that of whatever the student still does in place of
+        its task; that of the history counts only as long as there is no other.
+        """
+        z = self.mean_embedding.to(self.policy.device) if self._episodes else self.policy.embed()
+        mu, log_std = self.policy.gaussian(obs[_STUDENTS], z)
         taken = torch.from_numpy(action[_STUDENTS]).to(mu.device)
         earned = torch.zeros(len(action))
         earned[_STUDENTS] = bonus(taken, mu, log_std, self.params.bonus_min_std).cpu()
@@ -77,8 +85,8 @@ class Guidance(Guide):
         return earned
 
     def act(self, obs: Array, action: Array) -> Array:
-        """Actions (2T, 4) before learning begins: in mode `finetune` the collective's for students."""
-        if self.params.mode == "finetune":
+        """Actions (2T, 4) before learning begins: the collective's for students, if it is to help them."""
+        if self._helps:
             action[_STUDENTS] = self._sample(obs[_STUDENTS])
         return action
 
@@ -89,6 +97,7 @@ class Guidance(Guide):
         noise = torch.stack([torch.randn(ACTION_SIZE, generator=generator) for generator in self._generators])
         self._embeddings += z.cpu()
         self._embedded += 1
+        self._acted += 1
         action: Array = torch.tanh(mu + log_std.exp() * noise).numpy()
         return action
 
@@ -109,8 +118,13 @@ class Guidance(Guide):
         for schedule, task in zip(self.schedules, self.tasks, strict=True):
             schedule.record_success(outcomes["student"][task].success.any_step)
 
-    def episode_metrics(self) -> dict[str, Tensor]:
-        """Mean bonus (2T,) of the decisions of the last episode."""
+    def end(self, success: Tensor) -> dict[str, Tensor]:
+        """An episode is over: mean bonus (2T,) of its decisions. Whole ones of the collective are counted."""
+        if self._acted == self._decisions:
+            self._successes += success[_STUDENTS]
+            self._episodes += 1
+            for schedule, successes in zip(self.schedules, self._successes.tolist(), strict=True):
+                schedule.teacher = successes / self._episodes
         return {"shaping/bonus": self._earned / self._decisions}
 
     def task_metrics(self, env_steps: int) -> dict[str, Tensor]:
@@ -120,13 +134,16 @@ class Guidance(Guide):
     def state_dict(self) -> dict[str, Any]:
         """Everything, between episodes."""
         return {
-            "schedules": [[schedule.factor, list(schedule.recent)] for schedule in self.schedules],
+            "schedules": [[one.teacher, one.factor, list(one.recent)] for one in self.schedules],
             "embeddings": self._embeddings,
             "embedded": self._embedded,
+            "successes": self._successes,
+            "episodes": self._episodes,
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restore `state_dict`."""
-        for schedule, (factor, recent) in zip(self.schedules, state["schedules"], strict=True):
-            schedule.factor, schedule.recent = factor, tuple(recent)
+        for schedule, (teacher, factor, recent) in zip(self.schedules, state["schedules"], strict=True):
+            schedule.teacher, schedule.factor, schedule.recent = teacher, factor, tuple(recent)
         self._embeddings, self._embedded = state["embeddings"].clone(), state["embedded"]
+        self._successes, self._episodes = state["successes"].clone(), state["episodes"]

@@ -44,6 +44,7 @@ def bonus(action: Tensor, mu: Tensor, log_std: Tensor, min_std: float) -> Tensor
 class BonusSchedule:
     """w(t): linear from `start_weight` to 0 over `decay_env_steps`, and sooner once the student succeeds.
 
+    `teacher` is the collective's own success on the task (1 until it is known): who fails teaches failing.
     `factor` is 1 minus the mean success of the last RECENT evaluations, but never rises: a student that
     solves half of its episodes keeps half of the bonus, one that solves all has none. A single lucky
     evaluation does not end the bonus.
@@ -51,12 +52,15 @@ class BonusSchedule:
 
     start_weight: float
     decay_env_steps: int
+    teacher: float = 1.0
     factor: float = 1.0
     recent: tuple[float, ...] = ()
 
     def weight(self, env_steps: int) -> float:
         """w after `env_steps` env steps of one student, in units of the scaled reward."""
-        return self.start_weight * self.factor * max(0.0, 1.0 - env_steps / self.decay_env_steps)
+        return (
+            self.start_weight * self.teacher * self.factor * max(0.0, 1.0 - env_steps / self.decay_env_steps)
+        )
 
     def record_success(self, any_step: float) -> None:
         """Record the any-step success rate of one evaluation on selection goals."""
