@@ -108,6 +108,15 @@ def test_the_collective_acts_for_the_student_until_learning_begins(run: SmallRun
     assert not torch.equal(student["action"], control["action"])
     # It did not succeed in twenty env steps, so it has nothing to teach.
     assert guidance_of(students).student_weights(0).tolist() == [0.0, 0.0]
+    assert students.guide.note() == (
+        "The collective did not succeed itself on reach-v3-sawyer, drawer-close-v3-sawyer in the 2 episodes"
+        " it began with: no bonus was paid there."
+    )
+
+
+@pytest.mark.parametrize("changes", [{"mode": "finetune"}, {"startWeight": 0.0}], ids=str)
+def test_who_wants_no_bonus_is_told_of_none(run: SmallRun, changes: dict[str, Any]) -> None:
+    assert knowing(begun(run, **changes), [0.0, 0.0]).note() == ""
 
 
 def test_the_bonus_moves_the_student_and_is_kept_apart_from_the_reward(run: SmallRun) -> None:
@@ -189,6 +198,7 @@ def test_both_policies_and_their_curves_are_published(run: SmallRun) -> None:
     names = {f"{task.name}/{name}" for task in run.tasks for name in FILES}
     assert set(artifact.names) == names | {"metrics.jsonl"}
     assert result.env_steps == 160 * len(run.tasks) * 2
+    assert result.note.startswith("The collective did not succeed itself on reach-v3-sawyer")
     for task in run.tasks:
         points = artifact.read_json(f"{task.name}/curves.json")
         assert [point["envSteps"] for point in points] == [40, 80, 120, 160]

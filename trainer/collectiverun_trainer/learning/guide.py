@@ -50,6 +50,10 @@ class Guide:
         """Metrics (tasks,) after so many env steps of each learner."""
         return {}
 
+    def note(self) -> str:
+        """One sentence for a person on whom it could not help; empty if there is none."""
+        return ""
+
     def state_dict(self) -> dict[str, Any]:
         """Everything the guide depends on, between episodes."""
         return {}

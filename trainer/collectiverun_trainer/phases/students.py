@@ -69,4 +69,4 @@ def _publish(context: PhaseContext, params: StudentsParams, learning: OffPolicyL
     for student, control in zip(learning.in_role("student"), learning.in_role("control"), strict=True):
         write_curves(writer, student, control)
     extra = {"mode": params.mode, "control": success["control"].model_dump(by_alias=True)}
-    return context.publish(writer, success["student"], total, extra=extra)
+    return context.publish(writer, success["student"], total, learning.guide.note(), extra)

@@ -131,6 +131,17 @@ class Guidance(Guide):
         """Weight (T,) of the bonus."""
         return {"shaping/weight": self.student_weights(env_steps)}
 
+    def note(self) -> str:
+        """In mode `shaping`, the tasks on which the collective has nothing to teach."""
+        paying = zip(self.tasks, self.schedules, strict=True)
+        failed = [task.name for task, schedule in paying if schedule.start_weight and not schedule.teacher]
+        if not failed:
+            return ""
+        return (
+            f"The collective did not succeed itself on {', '.join(failed)} in the {self._episodes} episodes"
+            " it began with: no bonus was paid there."
+        )
+
     def state_dict(self) -> dict[str, Any]:
         """Everything, between episodes."""
         return {
