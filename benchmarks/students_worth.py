@@ -14,7 +14,7 @@ ratio below 1 is then too large, one above 1 too small. Last the reported goals.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean, stdev
 from typing import Any, Final
@@ -115,9 +115,14 @@ def mean_ratio(pairs: Pairs, seeds: list[int]) -> str:
     by_seed = [fmean(found[seed].ratio for found in pairs.values()) for seed in whole]
     if len(by_seed) < 2:
         return f"mean ratio {by_seed[0]:.2f} (one seed)" if by_seed else "no seed has all of them yet"
-    mean = fmean(by_seed)
-    half = float(student_t.ppf(0.975, len(by_seed) - 1)) * stdev(by_seed) / len(by_seed) ** 0.5
+    mean, half = mean_and_half(by_seed)
     return f"mean ratio {mean:.2f} ({max(0.0, mean - half):.2f} to {mean + half:.2f}), {len(by_seed)} seeds"
+
+
+def mean_and_half(values: Sequence[float]) -> tuple[float, float]:
+    """Mean of at least two values and half the width of its 95 % interval (Student's t)."""
+    half = float(student_t.ppf(0.975, len(values) - 1)) * stdev(values) / len(values) ** 0.5
+    return fmean(values), half
 
 
 def reported(pairs: Pairs) -> list[str]:
