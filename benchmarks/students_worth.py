@@ -8,7 +8,8 @@ and seed the env steps at which a student's and its control's success on selecti
 first reached 80 %, and their ratio; then the mean ratio of each seed's tasks with a 95 % interval
 (Student's t over the seeds that have all of them), for tasks that the collective was taught and for
 those it never saw. Who never gets there counts as if it had with its last env step: marked with >; a
-ratio below 1 is then too large, one above 1 too small. Last the reported goals.
+ratio below 1 is then too large, one above 1 too small. Then success over all evaluations, as a student may
+know its task at once and lose it again, and on the reported goals.
 """
 
 from __future__ import annotations
@@ -38,6 +39,8 @@ class Pair:
     env_steps: tuple[int | None, int | None]
     """At which each had learned the task; None: never."""
     budget: int
+    throughout: tuple[float, float]
+    """Mean any-step success of each over all its evaluations."""
     reported: tuple[Outcomes, Outcomes]
 
     @property
@@ -75,6 +78,8 @@ def main() -> None:
     for title, some in (("Tasks of the collective", taught), ("Tasks that it never saw", unseen)):
         if some:
             print(f"\n{title}: {mean_ratio(some, seeds)}.")
+    print("\nAny-step success, per cent, mean over all evaluations and the seeds:\n")
+    print(*throughout(pairs), sep="\n")
     print("\nReported goals, any step / at end, mean over the seeds:\n", *reported(pairs), sep="\n")
 
 
@@ -87,7 +92,8 @@ def pairs_of(run: Run) -> dict[Task, Pair]:
             files = (f"{task.name}/{prefix}evaluation.json" for prefix in ("", "control_"))
             student, control = (Outcomes.from_document(artifact.read_json(name)) for name in files)
             reached = (env_steps_to_learn(points, "student"), env_steps_to_learn(points, "control"))
-            found[task] = Pair(reached, points[-1]["envSteps"], (student, control))
+            throughout = (mean_success(points, "student"), mean_success(points, "control"))
+            found[task] = Pair(reached, points[-1]["envSteps"], throughout, (student, control))
     return found
 
 
@@ -95,6 +101,11 @@ def env_steps_to_learn(points: list[Mapping[str, Any]], learner: str) -> int | N
     """Env steps of the first evaluation at which a learner had learned its task."""
     reached = (int(point["envSteps"]) for point in points if point[learner]["anyStep"] >= LEARNED)
     return next(reached, None)
+
+
+def mean_success(points: list[Mapping[str, Any]], learner: str) -> float:
+    """Mean any-step success over the evaluations: what was learned soon, and kept, counts most."""
+    return fmean(point[learner]["anyStep"] for point in points)
 
 
 def steps_by_task(pairs: Pairs, seeds: list[int]) -> list[str]:
@@ -123,6 +134,15 @@ def mean_and_half(values: Sequence[float]) -> tuple[float, float]:
     """Mean of at least two values and half the width of its 95 % interval (Student's t)."""
     half = float(student_t.ppf(0.975, len(values) - 1)) * stdev(values) / len(values) ** 0.5
     return fmean(values), half
+
+
+def throughout(pairs: Pairs) -> list[str]:
+    """A row a task: how much of the time students and controls could do it."""
+    rows = ["| task | students | controls |", "|---|---|---|"]
+    for task, found in pairs.items():
+        of_learners = zip(*(pair.throughout for pair in found.values()), strict=True)
+        rows.append(f"| {task.env} | {' | '.join(f'{100 * fmean(rates):.0f}' for rates in of_learners)} |")
+    return rows
 
 
 def reported(pairs: Pairs) -> list[str]:
