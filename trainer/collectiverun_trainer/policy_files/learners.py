@@ -120,17 +120,6 @@ def _task_document(task: Task) -> dict[str, Any]:
     return task.model_dump(by_alias=True, mode="json")
 
 
-def expert_kind(artifact: Artifact, task: Task) -> str:
-    """`sac` for a trained expert, `scripted` for a scripted one."""
-    return str(artifact.read_json(f"{task.name}/policy.json")["kind"])
-
-
-def foreign_model(artifact: Artifact, task: Task) -> str | None:
-    """File and digest of the model that an imported expert was made of; None of one that was trained here."""
-    about = artifact.read_json(f"{task.name}/policy.json").get("imported")
-    return f"{about['file']} (sha256 {about['sha256']})" if about else None
-
-
 def load_experts(inputs: Inputs, device: torch.device = CPU) -> tuple[StackedExperts, tuple[Task, ...]]:
     """All experts of the artifacts of phase `experts`, and their tasks in the order of the inputs.
 
