@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import torch
 
@@ -11,13 +11,14 @@ from collectiverun_trainer.artifacts.artifact import Artifact, ArtifactWriter
 from collectiverun_trainer.config import ExpertsParams, SACParams, StudentsParams, Task
 from collectiverun_trainer.errors import InputInvalid
 from collectiverun_trainer.experts.stacked import ScriptedExperts, StackedExperts, TrainedExperts
-from collectiverun_trainer.learning.learner import Learner, Role
 from collectiverun_trainer.order import ArtifactReference, Success
 from collectiverun_trainer.policy_files.common import CPU, EVALUATION, mismatch
 from collectiverun_trainer.rollouts.outcomes import Outcomes
 from collectiverun_trainer.rollouts.policy import ActorPolicy, Policy
 from collectiverun_trainer.sac.networks import State
-from collectiverun_trainer.students.guidance import ROLES
+
+if TYPE_CHECKING:  # who reads these files need not learn: compiled gradient steps take half a second to load
+    from collectiverun_trainer.learning.learner import Learner, Role
 
 Inputs: TypeAlias = Sequence[tuple[ArtifactReference, Artifact]]
 
@@ -157,6 +158,8 @@ def load_students(inputs: Inputs, device: torch.device) -> dict[Role, dict[Task,
     Raises:
         InputInvalid: a file is missing or damaged, or weights do not fit the sizes beside them.
     """
+    from collectiverun_trainer.students.guidance import ROLES  # imported late, as what learns is above
+
     pairs = _tasks(inputs)
     return {role: {task: _load_actor(a, task, role, device) for task, a in pairs} for role in ROLES}
 
