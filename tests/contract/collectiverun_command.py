@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from support.command_here import Said
 from support.run_bodies import run_body, tasks
 
 from collectiverun_operator.cluster.local.journal import Event, read_journal
@@ -78,6 +79,13 @@ def commits(path: Path) -> Iterator[Path]:
 def has_started(path: Path, phase: str) -> bool:
     """Whether a Pod of the phase has started."""
     return any(event["event"] == "podStarted" and event["phase"] == phase for event in history(path))
+
+
+def assert_refused(said: Said, code: int, sentence: str) -> None:
+    """It ended with that code and printed nothing but one line, which begins so."""
+    assert (said.code, said.output) == (code, ""), said
+    assert said.error.startswith(sentence), said.error
+    assert said.error.count("\n") == 1
 
 
 def document(stdout: str) -> dict[str, Any]:

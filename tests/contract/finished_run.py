@@ -36,6 +36,18 @@ class FinishedRun:
         return self.folder / "cache"
 
     @property
+    def variables(self) -> dict[str, str]:
+        """The environment of its owner, as far as commands look at it."""
+        return {"COLLECTIVERUN_CACHE": str(self.cache), "OMP_NUM_THREADS": "1"}
+
+    @property
+    def elsewhere(self) -> Path:
+        """The folder that commands are given in, which has nothing to do with the run."""
+        folder = self.folder / "elsewhere"
+        folder.mkdir(exist_ok=True)
+        return folder
+
+    @property
     def root(self) -> Path:
         """Its folder in storage."""
         (found,) = (self.folder / "storage/default").glob("quickstart-????????")
@@ -54,13 +66,11 @@ class FinishedRun:
     def _run(
         self, words: list[str], variables: Mapping[str, str] | None = None
     ) -> subprocess.CompletedProcess[str]:
-        own = {"COLLECTIVERUN_CACHE": str(self.cache), "OMP_NUM_THREADS": "1", **(variables or {})}
+        own = {**self.variables, **(variables or {})}
         environment = {key: value for key, value in os.environ.items() if key != "KUBECONFIG"} | own
-        elsewhere = self.folder / "elsewhere"
-        elsewhere.mkdir(exist_ok=True)
         return subprocess.run(
             words,
-            cwd=elsewhere,
+            cwd=self.elsewhere,
             env=environment,
             stdin=subprocess.DEVNULL,
             capture_output=True,

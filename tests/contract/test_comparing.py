@@ -5,7 +5,8 @@ import shutil
 from pathlib import Path
 
 import pytest
-from contract.collectiverun_command import WAIT_SECONDS
+from contract.collectiverun_command import WAIT_SECONDS, assert_refused
+from support.command_here import Said
 
 pytestmark = pytest.mark.timeout(2 * WAIT_SECONDS)
 
@@ -49,7 +50,7 @@ def test_the_document_has_what_the_runs_reached(quickstart, copied):
     assert any("with the same seed 1" in note for note in told["notes"])
 
 
-def test_what_can_not_be_compared(quickstart, copied, tmp_path):
+def test_what_can_not_be_compared(quickstart, quickstart_says, copied, tmp_path):
     root, page = f"file://{quickstart.root}", str(tmp_path / "a.html")
     wrong = {
         ("quickstart",): (2, "compare: runs: one run alone can't be compared"),
@@ -60,13 +61,15 @@ def test_what_can_not_be_compared(quickstart, copied, tmp_path):
         ("quickstart", str(copied), "--output", "/nowhere/a.html"): (2, "compare: output: can't be written"),
     }
     for words, (code, sentence) in wrong.items():
-        refused(quickstart, words, code, sentence)
+        assert_refused(quickstart_says("compare", *words), code, sentence)
     (summary,) = copied.glob("evaluation/all/attempt-1/*/summary.json")
     summary.write_bytes(summary.read_bytes()[:-1])
-    refused(quickstart, ("quickstart", str(copied), "-o", page), 4, f"file://{summary} is damaged: it has ")
+    words = ("compare", "quickstart", str(copied), "-o", page)
+    assert_refused(quickstart_says(*words), 4, f"file://{summary} is damaged: it has ")
     shutil.rmtree(copied / "evaluation")
     sentence = f"file://{copied} is not finished: it has no evaluation yet (it has published experts, "
-    refused(quickstart, ("quickstart", str(copied), "-o", page), 4, sentence)
+    done = quickstart.command(*words)
+    assert_refused(Said(done.returncode, done.stdout, done.stderr), 4, sentence)
     assert not Path(page).exists()
 
 
@@ -82,18 +85,11 @@ def test_an_index_of_the_finished_runs_below_a_root(quickstart, copied, tmp_path
     assert f"file://{unfinished} is not finished: it has no evaluation yet" in page.read_text()
 
 
-def test_an_index_that_can_not_be(quickstart, tmp_path):
+def test_an_index_that_can_not_be(quickstart, quickstart_says, tmp_path):
     wrong = {
         ("--html", "a.html"): (2, "--html makes a page of the runs below a storage root; name that root"),
         (str(tmp_path), "--html", "a.html"): (4, f"{tmp_path} holds no run that has published anything"),
         (str(quickstart.root), "--html", "a.pdf"): (2, "list: html: ends neither in .html nor in .htm"),
     }
     for words, (code, sentence) in wrong.items():
-        refused(quickstart, words, code, sentence, command="list")
-
-
-def refused(run, words, code, sentence, command="compare"):
-    done = run.command(command, *words)
-    assert (done.returncode, done.stdout) == (code, ""), (words, done)
-    assert done.stderr.startswith(sentence), done.stderr
-    assert done.stderr.count("\n") == 1
+        assert_refused(quickstart_says("list", *words), code, sentence)

@@ -4,7 +4,8 @@ import json
 
 import minari
 import pytest
-from contract.collectiverun_command import WAIT_SECONDS
+from contract.collectiverun_command import WAIT_SECONDS, assert_refused
+from support.command_here import Said
 
 pytestmark = pytest.mark.timeout(2 * WAIT_SECONDS)
 
@@ -44,7 +45,7 @@ def test_a_folder_for_a_hub(quickstart, tmp_path):
     assert push == f"  hf upload <user>/quickstart {tmp_path / 'new'}"
 
 
-def test_what_can_not_be_exported(quickstart, tmp_path):
+def test_what_can_not_be_exported(quickstart, quickstart_says, tmp_path):
     new, full = str(tmp_path / "new"), str(tmp_path)
     (tmp_path / "mine").touch()
     lerobot = ("--format", "lerobot")
@@ -72,8 +73,7 @@ def test_what_can_not_be_exported(quickstart, tmp_path):
         ("hub", "quickstart", new, "--task", "push"): (2, "no task is called 'push'"),
     }
     for (what, run, output, *words), (code, sentence) in wrong.items():
-        done = quickstart.command("export", what, run, "--output", output, *words)
-        assert (done.returncode, done.stdout) == (code, ""), (words, done)
-        assert done.stderr.startswith(sentence), done.stderr
-        assert done.stderr.count("\n") == 1
+        assert_refused(quickstart_says("export", what, run, "--output", output, *words), code, sentence)
+    done = quickstart.command("export", "hub", full, "--output", new)
+    assert_refused(Said(done.returncode, done.stdout, done.stderr), *wrong["hub", full, new])
     assert not (tmp_path / "new").exists()

@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from contract.collectiverun_command import COMMAND, WAIT_SECONDS, endless_run, has_started
+from contract.collectiverun_command import COMMAND, WAIT_SECONDS, assert_refused, endless_run, has_started
 from testbed.waiting import eventually
 
 pytestmark = pytest.mark.timeout(2 * WAIT_SECONDS)
@@ -123,8 +123,7 @@ def test_a_run_under_way_and_one_that_was_killed(quickstart, tmp_path, start_end
     )
 
 
-def test_names_and_folders_that_are_not_there(quickstart, tmp_path):
-    storage = str(quickstart.root.parents[1])
+def test_names_and_folders_that_are_not_there(quickstart_says, tmp_path):
     wrong = {
         ("status", "quick"): (2, "no run of this machine is called 'quick'; it knows quickstart"),
         ("report", "quick"): (2, "no run of this machine is called 'quick'; it knows quickstart"),
@@ -143,11 +142,7 @@ def test_names_and_folders_that_are_not_there(quickstart, tmp_path):
         ("status", "quickstart", "--kubernetes"): (5, "there is no kubeconfig at "),
     }
     for words, (code, sentence) in wrong.items():
-        done = quickstart.command(*words)
-        assert (done.returncode, done.stdout) == (code, ""), (words, done)
-        assert done.stderr.startswith(sentence), (words, done.stderr)
-        assert done.stderr.count("\n") == 1
-    assert quickstart.command("list", storage).returncode == 0
+        assert_refused(quickstart_says(*words), code, sentence)
 
 
 def test_a_report_that_is_gone_and_a_state_directory_that_is_damaged(quickstart, tmp_path):

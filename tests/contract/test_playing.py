@@ -4,7 +4,7 @@ import json
 
 import av
 import pytest
-from contract.collectiverun_command import WAIT_SECONDS
+from contract.collectiverun_command import WAIT_SECONDS, assert_refused
 from PIL import Image
 
 pytestmark = pytest.mark.timeout(2 * WAIT_SECONDS)
@@ -33,7 +33,7 @@ def test_a_film_of_an_expert_as_webp_by_the_runs_root(quickstart, tmp_path):
         assert film.n_frames > 5
 
 
-def test_what_can_not_be_filmed(quickstart, tmp_path):
+def test_what_can_not_be_filmed(quickstart, quickstart_says, tmp_path):
     film = str(tmp_path / "film.webp")
     wrong = {
         ("quick", film): (2, "no run of this machine is called 'quick'; it knows quickstart"),
@@ -49,8 +49,5 @@ def test_what_can_not_be_filmed(quickstart, tmp_path):
         (str(tmp_path), film): (4, f"file://{tmp_path} holds no finished phase of a run"),
     }
     for (run, output, *words), (code, sentence) in wrong.items():
-        done = quickstart.command("play", run, "--output", output, *words)
-        assert (done.returncode, done.stdout) == (code, ""), (words, done)
-        assert done.stderr.startswith(sentence), done.stderr
-        assert done.stderr.count("\n") == 1
+        assert_refused(quickstart_says("play", run, "--output", output, *words), code, sentence)
     assert not (tmp_path / "film.webp").exists()

@@ -7,18 +7,17 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
-from typing import Any
 
 import pytest
 import yaml
 from contract.collectiverun_command import WAIT_SECONDS, endless_run, has_started, start
 from contract.finished_run import FinishedRun
+from support.command_here import Said, said_here
 from testbed.waiting import eventually
 
 from collectiverun_operator.cli import main, plugin
@@ -215,19 +214,7 @@ PLUGIN: dict[str, tuple[str, int, str]] = {
 }
 
 
-def _said(place: Place, capfd: pytest.CaptureFixture[str], run: Any) -> tuple[int, str, str]:
-    """Exit code, output and error of a command in this process; what the trainer does is its own process."""
-    interrupts = signal.getsignal(signal.SIGINT)
-    try:
-        with pytest.raises(SystemExit) as ended:
-            run()
-    finally:
-        signal.signal(signal.SIGINT, interrupts)
-    said = capfd.readouterr()
-    return int(ended.value.code or 0), said.out, said.err
-
-
-def _assert_one_sentence(place: Place, said: tuple[int, str, str], code: int, told: str) -> None:
+def _assert_one_sentence(place: Place, said: Said, code: int, told: str) -> None:
     ended, output, error = said
     assert (ended, output) == (code, ""), said
     assert place.text(told) in error
@@ -251,13 +238,13 @@ def here(place: Place, monkeypatch: pytest.MonkeyPatch) -> Place:
 @pytest.mark.parametrize("words", COMMANDS)
 def test_a_wrong_use_ends_in_one_sentence(words, here, monkeypatch, capfd) -> None:
     code, told = COMMANDS[words]
-    monkeypatch.setattr(sys, "argv", ["collectiverun", *here.text(words).split()])
-    _assert_one_sentence(here, _said(here, capfd, main.main), code, told)
+    said = said_here(main.main, ["collectiverun", *here.text(words).split()], monkeypatch, capfd)
+    _assert_one_sentence(here, said, code, told)
 
 
 @pytest.mark.parametrize("words", PLUGIN)
 def test_a_wrong_use_of_the_plugin_does_too(words, here, monkeypatch, capfd) -> None:
     kubeconfig, code, told = PLUGIN[words]
     monkeypatch.setenv("KUBECONFIG", f"{here.folder}/{kubeconfig}")
-    monkeypatch.setattr(sys, "argv", ["kubectl-collectiverun", *here.text(words).split()])
-    _assert_one_sentence(here, _said(here, capfd, plugin.main), code, told)
+    said = said_here(plugin.main, ["kubectl-collectiverun", *here.text(words).split()], monkeypatch, capfd)
+    _assert_one_sentence(here, said, code, told)

@@ -27,7 +27,8 @@ from collectiverun_trainer.config import EnvironmentSettings, ExpertsParams, Pha
 from collectiverun_trainer.environments.vector import VectorEnvironment
 from collectiverun_trainer.errors import InputInvalid, InvalidConfiguration, Usage
 from collectiverun_trainer.experts.stacked import TrainedExperts
-from collectiverun_trainer.importing.expert import publish, require_free
+from collectiverun_trainer.importing.expert import publish
+from collectiverun_trainer.importing.places import require_free
 from collectiverun_trainer.importing.sb3 import ForeignExpert, read_sac
 from collectiverun_trainer.importing.tensor_file import read_state_dict
 from collectiverun_trainer.learned import open_run

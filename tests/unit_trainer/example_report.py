@@ -11,7 +11,7 @@ from collectiverun_trainer.order import RunIdentity
 from collectiverun_trainer.report.curves import Curve
 from collectiverun_trainer.report.headline import findings, headline
 from collectiverun_trainer.report.page import Report, VideoPanel
-from collectiverun_trainer.report.panels import EmbeddingMap
+from collectiverun_trainer.report.reading import EmbeddingMap
 from collectiverun_trainer.report.summary import (
     HistoryAccuracy,
     Machine,

@@ -18,6 +18,14 @@ sys.meta_path.insert(0, Nothing())
 runpy.run_module("collectiverun_trainer.commands", run_name="__main__", alter_sys=True)
 """
 
+# The command, and which of the packages it has loaded that take a second or more.
+LOADED = """
+import atexit, runpy, sys
+heavy = {"torch", "metaworld", "numba", "matplotlib", "sklearn"}
+atexit.register(lambda: print(sorted(heavy & sys.modules.keys()), file=sys.stderr))
+runpy.run_module("collectiverun_trainer.commands", run_name="__main__", alter_sys=True)
+"""
+
 
 def answer(command, request, lacks="nothing-of-that-name"):
     words = [sys.executable, "-c", WITHOUT, lacks, command]
@@ -29,7 +37,7 @@ def answer(command, request, lacks="nothing-of-that-name"):
 @pytest.mark.parametrize(
     ("command", "package", "extra"),
     [
-        ("list", "torch", "trainer"),
+        ("list", "tenacity", "trainer"),
         ("play", "av", "play"),
         ("export-policy", "onnx", "export"),
         ("export-hub", "yaml", "export"),
@@ -45,6 +53,27 @@ def test_a_package_that_is_missing_is_told_with_its_extra(command, package, extr
         2,
         f"{command} needs the package {package}: pip install 'collectiverun[{extra}]'",
     )
+
+
+@pytest.mark.parametrize(
+    ("command", "more"),
+    [
+        ("list", {"root": "@"}),
+        ("compare", {"runs": [{"run": "@"}, {"run": "@"}]}),
+        ("play", {"run": "@", "output": "new.webp"}),
+        ("export-policy", {"run": "@", "output": "new"}),
+        ("export-hub", {"run": "@", "output": "new"}),
+        ("export-dataset", {"run": "@", "output": "new", "format": "lerobot"}),
+        ("import-sb3", {"model": "@/no.zip", "task": {"env": "reach-v3"}, "output": "@"}),
+    ],
+)
+def test_a_run_that_is_not_there_is_told_before_networks_are_loaded(command, more, tmp_path):
+    request = json.loads(json.dumps(more).replace("@", str(tmp_path)))
+    words = [sys.executable, "-c", LOADED, command]
+    done = subprocess.run(words, input=json.dumps(request), capture_output=True, text=True)
+    assert done.stderr == "[]\n", done.stderr
+    answered = json.loads(done.stdout)
+    assert str(tmp_path) in answered.get("message", str(tmp_path)), answered
 
 
 def test_a_request_that_is_wrong_is_told_before_anything_heavy_is_loaded(tmp_path):

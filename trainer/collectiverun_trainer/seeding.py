@@ -2,19 +2,24 @@
 
 A generator is seeded by (seed of the run, phase, task, purpose). So grouping, member, attempt, storage and
 the number of cores change nothing. Purposes are part of the seed: changing one changes results.
+
+torch is imported late: who asks for NumPy's generators alone, such as `collectiverun compare`, is spared the
+second and a half that loading it takes.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from typing import Any, cast, overload
+from typing import TYPE_CHECKING, Any, cast, overload
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from collectiverun_trainer.config import Task
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
 
 
 def _sequence(seed: int, phase: str, task: Task | None, purpose: str) -> np.random.SeedSequence:
@@ -31,6 +36,8 @@ def numpy_generator(seed: int, phase: str, task: Task | None, purpose: str) -> n
 
 def torch_generator(seed: int, phase: str, task: Task | None, purpose: str) -> torch.Generator:
     """Generator of torch on the CPU for one purpose; `task=None` for what all tasks share."""
+    import torch
+
     # torch's CPU generator takes 32 bits of a seed; more would be dropped in silence.
     word = int(_sequence(seed, phase, task, purpose).generate_state(1, np.uint32)[0])
     return torch.Generator().manual_seed(word)
@@ -42,9 +49,9 @@ def generator_state(generator: torch.Generator) -> Tensor: ...
 def generator_state(generator: np.random.Generator) -> dict[str, Any]: ...
 def generator_state(generator: torch.Generator | np.random.Generator) -> Tensor | dict[str, Any]:
     """State of a generator for a checkpoint: a uint8 tensor (torch) or a dict of numbers (NumPy)."""
-    if isinstance(generator, torch.Generator):
-        return generator.get_state()
-    return cast(dict[str, Any], generator.bit_generator.state)
+    if isinstance(generator, np.random.Generator):
+        return cast(dict[str, Any], generator.bit_generator.state)
+    return generator.get_state()
 
 
 def restore_generator(
@@ -55,7 +62,9 @@ def restore_generator(
     Raises:
         TypeError: if the state is of the other kind of generator.
     """
-    if isinstance(generator, torch.Generator) and isinstance(state, Tensor):
+    import torch
+
+    if isinstance(generator, torch.Generator) and isinstance(state, torch.Tensor):
         generator.set_state(state)
     elif isinstance(generator, np.random.Generator) and isinstance(state, dict):
         generator.bit_generator.state = state

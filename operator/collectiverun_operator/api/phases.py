@@ -118,6 +118,7 @@ class TrajectoryTransformerPhase(ReusablePhase):
         "checkpointEveryGradientSteps": 10,
         "batchSize": 8,
     }
+    SMOKE_LIMITS: ClassVar = {"crossedEpisodes": 2}
 
     params: TrajectoryTransformerParams = TrajectoryTransformerParams()
 

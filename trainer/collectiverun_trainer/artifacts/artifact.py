@@ -4,6 +4,9 @@ Layout below the artifact's URI: the files (and parts, see `parts.py`), then `ma
 sha256, and what the artifact is), then `_SUCCESS` (the manifest's sha256). `_SUCCESS` with a matching digest
 is the commit; without it there is no artifact. Tensors are safetensors, the rest is JSON; nothing is ever
 unpickled.
+
+torch and safetensors are imported late, by what reads or writes tensors: commands that read JSON alone, such
+as `collectiverun list`, answer before torch would be loaded.
 """
 
 from __future__ import annotations
@@ -11,16 +14,14 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from typing import Any, Final, NamedTuple, TypeAlias, cast
-
-import numpy as np
-import safetensors
-import safetensors.numpy
-from safetensors.torch import load as tensors_from_bytes
-from torch import Tensor
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias, cast
 
 from collectiverun_trainer.artifacts.storage import Storage, join
 from collectiverun_trainer.errors import InputInvalid
+
+if TYPE_CHECKING:
+    import numpy as np
+    from torch import Tensor
 
 FORMAT: Final = "collectiverun-artifact/1"
 MANIFEST_NAME: Final = "manifest.json"
@@ -154,6 +155,9 @@ class Artifact:
 
     def read_tensors(self, name: str) -> dict[str, Tensor]:
         """Tensors of one safetensors file, on the CPU."""
+        import safetensors
+        from safetensors.torch import load as tensors_from_bytes
+
         try:
             return tensors_from_bytes(self.read(name))
         except safetensors.SafetensorError as error:
@@ -184,13 +188,17 @@ def opened(artifact: Artifact) -> Artifact:
 
 def tensors_to_bytes(tensors: Mapping[str, Array]) -> bytes:
     """Safetensors file of tensors and arrays."""
+    import safetensors.numpy
+
     # Through NumPy: torch's writer refuses tensors that share memory, as slices of a stack do.
     arrays = {name: _to_numpy(tensor) for name, tensor in tensors.items()}
     return safetensors.numpy.save(arrays)
 
 
 def _to_numpy(tensor: Array) -> np.ndarray[Any, Any]:
-    array = tensor.detach().cpu().numpy() if isinstance(tensor, Tensor) else tensor
+    import numpy as np
+
+    array = tensor if isinstance(tensor, np.ndarray | np.generic) else tensor.detach().cpu().numpy()
     return np.ascontiguousarray(array).reshape(
         array.shape
     )  # ascontiguousarray alone would make 0-d arrays 1-d

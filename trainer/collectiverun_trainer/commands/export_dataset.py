@@ -5,30 +5,37 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
-from typing import Any
-
-import torch
+from typing import TYPE_CHECKING, Any, Final
 
 from collectiverun_trainer.artifacts.artifact import Artifact
 from collectiverun_trainer.commands.networks import known_task
 from collectiverun_trainer.commands.new_folder import new_folder
+from collectiverun_trainer.commands.packages import require_packages
 from collectiverun_trainer.commands.requests import ExportDatasetRequest
 from collectiverun_trainer.config import Task
 from collectiverun_trainer.errors import Usage
-from collectiverun_trainer.export.datasets.document import describe
-from collectiverun_trainer.export.datasets.episodes import one_by_one, with_sources
-from collectiverun_trainer.learned import Run, open_run
-from collectiverun_trainer.policy_files.learners import expert_kind
-from collectiverun_trainer.replay.episodes import SOURCES, Episodes
+from collectiverun_trainer.learned.published_run import PublishedRun, open_published
+from collectiverun_trainer.policy_files.kinds import expert_kind
+from collectiverun_trainer.replay.sources import SOURCES
+
+if TYPE_CHECKING:
+    from collectiverun_trainer.replay.episodes import Episodes
+
+_PACKAGES: Final = {"minari": ("h5py", "minari"), "lerobot": ("pyarrow",)}
 
 
 def run(request: ExportDatasetRequest) -> dict[str, Any]:
     """Write the dataset; where it is, how it is opened, and what it says of itself."""
-    files = _format(request.format)
+    require_packages(*_PACKAGES[request.format])
     if unknown := [source for source in request.sources if source not in SOURCES]:
         raise Usage(f"no source is called {unknown[0]!r}; they are {', '.join(SOURCES)}")
-    opened = open_run(request.run, request.storage, seed=request.seed)
+    opened = open_published(request.run, request.storage, seed=request.seed)
     tasks = [_known_task(opened, name) for name in request.tasks] or list(opened.tasks)
+    files = _format(request.format)
+    # Imported late, when nothing of the request is wrong that a manifest tells: torch takes a second.
+    from collectiverun_trainer.export.datasets.document import describe
+    from collectiverun_trainer.export.datasets.episodes import one_by_one, with_sources
+
     artifacts, buffers = _buffers(opened, request, tasks)
     parts = [part for buffer in buffers if len(part := with_sources(buffer, request.sources))]
     if not parts:
@@ -42,7 +49,7 @@ def run(request: ExportDatasetRequest) -> dict[str, Any]:
 
 
 def _format(name: str) -> ModuleType:
-    """Its package is asked for before a buffer is read."""
+    """The module that writes it; imported late, as what it needs takes a second."""
     if name == "minari":
         from collectiverun_trainer.export.datasets import minari_files
 
@@ -52,17 +59,19 @@ def _format(name: str) -> ModuleType:
     return lerobot_files
 
 
-def _known_task(opened: Run, name: str) -> Task:
+def _known_task(opened: PublishedRun, name: str) -> Task:
     if (task := known_task(opened, name)) is not None:
         return task
     raise Usage(f"the run has no task {name!r} (it has {', '.join(task.name for task in opened.tasks)})")
 
 
 def _buffers(
-    opened: Run, request: ExportDatasetRequest, tasks: Sequence[Task]
+    opened: PublishedRun, request: ExportDatasetRequest, tasks: Sequence[Task]
 ) -> tuple[list[Artifact], list[Episodes]]:
     """The artifacts that hold the buffer, and its episodes of these tasks."""
     if request.buffer == "online":
+        import torch  # imported late, as above
+
         buffer = opened.online_episodes()
         wanted = torch.tensor([task in tasks for task in buffer.tasks])
         return [opened.artifact("onlineDistillation")], [buffer.select(wanted[buffer.task])]
@@ -70,7 +79,7 @@ def _buffers(
     return list(artifacts.values()), [opened.expert_episodes(task) for task in tasks]
 
 
-def _nothing(opened: Run, request: ExportDatasetRequest, buffers: Sequence[Episodes]) -> str:
+def _nothing(opened: PublishedRun, request: ExportDatasetRequest, buffers: Sequence[Episodes]) -> str:
     acted = {SOURCES[source] for buffer in buffers for source in buffer.source.tolist()}
     have = ", ".join(source for source in SOURCES if source in acted)
     return (

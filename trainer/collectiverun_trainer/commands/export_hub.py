@@ -5,20 +5,22 @@ from __future__ import annotations
 import shlex
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from collectiverun_trainer.commands.export_policy import COMPARING
-from collectiverun_trainer.commands.networks import chosen_task
+from collectiverun_trainer.commands.export_policy import COMPARING, PACKAGES
+from collectiverun_trainer.commands.networks import chosen_task, require_network
 from collectiverun_trainer.commands.new_folder import new_folder
+from collectiverun_trainer.commands.packages import require_packages
 from collectiverun_trainer.commands.requests import ExportHubRequest
 from collectiverun_trainer.comparison.reading import finished_summary
 from collectiverun_trainer.config import Task
-from collectiverun_trainer.environments.rendering import RenderingError
-from collectiverun_trainer.export.hub.card import FilmTold
-from collectiverun_trainer.export.hub.folder import write_arms, write_networks, write_words
-from collectiverun_trainer.learned import LearnedPolicy, Run, open_run
+from collectiverun_trainer.learned.published_run import open_published
 from collectiverun_trainer.process import output
-from collectiverun_trainer.rollouts.recording import Film, record_video
+
+if TYPE_CHECKING:
+    from collectiverun_trainer.export.hub.card import FilmTold
+    from collectiverun_trainer.learned import LearnedPolicy, Run
+    from collectiverun_trainer.rollouts.recording import Film
 
 FILM = "replay.mp4"
 GOAL = 0
@@ -27,10 +29,17 @@ _FILM_PIXELS, _FRAMES_PER_SECOND = 480, 20
 
 def run(request: ExportHubRequest) -> dict[str, Any]:
     """Write the folder; what is in it, what is not and why, and how it is pushed."""
-    opened = open_run(request.run, request.storage, seed=request.seed)
-    summary = finished_summary(opened)
+    require_packages(*PACKAGES, "yaml")
+    found = open_published(request.run, request.storage, seed=request.seed)
+    summary = finished_summary(found)
+    task = chosen_task(found, request.task)
+    require_network(found, "collective", task)
+    # Imported late, when nothing of the request is wrong: torch's exporter and Meta-World take seconds.
+    from collectiverun_trainer.export.hub.folder import write_arms, write_networks, write_words
+    from collectiverun_trainer.learned import Run
+
+    opened = Run.of(found)
     learned, collective = opened.collective(), opened.collective_network()
-    task = chosen_task(opened, request.task)
     film, missing = None, "no film was asked for"
     with new_folder(request.output) as folder:
         output.say(COMPARING, sys.stderr)
@@ -58,6 +67,10 @@ def _film(opened: Run, learned: LearnedPolicy, task: Task, folder: Path) -> tupl
         from collectiverun_trainer.report.film import mp4
     except ModuleNotFoundError as error:
         return None, f"a film needs the package {error.name}: pip install 'collectiverun[play]'"
+    from collectiverun_trainer.environments.rendering import RenderingError
+    from collectiverun_trainer.export.hub.card import FilmTold
+    from collectiverun_trainer.rollouts.recording import record_video
+
     try:
         film = record_video(learned.policy, task, opened.environment, GOAL, _FILM_PIXELS)
     except RenderingError as error:

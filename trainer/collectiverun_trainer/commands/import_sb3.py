@@ -10,7 +10,7 @@ from collectiverun_trainer.artifacts.storage import Storage
 from collectiverun_trainer.commands.requests import ImportRequest
 from collectiverun_trainer.config import ExpertsParams
 from collectiverun_trainer.errors import InvalidConfiguration
-from collectiverun_trainer.importing.expert import publish, require_free
+from collectiverun_trainer.importing.places import require_free
 from collectiverun_trainer.importing.sb3 import ForeignExpert, read_sac
 from collectiverun_trainer.learned.addresses import locate
 from collectiverun_trainer.process import output
@@ -29,6 +29,9 @@ def run(request: ImportRequest) -> dict[str, Any]:
     output.say(
         f"{request.task.name} plays {episodes} episodes of {settings.horizon_env_steps} env steps", sys.stderr
     )
+    # Imported late, when nothing of the model is wrong: torch and Meta-World take three seconds.
+    from collectiverun_trainer.importing.expert import publish
+
     commit, success, narrow = publish(
         storage, address.uri, request.task, foreign, settings, params, request.seed
     )

@@ -5,21 +5,20 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, Final
-
-import torch
+from typing import TYPE_CHECKING, Any, Final
 
 from collectiverun_trainer.artifacts.artifact import Artifact
 from collectiverun_trainer.artifacts.storage import Storage, join
 from collectiverun_trainer.commands.pages import folder_uri, write_page
 from collectiverun_trainer.commands.requests import ListRequest
-from collectiverun_trainer.comparison.reading import finished_summary
 from collectiverun_trainer.config import PHASE_NAMES
 from collectiverun_trainer.errors import InputInvalid
 from collectiverun_trainer.learned.addresses import locate
 from collectiverun_trainer.learned.published import Published
-from collectiverun_trainer.learned.run import Run
-from collectiverun_trainer.report.index import IndexRow, render
+from collectiverun_trainer.learned.published_run import PublishedRun
+
+if TYPE_CHECKING:
+    from collectiverun_trainer.report.index import IndexRow
 
 _FOLDER: Final = re.compile(r"(?P<name>.+)-[0-9a-f]{8}")
 _DEPTH: Final = 2  # a namespace, then a run
@@ -34,6 +33,8 @@ def run(request: ListRequest) -> dict[str, Any]:
     answer: dict[str, Any] = {"runs": [_told(storage, uri) for uri in uris]}
     if request.html is None or not uris:
         return answer
+    from collectiverun_trainer.report.index import render  # imported late: only a page needs Jinja
+
     path = Path(request.html)
     rows, others = _indexed(storage, uris)
     write_page(path, render(address.uri, rows, others, folder_uri(path)))
@@ -45,14 +46,18 @@ def _indexed(storage: Storage, uris: Iterable[str]) -> tuple[list[IndexRow], lis
     rows, others = [], []
     for uri in uris:
         try:
-            opened = Run(uri, Published.read(uri, storage), torch.device("cpu"))
+            opened = PublishedRun(uri, Published.read(uri, storage))
             rows += [_row(opened.of_seed(seed)) for seed in opened.seeds]
         except InputInvalid as error:
             others.append(str(error))
     return rows, others
 
 
-def _row(opened: Run) -> IndexRow:
+def _row(opened: PublishedRun) -> IndexRow:
+    # Imported late: the summaries of runs are read for a page alone.
+    from collectiverun_trainer.comparison.reading import finished_summary
+    from collectiverun_trainer.report.index import IndexRow
+
     summary = finished_summary(opened)
     return IndexRow(opened.root, f"{opened.artifact('evaluation').uri}/report.html", summary)
 
@@ -76,7 +81,7 @@ def _told(storage: Storage, uri: str) -> dict[str, Any]:
         "root": uri,
     }
     try:
-        opened = Run(uri, Published.read(uri, storage), torch.device("cpu"))
+        opened = PublishedRun(uri, Published.read(uri, storage))
     except InputInvalid as error:
         return document | {
             "published": "damaged or nothing",
@@ -94,13 +99,13 @@ def _told(storage: Storage, uri: str) -> dict[str, Any]:
     }
 
 
-def _reporting(opened: Run) -> Artifact | None:
+def _reporting(opened: PublishedRun) -> Artifact | None:
     """What has the run's report: of several seeds their comparison; None before it."""
     phase = "comparison" if len(opened.seeds) > 1 else "evaluation"
     return opened.artifact(phase) if phase in opened.phases else None
 
 
-def _success(opened: Run) -> dict[str, Any]:
+def _success(opened: PublishedRun) -> dict[str, Any]:
     """What the report's phase says of each kind of network; nothing before it."""
     if (found := _reporting(opened)) is None:
         return {}

@@ -3,31 +3,29 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any
 
 from collectiverun_trainer.commands.networks import chosen_policy, chosen_task
 from collectiverun_trainer.commands.requests import PlayRequest
 from collectiverun_trainer.config import Task
 from collectiverun_trainer.errors import Usage
-from collectiverun_trainer.learned import LearnedPolicy, open_run
-from collectiverun_trainer.report.video import animate
-from collectiverun_trainer.rollouts.recording import record_video
-from collectiverun_trainer.rollouts.showing import show
+from collectiverun_trainer.learned.published_run import open_published
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from collectiverun_trainer.learned import LearnedPolicy
 
 
 def run(request: PlayRequest) -> dict[str, Any]:
     """Write the film, or show episodes; whose they are, and how they ended."""
     if request.output and _ending(request.output) == ".mp4":
         import collectiverun_trainer.report.film  # noqa: F401  (told before a minute of playing)
-    opened = open_run(request.run, request.storage, seed=request.seed)
+    opened = open_published(request.run, request.storage, seed=request.seed)
     task = chosen_task(opened, request.task)
-    if request.goal >= opened.environment.goals:
-        raise Usage(
-            f"there is no goal {request.goal}; the run's goals are 0 to {opened.environment.goals - 1}"
-        )
+    if request.goal >= opened.settings.goals:
+        raise Usage(f"there is no goal {request.goal}; the run's goals are 0 to {opened.settings.goals - 1}")
     policy = chosen_policy(opened, request.network, task)
     told = _shown(request, policy, task) if request.output is None else _filmed(request, policy, task)
     return {
@@ -40,6 +38,8 @@ def run(request: PlayRequest) -> dict[str, Any]:
 
 
 def _filmed(request: PlayRequest, policy: LearnedPolicy, task: Task) -> dict[str, Any]:
+    from collectiverun_trainer.rollouts.recording import record_video  # imported late, as networks are
+
     path = Path(str(request.output))
     film = record_video(policy.policy, task, policy.environment, request.goal, request.size)
     _write(path, _encoded(film.frames, _ending(path.name), request.frames_per_second))
@@ -48,6 +48,8 @@ def _filmed(request: PlayRequest, policy: LearnedPolicy, task: Task) -> dict[str
 
 
 def _shown(request: PlayRequest, policy: LearnedPolicy, task: Task) -> dict[str, Any]:
+    from collectiverun_trainer.rollouts.showing import show  # imported late, as networks are
+
     seconds = 1 / request.frames_per_second
     episodes = [
         {"goal": one.goal, "success": {"anyStep": one.any_step, "atEnd": one.at_end}}
@@ -62,6 +64,8 @@ def _ending(output: str) -> str:
 
 def _encoded(frames: NDArray[np.uint8], ending: str, frames_per_second: int) -> bytes:
     if ending == ".webp":
+        from collectiverun_trainer.report.video import animate
+
         return animate(frames, frames_per_second).animation
     from collectiverun_trainer.report.film import mp4
 

@@ -15,8 +15,8 @@ from collectiverun_trainer.comparison.document import Network
 from collectiverun_trainer.config import Phase
 from collectiverun_trainer.config.validation import faults
 from collectiverun_trainer.errors import InputInvalid, Usage
-from collectiverun_trainer.learned import Run
-from collectiverun_trainer.policy_files.learners import foreign_model
+from collectiverun_trainer.learned.published_run import PublishedRun
+from collectiverun_trainer.policy_files.kinds import foreign_model
 from collectiverun_trainer.report.assembly import success_curves
 from collectiverun_trainer.report.curves import Curve
 from collectiverun_trainer.report.reading import metrics
@@ -67,7 +67,7 @@ def _network(name: str, *, is_unseen: bool) -> Network:
     return "unseen" if is_unseen and name == "collective" else cast("Network", name)
 
 
-def read_runs(opened: Sequence[Run]) -> list[ComparedRun]:
+def read_runs(opened: Sequence[PublishedRun]) -> list[ComparedRun]:
     """The runs with labels that tell them apart; one of several seeds is as many runs.
 
     Raises:
@@ -91,11 +91,11 @@ def seed_label(label: str, seed: int, seeds: Sequence[int]) -> str:
     return f"{label}, seed {seed}".removeprefix(", ") if len(seeds) > 1 else label
 
 
-def _published(run: Run) -> dict[Phase, Sequence[Artifact]]:
+def _published(run: PublishedRun) -> dict[Phase, Sequence[Artifact]]:
     return {phase: run.artifacts(phase) for phase in run.phases}
 
 
-def _label(root: str, name: str, names: Sequence[str], opened: Sequence[Run]) -> str:
+def _label(root: str, name: str, names: Sequence[str], opened: Sequence[PublishedRun]) -> str:
     """The name; the folder where runs share it; the root where they share that as well (copies)."""
     folder = root.rsplit("/", 1)[-1]
     if names.count(name) == 1:
@@ -103,7 +103,7 @@ def _label(root: str, name: str, names: Sequence[str], opened: Sequence[Run]) ->
     return folder if [run.root.rsplit("/", 1)[-1] for run in opened].count(folder) == 1 else root
 
 
-def finished_summary(run: Run) -> Summary:
+def finished_summary(run: PublishedRun) -> Summary:
     """The summary of a finished run. Raises InputInvalid if it is not finished, or this is damaged."""
     if _EVALUATION not in run.phases:
         raise InputInvalid(

@@ -12,7 +12,8 @@ from collectiverun_trainer.config import Task
 from collectiverun_trainer.distillation.rows import Labelled
 from collectiverun_trainer.distillation.schedule import Schedule
 from collectiverun_trainer.environments.observation import OBS_SIZE
-from collectiverun_trainer.replay.episodes import SOURCES, Episodes
+from collectiverun_trainer.replay.episodes import Episodes
+from collectiverun_trainer.replay.sources import SOURCES
 
 
 class OnlineBuffer:

@@ -3,15 +3,19 @@
 A Meta-World v3 observation has 39 numbers: hand position 0:3 (metres), gripper opening 3 (0..1), two objects
 of position and quaternion 4:18 (zeros where a task has one object only), the same 18 numbers one env step
 before 18:36, and the goal 36:39 (metres).
+
+torch is imported late, by what works on tensors: the layout alone is asked for by light commands, too.
 """
 
 from __future__ import annotations
 
-from typing import overload
+from typing import TYPE_CHECKING, overload
 
 import numpy as np
 import numpy.typing as npt
-import torch
+
+if TYPE_CHECKING:
+    import torch
 
 Array = npt.NDArray[np.float32]
 Flags = npt.NDArray[np.bool_]
@@ -38,14 +42,17 @@ def compress(obs: torch.Tensor) -> torch.Tensor: ...
 def compress(obs: Array) -> Array: ...
 def compress(obs: torch.Tensor | Array) -> torch.Tensor | Array:
     """Drop the previous env step's frame: (…, 39) to (…, 21), the trajectory transformer's input."""
-    frame, goal = obs[..., :FRAME_SIZE], obs[..., GOAL_START:]
-    if isinstance(frame, torch.Tensor) and isinstance(goal, torch.Tensor):
-        return torch.cat((frame, goal), dim=-1)
-    return np.concatenate((frame, goal), axis=-1)
+    if isinstance(obs, np.ndarray):
+        return np.concatenate((obs[..., :FRAME_SIZE], obs[..., GOAL_START:]), axis=-1)
+    import torch
+
+    return torch.cat((obs[..., :FRAME_SIZE], obs[..., GOAL_START:]), dim=-1)
 
 
 def scale_obs(obs: torch.Tensor) -> torch.Tensor:
     """(obs - OBS_MEAN) / OBS_SPREAD of raw observations (…, 39), the same for every task."""
+    import torch
+
     key = (obs.device, obs.dtype)
     if key not in _SCALING:
         mean = torch.tensor(OBS_MEAN, device=obs.device, dtype=obs.dtype)

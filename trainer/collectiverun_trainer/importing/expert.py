@@ -14,15 +14,14 @@ import numpy as np
 import torch
 
 from collectiverun_trainer.artifacts.artifact import ArtifactWriter, Commit
-from collectiverun_trainer.artifacts.commits import committed
 from collectiverun_trainer.artifacts.reuse import IMPORTED
 from collectiverun_trainer.artifacts.storage import Storage, join
 from collectiverun_trainer.config import EnvironmentSettings, ExpertsParams, Task
 from collectiverun_trainer.environments.observation import ACTION_SIZE, Array
 from collectiverun_trainer.environments.vector import VectorEnvironment
-from collectiverun_trainer.errors import Usage
 from collectiverun_trainer.experts.buffers import distill_buffer, policy_episodes
 from collectiverun_trainer.experts.stacked import TrainedExperts
+from collectiverun_trainer.importing.places import PHASE, member_uri
 from collectiverun_trainer.importing.sb3 import ForeignExpert
 from collectiverun_trainer.order import Success
 from collectiverun_trainer.policy_files.learners import write_imported_expert, write_outcomes
@@ -36,17 +35,10 @@ from collectiverun_trainer.rollouts.recording import record
 from collectiverun_trainer.sac.networks import LOG_STD_MIN
 from collectiverun_trainer.seeding import numpy_generator
 
-_PHASE: Final = "experts"
 # The parameters that say something of an expert that was not trained here: `from` compares these alone.
 _TOLD: Final = (
     "source", "hidden_sizes", "critic_layer_norm", "reward_scale", "distill_episodes", "policy_episodes",
 )  # fmt: skip
-
-
-def require_free(storage: Storage, root: str, task: Task) -> None:
-    """Raise Usage if an expert of the task is published below the root already."""
-    if uri := next(committed(storage, _member_uri(root, task)), None):
-        raise Usage(f"there is an expert of {task.name} already, {uri}; name another folder")
 
 
 def publish(
@@ -71,7 +63,7 @@ def publish(
     began = time.monotonic(), time.process_time()
     critics = _scaled(foreign.critics, params.reward_scale)
     writer = ArtifactWriter(
-        storage, join(_member_uri(root, task), "attempt-1", str(foreign.about["sha256"])[:8])
+        storage, join(member_uri(root, task), "attempt-1", str(foreign.about["sha256"])[:8])
     )
     # Storage that can't be written is found before anything is played.
     write_imported_expert(writer, task, (foreign.actor, critics), params, foreign.about)
@@ -82,7 +74,7 @@ def publish(
     outcomes = evaluate_reported(policies, [task], settings)[task]
     parts = [_sampled(expert, task, settings, params.distill_episodes, seed)]
     parts += policy_episodes(policies, settings, params.policy_episodes)
-    buffer = distill_buffer(expert, parts, numpy_generator(seed, _PHASE, task, "split"))
+    buffer = distill_buffer(expert, parts, numpy_generator(seed, PHASE, task, "split"))
     write_outcomes(writer, outcomes, "expert")
     write_episodes(writer, f"{task.name}/buffer_distill", buffer)
     writer.add(METRICS_NAME, b"")  # nothing was learned here
@@ -91,10 +83,6 @@ def publish(
     manifest = _manifest(task, foreign, settings, params, seed, env_steps, outcomes.success, spent)
     narrow = float((buffer.log_std <= LOG_STD_MIN).float().mean())
     return writer.commit(manifest), outcomes.success, narrow
-
-
-def _member_uri(root: str, task: Task) -> str:
-    return join(root, _PHASE, task.name)
 
 
 def _scaled(critics: dict[str, torch.Tensor], factor: float) -> dict[str, torch.Tensor]:
@@ -109,7 +97,7 @@ def _scaled(critics: dict[str, torch.Tensor], factor: float) -> dict[str, torch.
 def _sampled(
     expert: TrainedExperts, task: Task, settings: EnvironmentSettings, count: int, seed: int
 ) -> Episodes:
-    generator = numpy_generator(seed, _PHASE, task, "training")
+    generator = numpy_generator(seed, PHASE, task, "training")
     goals = generator.integers(settings.goals, size=(1, count))
     recording = record(VectorEnvironment((task,), settings), _Sampling(expert, generator), goals)
     return recording.episodes(0, task, "training")
@@ -144,7 +132,7 @@ def _manifest(
     rates = success.model_dump(by_alias=True)
     return {
         "run": None,
-        "phase": _PHASE,
+        "phase": PHASE,
         "member": task.name,
         "attempt": 1,
         "tasks": [task.model_dump(by_alias=True)],

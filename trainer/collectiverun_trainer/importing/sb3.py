@@ -15,19 +15,21 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-import torch
 from pydantic import TypeAdapter, ValidationError
-from torch import Tensor
 
 from collectiverun_trainer.config import HiddenSizes
 from collectiverun_trainer.environments.observation import ACTION_SIZE, OBS_MEAN, OBS_SIZE, OBS_SPREAD
 from collectiverun_trainer.errors import InputInvalid
 from collectiverun_trainer.importing.bounded_zip import MEBIBYTE, BoundedZip
 from collectiverun_trainer.importing.tensor_file import Floats, read_state_dict
-from collectiverun_trainer.sac.networks import State
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from collectiverun_trainer.sac.networks import State
 
 _DATA_LIMIT_BYTES: Final = 64 * MEBIBYTE
 _TENSORS_LIMIT_BYTES: Final = 1024 * MEBIBYTE
@@ -77,6 +79,8 @@ def read_sac(path: Path) -> ForeignExpert:
     _require_sizes(sizes, networks, heads, str(path))
     _require_only(weights, str(path))
     last = tuple(np.concatenate(parts) for parts in zip(*heads, strict=True))
+    import torch  # imported late: a file that is not understood is refused without it
+
     critics = [_stack(networks[name]) for name in ("critic.qf0", "critic.qf1")]
     return ForeignExpert(
         sizes,
@@ -211,6 +215,8 @@ def _stack(layers: Sequence[_Layer]) -> State:
 
     W obs + b = (W S) ((obs − m) / S) + (b + W m), with OBS_SPREAD S and OBS_MEAN m; actions stay as they are.
     """
+    import torch
+
     (weight, bias), *others = layers
     wide, rest = weight[:, :OBS_SIZE].astype(np.float64), weight[:, OBS_SIZE:]
     first = np.concatenate([wide * np.array(OBS_SPREAD), rest], axis=1), bias + wide @ np.array(OBS_MEAN)

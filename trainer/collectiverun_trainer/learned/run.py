@@ -1,43 +1,38 @@
-"""A run as its artifacts in storage tell it; every file is checked against its manifest when it is read."""
+"""A run with what it has learned; every file is checked against its manifest when it is read."""
 
 from __future__ import annotations
 
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Final, Self
 
 import torch
 
 from collectiverun_trainer.artifacts.artifact import Artifact
-from collectiverun_trainer.artifacts.reuse import tasks_of
-from collectiverun_trainer.artifacts.storage import Storage
 from collectiverun_trainer.collective.policy import Collective
-from collectiverun_trainer.config import PHASE_NAMES, EnvironmentSettings, Phase, Task
+from collectiverun_trainer.config import EnvironmentSettings, Task
 from collectiverun_trainer.environments.observation import Array
 from collectiverun_trainer.environments.vector import VectorEnvironment
 from collectiverun_trainer.errors import InputInvalid
-from collectiverun_trainer.learned.addresses import locate
 from collectiverun_trainer.learned.own_robots import adopt_robots
 from collectiverun_trainer.learned.policy import LearnedPolicy
 from collectiverun_trainer.learned.published import Published
+from collectiverun_trainer.learned.published_run import PublishedRun, open_published
 from collectiverun_trainer.learning.learner import Role
 from collectiverun_trainer.order import ArtifactReference, StorageOptions
 from collectiverun_trainer.policy_files.collectives import load_collective, load_encoder
 from collectiverun_trainer.policy_files.common import EVALUATION
 from collectiverun_trainer.policy_files.learners import load_experts, load_students
 from collectiverun_trainer.replay.episodes import Episodes
-from collectiverun_trainer.replay.shards import read_episodes
 from collectiverun_trainer.rollouts.outcomes import Outcomes
 from collectiverun_trainer.transformer.encoder import TrajectoryEncoder
 from collectiverun_trainer.transformer.windows import windows
 
-_COLLECTIVE_PHASES: Final[tuple[Phase, ...]] = ("refinement", "onlineDistillation")
-"""Those that publish a collective, the latest first."""
 _ROWS: Final = 1024  # of recorded episodes whose windows are in memory at once
 
 
-class Run:
-    """What a run has published so far. Opening it reads the manifests alone.
+class Run(PublishedRun):
+    """What a run has published so far, its networks too. Opening it reads the manifests alone.
 
     Every method raises InputInvalid where what it is asked for is not there (yet) or is damaged,
     StorageRefused or StorageUnavailable where storage can't be read.
@@ -46,76 +41,34 @@ class Run:
     def __init__(
         self, root: str, published: Published, device: torch.device, seed: int | None = None
     ) -> None:
-        self.root = root
-        """URI of the run's folder."""
-        self._published, self._device = published, device
-        self.seeds = published.seeds
-        """The seeds that the run has learned with."""
-        if seed is not None and seed not in self.seeds:
-            known = ", ".join(map(str, self.seeds))
-            raise InputInvalid(f"{root} has no seed {seed}; it has {known}")
-        self.seed = self.seeds[0] if seed is None else seed
-        """The one of them whose work this is."""
-        self._artifacts = published.of_seed(self.seed)
+        super().__init__(root, published, seed)
+        self._device = device
+
+    @classmethod
+    def of(cls, found: PublishedRun, device: str | torch.device = "cpu") -> Self:
+        """The run with its networks, which compute on the device; no public part."""
+        return cls(found.root, found.published, torch.device(device), found.seed)
 
     def of_seed(self, seed: int) -> Self:
         """The same run, as one of its seeds has done it. Raises InputInvalid if it has not the seed."""
-        return type(self)(self.root, self._published, self._device, seed)
-
-    @property
-    def phases(self) -> tuple[Phase, ...]:
-        """The phases of which something is published, in their order."""
-        return tuple(self._artifacts)
-
-    @cached_property
-    def tasks(self) -> tuple[Task, ...]:
-        """The run's tasks, in its order; while no later phase is done those whose experts are."""
-        whole = [found for phase, found in self._artifacts.items() if phase not in ("experts", "students")]
-        return _tasks(*(whole[-1] if whole else self._artifacts["experts"]))
+        return type(self)(self.root, self.published, self._device, seed)
 
     @cached_property
     def environment(self) -> EnvironmentSettings:
         """How every phase stepped Meta-World, with the models of robots that the run brought along."""
-        (first, *_) = self._artifacts[self.phases[0]]
-        settings = EnvironmentSettings.model_validate(first.manifest["config"]["environment"])
         models: dict[str, str] = {}
-        for artifact in (each for phase in self.phases for each in self._artifacts[phase]):
+        for artifact in (each for phase in self.phases for each in self.artifacts(phase)):
             models |= adopt_robots(artifact)
-        return settings.model_copy(update={"robot_models": models})
-
-    def artifact(self, phase: Phase, task: Task | str | None = None) -> Artifact:
-        """A phase's artifact: of the member that has the task, where a phase has several."""
-        found = self._of(phase)
-        if task is None:
-            return found[0]
-        wanted = self.task(task)
-        for artifact in found:
-            if wanted in _tasks(artifact):
-                return artifact
-        raise InputInvalid(f"{self.root} has published nothing of phase {phase} for task {wanted.name}")
-
-    def artifacts(self, phase: Phase) -> tuple[Artifact, ...]:
-        """Those of all members of a phase."""
-        return tuple(self._of(phase))
-
-    def task(self, task: Task | str) -> Task:
-        """The run's task of that name, `reach-v3-sawyer` or `reach-v3`."""
-        for known in self.tasks:
-            if task in (known, known.name, known.env):
-                return known
-        name = task.name if isinstance(task, Task) else task
-        raise InputInvalid(
-            f"{self.root} has no task {name!r}; it has {', '.join(t.name for t in self.tasks)}"
-        )
+        return self.settings.model_copy(update={"robot_models": models})
 
     def collective(self) -> LearnedPolicy:
         """The network for all tasks; the refined one where the run has refined it."""
-        collective, uri = self.collective_network(), self._latest_collective().uri
+        collective, uri = self.collective_network(), self.latest_collective().uri
         return LearnedPolicy(collective.policy(), collective.tasks, self.environment, uri)
 
     def collective_network(self) -> Collective:
         """What acts in `collective`, with the units of its critics; no public part."""
-        return load_collective(self._latest_collective(), self._device)
+        return load_collective(self.latest_collective(), self._device)
 
     def expert(self, task: Task | str) -> LearnedPolicy:
         """The expert of one task."""
@@ -143,14 +96,6 @@ class Run:
         embedded: Array = torch.cat(parts).cpu().numpy()
         return embedded
 
-    def expert_episodes(self, task: Task | str) -> Episodes:
-        """`buffer_distill`: episodes of one expert's training and of the expert itself, with its labels."""
-        return read_episodes(self.artifact("experts", task), f"{self.task(task).name}/buffer_distill")
-
-    def online_episodes(self) -> Episodes:
-        """`online_buffer`: every episode that online distillation played, with the experts' labels."""
-        return read_episodes(self.artifact("onlineDistillation"), "online_buffer")
-
     def outcomes(self) -> dict[str, dict[Task, Outcomes]]:
         """How every episode of the evaluation ended, by network and task.
 
@@ -166,11 +111,6 @@ class Run:
             raise InputInvalid(f"{EVALUATION} of {artifact.uri} holds no outcomes: {error!r}") from error
         return {network: {outcome.task: outcome for outcome in found} for network, found in read.items()}
 
-    def summary(self) -> dict[str, Any]:
-        """Every number of the report (`summary.json` of the evaluation)."""
-        document: dict[str, Any] = self.artifact("evaluation").read_json("summary.json")
-        return document
-
     def environments(self, *tasks: Task | str, copies: int = 1) -> VectorEnvironment:
         """Fresh environments, stepped as the run's were: `copies` of each task side by side, task by task.
 
@@ -183,20 +123,6 @@ class Run:
         wanted, artifact = self.task(task), self.artifact("students", task)
         policies = load_students([(_reference(artifact, wanted), artifact)], self._device)
         return LearnedPolicy(policies[role][wanted], (wanted,), self.environment, artifact.uri)
-
-    def _latest_collective(self) -> Artifact:
-        done = [phase for phase in _COLLECTIVE_PHASES if phase in self._artifacts]
-        return self.artifact(done[0] if done else "onlineDistillation")
-
-    def _of(self, phase: Phase) -> list[Artifact]:
-        if phase in self._artifacts:
-            return self._artifacts[phase]
-        if phase not in PHASE_NAMES:
-            raise InputInvalid(f"{phase!r} is no phase; the phases are {', '.join(PHASE_NAMES)}")
-        raise InputInvalid(
-            f"{self.root} has published nothing of phase {phase}: the run has not got there, or has no such"
-            f" phase (it has published {', '.join(self.phases)})"
-        )
 
 
 def open_run(
@@ -220,13 +146,7 @@ def open_run(
             not the seed.
         StorageRefused, StorageUnavailable: storage can't be read.
     """
-    found = locate(address, storage)
-    published = Published.read(found.uri, Storage(found.options))
-    return Run(found.uri, published, torch.device(device), seed)
-
-
-def _tasks(*artifacts: Artifact) -> tuple[Task, ...]:
-    return tuple(task for artifact in artifacts for task in tasks_of(artifact))
+    return Run.of(open_published(address, storage, seed=seed), device)
 
 
 def _reference(artifact: Artifact, task: Task) -> ArtifactReference:

@@ -21,8 +21,9 @@ from collectiverun_trainer.phases.context import PhaseContext
 from collectiverun_trainer.phases.reuse import copied, reused_artifact
 from collectiverun_trainer.policy_files.collectives import save_encoder
 from collectiverun_trainer.policy_files.learners import load_experts
-from collectiverun_trainer.replay.episodes import SOURCES, TRAINING_FRACTION, Episodes, concatenate
+from collectiverun_trainer.replay.episodes import TRAINING_FRACTION, Episodes, concatenate
 from collectiverun_trainer.replay.shards import read_episodes
+from collectiverun_trainer.replay.sources import SOURCES
 from collectiverun_trainer.seeding import numpy_generator
 from collectiverun_trainer.transformer import quality
 from collectiverun_trainer.transformer.encoder import TrajectoryEncoder

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import torch
 
@@ -11,13 +11,14 @@ from collectiverun_trainer.artifacts.artifact import Artifact, ArtifactWriter
 from collectiverun_trainer.config import ExpertsParams, SACParams, StudentsParams, Task
 from collectiverun_trainer.errors import InputInvalid
 from collectiverun_trainer.experts.stacked import ScriptedExperts, StackedExperts, TrainedExperts
-from collectiverun_trainer.learning.learner import Learner, Role
 from collectiverun_trainer.order import ArtifactReference, Success
 from collectiverun_trainer.policy_files.common import CPU, EVALUATION, mismatch
 from collectiverun_trainer.rollouts.outcomes import Outcomes
 from collectiverun_trainer.rollouts.policy import ActorPolicy, Policy
 from collectiverun_trainer.sac.networks import State
-from collectiverun_trainer.students.guidance import ROLES
+
+if TYPE_CHECKING:  # who reads these files need not learn: compiled gradient steps take half a second to load
+    from collectiverun_trainer.learning.learner import Learner, Role
 
 Inputs: TypeAlias = Sequence[tuple[ArtifactReference, Artifact]]
 
@@ -120,17 +121,6 @@ def _task_document(task: Task) -> dict[str, Any]:
     return task.model_dump(by_alias=True, mode="json")
 
 
-def expert_kind(artifact: Artifact, task: Task) -> str:
-    """`sac` for a trained expert, `scripted` for a scripted one."""
-    return str(artifact.read_json(f"{task.name}/policy.json")["kind"])
-
-
-def foreign_model(artifact: Artifact, task: Task) -> str | None:
-    """File and digest of the model that an imported expert was made of; None of one that was trained here."""
-    about = artifact.read_json(f"{task.name}/policy.json").get("imported")
-    return f"{about['file']} (sha256 {about['sha256']})" if about else None
-
-
 def load_experts(inputs: Inputs, device: torch.device = CPU) -> tuple[StackedExperts, tuple[Task, ...]]:
     """All experts of the artifacts of phase `experts`, and their tasks in the order of the inputs.
 
@@ -168,6 +158,8 @@ def load_students(inputs: Inputs, device: torch.device) -> dict[Role, dict[Task,
     Raises:
         InputInvalid: a file is missing or damaged, or weights do not fit the sizes beside them.
     """
+    from collectiverun_trainer.students.guidance import ROLES  # imported late, as what learns is above
+
     pairs = _tasks(inputs)
     return {role: {task: _load_actor(a, task, role, device) for task, a in pairs} for role in ROLES}
 

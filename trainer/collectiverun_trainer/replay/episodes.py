@@ -11,9 +11,7 @@ import torch
 from torch import Tensor
 
 from collectiverun_trainer.config import Task
-
-SOURCES: tuple[str, ...] = ("training", "policy", "random", "collective", "expert", "crossed")
-"""Who acted in an episode; `Episodes.source` holds indices into it. New ones stand at the end."""
+from collectiverun_trainer.replay.sources import SOURCES
 
 TRAINING_FRACTION = 0.8
 """Share of the episodes of every task and source that are learned from; the rest is held out."""

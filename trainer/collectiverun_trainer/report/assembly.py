@@ -13,7 +13,7 @@ from collectiverun_trainer.order import PhaseOrder
 from collectiverun_trainer.report import reading
 from collectiverun_trainer.report.curves import Curve, curves
 from collectiverun_trainer.report.headline import findings, headline
-from collectiverun_trainer.report.panels import EmbeddingMap
+from collectiverun_trainer.report.reading import EmbeddingMap
 from collectiverun_trainer.report.summary import (
     ExpertSource,
     HistoryAccuracy,

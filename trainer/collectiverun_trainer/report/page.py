@@ -13,13 +13,13 @@ from collectiverun_trainer.config.phases import title
 from collectiverun_trainer.report.curves import Curve
 from collectiverun_trainer.report.headline import ablation_sentence, bounds, is_scripted, students_sentence
 from collectiverun_trainer.report.panels import (
-    EmbeddingMap,
     Labels,
     ablation,
     curve_panels,
     map_and_legend,
     success,
 )
+from collectiverun_trainer.report.reading import EmbeddingMap
 from collectiverun_trainer.report.summary import Network, Rate, Summary
 from collectiverun_trainer.report.templating import environment
 from collectiverun_trainer.report.video import MEDIA_TYPE, Video

@@ -3,27 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
 from markupsafe import Markup
-from numpy.typing import NDArray
 
 from collectiverun_trainer.report import plots
 from collectiverun_trainer.report.curves import Curve
+from collectiverun_trainer.report.reading import EmbeddingMap
 from collectiverun_trainer.report.summary import Network, Rate, Score, Summary
 
 Panel = tuple[str, Markup]
-
-
-@dataclass(frozen=True)
-class EmbeddingMap:
-    """Task embeddings in two dimensions: points (n, 2) and the index (n,) of each into `tasks`."""
-
-    points: NDArray[np.float32]
-    task_index: NDArray[np.int64]
-    tasks: tuple[str, ...]
 
 
 class Labels:

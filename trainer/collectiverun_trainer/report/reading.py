@@ -4,18 +4,30 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
 
 from collectiverun_trainer.artifacts.artifact import Artifact
 from collectiverun_trainer.config import Task
-from collectiverun_trainer.policy_files.learners import expert_kind
+from collectiverun_trainer.policy_files.kinds import expert_kind
 from collectiverun_trainer.process.reporter import METRICS_NAME
-from collectiverun_trainer.report.panels import EmbeddingMap
 from collectiverun_trainer.report.summary import ExpertSource, HistoryAccuracy, PhaseCost, QualityMetric
 
 # The page draws every point: more would make it large and the map no clearer.
 MAP_POINTS_PER_TASK = 150
 _TASKS_AT_THE_END = re.compile(r": ([\w-]+-v3-[\w-]+(?:, [\w-]+-v3-[\w-]+)*)\.$")
+
+
+@dataclass(frozen=True)
+class EmbeddingMap:
+    """Task embeddings in two dimensions: points (n, 2) and the index (n,) of each into `tasks`."""
+
+    points: NDArray[np.float32]
+    task_index: NDArray[np.int64]
+    tasks: tuple[str, ...]
 
 
 def metrics(artifacts: Iterable[Artifact]) -> list[dict[str, Any]]:

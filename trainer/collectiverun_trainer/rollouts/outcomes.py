@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
-from typing import Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from collectiverun_trainer.config import Task
-from collectiverun_trainer.environments.observation import Flags
 from collectiverun_trainer.order import Success
+
+if TYPE_CHECKING:  # commands that read summaries are answered before torch and MuJoCo would be loaded
+    from collectiverun_trainer.environments.observation import Flags
 
 ANY_STEP: Final = "success_any_step"
 AT_END: Final = "success_at_end"

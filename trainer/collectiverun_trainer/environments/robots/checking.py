@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
@@ -64,9 +65,10 @@ def _faults_in_place(files: ModelFiles) -> list[str]:
 
 
 def _reach_file() -> str:
-    import metaworld  # imported late: it takes a second
-
-    return str(Path(metaworld.__file__).with_name("assets") / "sawyer_xyz" / "sawyer_reach_v3.xml")
+    found = find_spec("metaworld")  # where it lies; to import it would take half a second
+    if found is None or found.origin is None:
+        raise ModuleNotFoundError("No module named 'metaworld'", name="metaworld")
+    return str(Path(found.origin).with_name("assets") / "sawyer_xyz" / "sawyer_reach_v3.xml")
 
 
 def _overlap(kinematics: ArmKinematics) -> list[str]:

@@ -13,7 +13,6 @@ from typing import Any, Final
 import mujoco
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import least_squares
 
 from collectiverun_trainer.environments.robots.composing import PREFIX
 
@@ -85,6 +84,8 @@ class ArmKinematics:
 
         The first try begins at `start` (home if None), others at random; the same ones each time.
         """
+        from scipy.optimize import least_squares  # imported late: phases without an own arm never solve
+
         generator = np.random.default_rng(0)
         low, high = self.low, self.high
         first, best = self.home if start is None else start, None

@@ -10,7 +10,8 @@ from pydantic import Field
 
 from collectiverun_trainer.artifacts.artifact import Artifact
 from collectiverun_trainer.config import EnvironmentSettings, Model, Task
-from collectiverun_trainer.replay.episodes import SOURCES, Episodes
+from collectiverun_trainer.replay.episodes import Episodes
+from collectiverun_trainer.replay.sources import SOURCES
 
 FORMAT: Final = "collectiverun-dataset/1"
 Buffer = Literal["experts", "online"]

@@ -10,7 +10,8 @@ import torch
 
 from collectiverun_trainer.config import Task
 from collectiverun_trainer.environments.observation import Array, Flags
-from collectiverun_trainer.replay.episodes import SOURCES, Episodes
+from collectiverun_trainer.replay.episodes import Episodes
+from collectiverun_trainer.replay.sources import SOURCES
 
 
 @dataclass(frozen=True)
