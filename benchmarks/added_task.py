@@ -53,7 +53,12 @@ def main() -> None:
     print(f"\n{len(before)} seeds: {', '.join(str(run.seed) for run in before)}.\n")
     print(*by_task(before, after), sep="\n")
     print("\nLost by the tasks of before, in points:", ", ".join(lost(before, after, kind) for kind in KINDS))
-    steps = [run.artifact(phase).manifest["envSteps"] for run in after for phase in TRAINED]
+    steps = [
+        artifact.manifest["envSteps"]
+        for run in after
+        for phase in TRAINED
+        for artifact in run.artifacts(phase)
+    ]
     print(f"\nEnv steps of the second run, all seeds: {sum(steps):,}.")
 
 
