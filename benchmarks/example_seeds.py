@@ -3,9 +3,12 @@
     python benchmarks/example_seeds.py examples/01-quickstart.yaml --seeds 1 2 3 4 5
 
 Runs the example once per seed, one after the other, each in storage and cache of its own below --folder (a
-finished one is only read again), and prints Markdown: success on the reported goals by task and network (any
-step / at end, mean over the seeds), each seed's means, their mean with a 95 % interval (Student's t over the
-seeds), the share of the experts' success that the collective keeps, wall and CPU seconds of every phase.
+finished one is only read again); with --together as one run of all seeds, whose experts learn as one batch:
+the same success for less.
+
+Prints Markdown: success on the reported goals by task and network (any step / at end, mean over the seeds),
+each seed's means, their mean with a 95 % interval (Student's t over the seeds), the share of the experts'
+success that the collective keeps, wall and CPU seconds of every phase.
 """
 
 from __future__ import annotations
@@ -43,32 +46,41 @@ def main() -> None:
     parser.add_argument("example", type=Path)
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--folder", type=Path, help="where runs lie; a temporary folder otherwise")
+    parser.add_argument("--together", action="store_true", help="one run of all seeds")
     arguments = parser.parse_args()
     folder = arguments.folder or Path(tempfile.mkdtemp(prefix="seeds-"))
-    runs = {seed: run_seed(arguments.example, seed, folder / f"seed-{seed}") for seed in arguments.seeds}
-    summaries = {seed: summary_of(folder / f"seed-{seed}") for seed in arguments.seeds}
+    example, seeds = arguments.example, arguments.seeds
+    if arguments.together:
+        runs = {"all": run_example(example, {"seeds": seeds}, folder)}
+        summaries = {seed: summary_of(folder, f"seed-{seed}") for seed in seeds}
+    else:
+        runs = {str(seed): run_example(example, {"seed": seed}, folder / f"seed-{seed}") for seed in seeds}
+        summaries = {seed: summary_of(folder / f"seed-{seed}", "all") for seed in seeds}
     parts = (machine(), by_task(summaries), by_seed(summaries), retention(summaries), costs(runs))
     print(*parts, sep="\n\n")
 
 
-def run_seed(example: Path, seed: int, folder: Path) -> dict[str, Any]:
-    """The JSON document of one run of the example with this seed."""
+def run_example(example: Path, seeds: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """The JSON document of one run of the example with this `seed`, or these `seeds`."""
     body = yaml.safe_load(example.read_text())
-    body["spec"]["seed"] = seed
+    body["spec"].pop("seed", None)
+    body["spec"] |= seeds
     body["spec"]["storage"] = {"uri": f"file://{folder.absolute()}/storage"}
     command = [str(Path(sys.executable).parent / "collectiverun"), "run", "-f", "-", "--json"]
     environment = {**os.environ, "COLLECTIVERUN_CACHE": str(folder / "cache")}
     done = subprocess.run(
         command, input=yaml.safe_dump(body), env=environment, stdout=subprocess.PIPE, text=True
     )
-    print(f"seed {seed}: exit code {done.returncode}", file=sys.stderr)
+    print(f"{seeds}: exit code {done.returncode}", file=sys.stderr)
     document: dict[str, Any] = json.loads(done.stdout)
     return document
 
 
-def summary_of(folder: Path) -> dict[str, Any]:
-    """What the evaluation published of the run below a folder."""
-    found = max(folder.glob("storage/**/summary.json"), key=lambda path: path.stat().st_mtime)
+def summary_of(folder: Path, member: str) -> dict[str, Any]:
+    """What a member of the evaluation published of the run below a folder."""
+    found = max(
+        folder.glob(f"storage/**/evaluation/{member}/**/summary.json"), key=lambda path: path.stat().st_mtime
+    )
     document: dict[str, Any] = json.loads(found.read_text())
     return document
 
@@ -138,14 +150,14 @@ def retention(summaries: dict[int, dict[str, Any]]) -> str:
     return "\n".join(rows)
 
 
-def costs(runs: dict[int, dict[str, Any]]) -> str:
-    """Wall and CPU seconds of each phase, per seed."""
+def costs(runs: dict[str, dict[str, Any]]) -> str:
+    """Wall and CPU seconds of each phase, per run."""
     names = [phase["name"] for phase in next(iter(runs.values()))["phases"]]
     rows = [f"| seed, wall / CPU s | {' | '.join(names)} | sum |", "|---|" + "---|" * (len(names) + 1)]
-    for seed, run in runs.items():
+    for name, run in runs.items():
         pairs = [(phase.get("wallSeconds") or 0.0, phase.get("cpuSeconds") or 0.0) for phase in run["phases"]]
         pairs.append((sum(wall for wall, _ in pairs), sum(cpu for _, cpu in pairs)))
-        rows.append(f"| {seed} | " + " | ".join(f"{wall:.0f} / {cpu:.0f}" for wall, cpu in pairs) + " |")
+        rows.append(f"| {name} | " + " | ".join(f"{wall:.0f} / {cpu:.0f}" for wall, cpu in pairs) + " |")
     return "\n".join(rows)
 
 
