@@ -174,12 +174,13 @@ class StudentsParams(SACParams):
     mode: Literal["shaping", "finetune"] = Field(
         "shaping",
         description="shaping: a bonus on the reward for acting as the collective would. finetune: the student"
-        " starts from the collective's weights.",
+        " starts from the collective's weights. In both the collective acts for the student in the first"
+        " randomEnvSteps, at least one episode.",
     )
     start_weight: Weight = Field(
         1.0,
-        description="Weight of the bonus at the start, in units of the scaled reward. 0: student and control"
-        " are equal.",
+        description="Weight of the bonus at the start, in units of the scaled reward; it counts as far as the"
+        " collective succeeds on the task. 0: student and control are equal.",
     )
     bonus_min_std: Positive = Field(
         1.0,
