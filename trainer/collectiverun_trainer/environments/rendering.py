@@ -6,6 +6,7 @@ Shadows, reflections and multi-sampling are off, which makes software rendering 
 
 from __future__ import annotations
 
+import atexit
 import importlib
 import os
 import subprocess
@@ -136,6 +137,12 @@ class PictureMaker:
         for flag in (mujoco.mjtRndFlag.mjRND_SHADOW, mujoco.mjtRndFlag.mjRND_REFLECTION):
             self.scene.flags[flag.value] = False
 
+    def close(self) -> None:
+        """Free what it has of OpenGL; it draws no more."""
+        self.gl_context.make_current()
+        self.context.free()
+        self.gl_context.free()
+
     def draw(self, data: Any) -> Picture:
         """The current state as (size, size, 3), top row first."""
         self.gl_context.make_current()
@@ -159,5 +166,9 @@ def place_camera(camera: Any) -> Any:
 
 @cache
 def picture_maker(model: Any, size: int) -> PictureMaker:
-    """One per model and size; creating one takes a second or more."""
-    return PictureMaker(model, size)
+    """One per model and size, until the process ends; creating one takes a second or more."""
+    maker = PictureMaker(model, size)
+    # Registered once MuJoCo has registered the end of EGL, and so called before it: a context that is freed
+    # later complains of that on standard error.
+    atexit.register(maker.close)
+    return maker
