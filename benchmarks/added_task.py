@@ -15,26 +15,22 @@ collective's help is `benchmarks/students_worth.py`'s to say.
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import subprocess
-import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import fmean
-from typing import Any, Literal
+from typing import Literal
 
-import yaml
 from contenders import machine
+from example_seeds import completed, mean_and_half
 from robots_transfer import of_seeds
-from students_worth import mean_and_half
 
 from collectiverun_trainer.config import Task
 from collectiverun_trainer.learned import Run, open_run
 
 Kind = Literal["any_step", "at_end"]
 KINDS: tuple[Kind, Kind] = ("any_step", "at_end")
+TRAINED = ("experts", "trajectoryTransformer", "onlineDistillation")
 
 
 def main() -> None:
@@ -62,16 +58,12 @@ def main() -> None:
     print(f"\nEnv steps of the second run, all seeds: {sum(steps):,}.")
 
 
-TRAINED = ("experts", "trajectoryTransformer", "onlineDistillation")
-
-
 def add_tasks(before: Sequence[Run], root: str, folder: Path) -> str:
     """The root of the second run, once it is complete."""
     spec = before[0].summary()["spec"]
     spec.pop("seed", None)
     spec["seeds"] = [run.seed for run in before]
     spec["tasks"] = [{**task, "holdout": False} for task in spec["tasks"]]
-    spec["storage"] = {"uri": f"file://{folder.absolute()}/storage"}
     spec["phases"].pop("students", None)
     spec["phases"]["experts"]["from"] = root
     body = {
@@ -80,13 +72,7 @@ def add_tasks(before: Sequence[Run], root: str, folder: Path) -> str:
         "metadata": {"name": "added-task"},
         "spec": spec,
     }
-    command = [str(Path(sys.executable).parent / "collectiverun"), "run", "-f", "-", "--json"]
-    environment = {**os.environ, "COLLECTIVERUN_CACHE": str(folder / "cache")}
-    done = subprocess.run(
-        command, input=yaml.safe_dump(body), env=environment, stdout=subprocess.PIPE, text=True, check=True
-    )
-    document: dict[str, Any] = json.loads(done.stdout)
-    address: str = document["root"]
+    address: str = completed(body, folder)["root"]
     return address
 
 

@@ -65,13 +65,18 @@ def run_example(example: Path, seeds: dict[str, Any], folder: Path) -> dict[str,
     body = yaml.safe_load(example.read_text())
     body["spec"].pop("seed", None)
     body["spec"] |= seeds
+    return completed(body, folder)
+
+
+def completed(body: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """The JSON document of a run of this run file, in storage and cache of its own below a folder."""
     body["spec"]["storage"] = {"uri": f"file://{folder.absolute()}/storage"}
     command = [str(Path(sys.executable).parent / "collectiverun"), "run", "-f", "-", "--json"]
     environment = {**os.environ, "COLLECTIVERUN_CACHE": str(folder / "cache")}
     done = subprocess.run(
         command, input=yaml.safe_dump(body), env=environment, stdout=subprocess.PIPE, text=True
     )
-    print(f"{seeds}: exit code {done.returncode}", file=sys.stderr)
+    print(f"{folder}: exit code {done.returncode}", file=sys.stderr)
     document: dict[str, Any] = json.loads(done.stdout)
     return document
 
@@ -136,8 +141,14 @@ def interval(values: Sequence[float]) -> str:
     mean = fmean(values)
     if len(values) == 1:
         return f"{100 * mean:.1f}"
-    half = float(student_t.ppf(0.975, len(values) - 1)) * stdev(values) / len(values) ** 0.5
+    _, half = mean_and_half(values)
     return f"{100 * mean:.1f} ({100 * max(0.0, mean - half):.1f} to {100 * min(1.0, mean + half):.1f})"
+
+
+def mean_and_half(values: Sequence[float]) -> tuple[float, float]:
+    """Mean of at least two values and half the width of its 95 % interval (Student's t)."""
+    half = float(student_t.ppf(0.975, len(values) - 1)) * stdev(values) / len(values) ** 0.5
+    return fmean(values), half
 
 
 def retention(summaries: dict[int, dict[str, Any]]) -> str:

@@ -15,14 +15,14 @@ know its task at once and lose it again, and on the reported goals.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from statistics import fmean, stdev
+from statistics import fmean
 from typing import Any, Final
 
 from contenders import machine
+from example_seeds import mean_and_half
 from robots_transfer import of_seeds
-from scipy.stats import t as student_t
 
 from collectiverun_trainer.artifacts.reuse import tasks_of
 from collectiverun_trainer.config import Task
@@ -128,12 +128,6 @@ def mean_ratio(pairs: Pairs, seeds: list[int]) -> str:
         return f"mean ratio {by_seed[0]:.2f} (one seed)" if by_seed else "no seed has all of them yet"
     mean, half = mean_and_half(by_seed)
     return f"mean ratio {mean:.2f} ({max(0.0, mean - half):.2f} to {mean + half:.2f}), {len(by_seed)} seeds"
-
-
-def mean_and_half(values: Sequence[float]) -> tuple[float, float]:
-    """Mean of at least two values and half the width of its 95 % interval (Student's t)."""
-    half = float(student_t.ppf(0.975, len(values) - 1)) * stdev(values) / len(values) ** 0.5
-    return fmean(values), half
 
 
 def throughout(pairs: Pairs) -> list[str]:

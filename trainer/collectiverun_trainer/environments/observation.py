@@ -51,10 +51,10 @@ def compress(obs: torch.Tensor | Array) -> torch.Tensor | Array:
 
 def scale_obs(obs: torch.Tensor) -> torch.Tensor:
     """(obs - OBS_MEAN) / OBS_SPREAD of raw observations (…, 39), the same for every task."""
-    import torch
-
     key = (obs.device, obs.dtype)
     if key not in _SCALING:
+        import torch
+
         mean = torch.tensor(OBS_MEAN, device=obs.device, dtype=obs.dtype)
         spread = torch.tensor(OBS_SPREAD, device=obs.device, dtype=obs.dtype)
         _SCALING[key] = (mean, 1.0 / spread)
