@@ -45,7 +45,7 @@ class Guidance(Guide):
         self.schedules = [BonusSchedule(start_weight, params.decay_env_steps) for _ in tasks]
         self._embeddings = torch.zeros(len(tasks), collective.network.embedding_size)
         self._embedded = 0
-        self._successes, self._episodes, self._acted = torch.zeros(len(tasks)), 0, 0
+        self._episodes, self._acted = 0, 0
         self._generators: list[torch.Generator] = []
         self._earned, self._decisions = torch.zeros(len(tasks) * len(ROLES)), 0
 
@@ -121,10 +121,9 @@ class Guidance(Guide):
     def end(self, success: Tensor) -> dict[str, Tensor]:
         """An episode is over: mean bonus (2T,) of its decisions. Whole ones of the collective are counted."""
         if self._acted == self._decisions:
-            self._successes += success[_STUDENTS]
             self._episodes += 1
-            for schedule, successes in zip(self.schedules, self._successes.tolist(), strict=True):
-                schedule.teacher = successes / self._episodes
+            for schedule, succeeded in zip(self.schedules, success[_STUDENTS].tolist(), strict=True):
+                schedule.teacher += (succeeded - schedule.teacher) / self._episodes
         return {"shaping/bonus": self._earned / self._decisions}
 
     def task_metrics(self, env_steps: int) -> dict[str, Tensor]:
@@ -148,7 +147,6 @@ class Guidance(Guide):
             "schedules": [[one.teacher, one.factor, list(one.recent)] for one in self.schedules],
             "embeddings": self._embeddings,
             "embedded": self._embedded,
-            "successes": self._successes,
             "episodes": self._episodes,
         }
 
@@ -157,4 +155,4 @@ class Guidance(Guide):
         for schedule, (teacher, factor, recent) in zip(self.schedules, state["schedules"], strict=True):
             schedule.teacher, schedule.factor, schedule.recent = teacher, factor, tuple(recent)
         self._embeddings, self._embedded = state["embeddings"].clone(), state["embedded"]
-        self._successes, self._episodes = state["successes"].clone(), state["episodes"]
+        self._episodes = state["episodes"]
