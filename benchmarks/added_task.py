@@ -22,7 +22,8 @@ from statistics import fmean
 from typing import Literal
 
 from contenders import machine
-from example_seeds import completed, mean_and_half
+from example_seeds import mean_and_half
+from measured_runs import completed
 from robots_transfer import of_seeds
 
 from collectiverun_trainer.config import Task

@@ -15,9 +15,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import subprocess
-import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -26,6 +23,7 @@ from typing import Any
 
 import yaml
 from contenders import machine
+from measured_runs import completed
 from scipy.stats import t as student_t
 
 NETWORKS = {
@@ -66,19 +64,6 @@ def run_example(example: Path, seeds: dict[str, Any], folder: Path) -> dict[str,
     body["spec"].pop("seed", None)
     body["spec"] |= seeds
     return completed(body, folder)
-
-
-def completed(body: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """The JSON document of a run of this run file, in storage and cache of its own below a folder."""
-    body["spec"]["storage"] = {"uri": f"file://{folder.absolute()}/storage"}
-    command = [str(Path(sys.executable).parent / "collectiverun"), "run", "-f", "-", "--json"]
-    environment = {**os.environ, "COLLECTIVERUN_CACHE": str(folder / "cache")}
-    done = subprocess.run(
-        command, input=yaml.safe_dump(body), env=environment, stdout=subprocess.PIPE, text=True
-    )
-    print(f"{folder}: exit code {done.returncode}", file=sys.stderr)
-    document: dict[str, Any] = json.loads(done.stdout)
-    return document
 
 
 def summary_of(folder: Path, member: str) -> dict[str, Any]:

@@ -1,14 +1,16 @@
 """What is learned on one arm, tried on another: experts zero-shot, experts of each arm, the collective.
 
     collectiverun run -f benchmarks/robots_transfer.yaml     # three seeds, 1 to 2 hours of one core
-    OMP_NUM_THREADS=1 python benchmarks/robots_transfer.py robots-transfer [--control joint]
+    OMP_NUM_THREADS=1 python benchmarks/robots_transfer.py robots-transfer [--folder FOLDER] [--control joint]
 
 Reads a finished run whose tasks are the same environments on several arms, some held out, and plays every
-expert of the first arm on all arms, on the reported goals. Prints Markdown: success at any step / at the end,
-per cent, mean over the seeds with a 95 % interval (Student's t), by task and arm:
+expert of the first arm on all arms, on the reported goals. Experts of the held-out tasks are trained in a
+second run, for comparison alone; it lies below --folder, else in a temporary one, and a finished one is only
+read again. Prints Markdown: success at any step / at the end, per cent, mean over the seeds with a 95 %
+interval (Student's t), by task and arm:
 
 * the first arm's experts on each arm, as they are;
-* experts that were trained on that arm, where there are some;
+* experts that were trained on that arm;
 * the collective, which was trained on the arms that are not held out, and is told neither task nor arm.
 
 With --control all of them are tried under that `environment.control`, whichever the run has learned under.
@@ -17,13 +19,16 @@ With --control all of them are tried under that `environment.control`, whichever
 from __future__ import annotations
 
 import argparse
+import tempfile
 from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 from statistics import fmean
 from typing import get_args
 
 import torch
 from contenders import machine
 from example_seeds import interval
+from measured_runs import experts_trained
 
 from collectiverun_trainer.config import Control, EnvironmentSettings, Task
 from collectiverun_trainer.learned import Run, open_run
@@ -41,9 +46,13 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("run", help="name or root")
+    parser.add_argument("--folder", type=Path, help="where the held-out tasks' experts lie; else temporary")
     parser.add_argument("--control", choices=get_args(Control), help="by default that of the run")
     arguments = parser.parse_args()
-    runs = list(of_seeds(open_run(arguments.run)))
+    first = open_run(arguments.run)
+    runs = list(of_seeds(first))
+    folder = arguments.folder or Path(tempfile.mkdtemp(prefix="held-out-"))
+    others = list(of_seeds(held_out_experts(first, folder)))
     arms = tuple(dict.fromkeys(task.robot for task in tasks_of(runs[0])))
     learned = runs[0].environment
     settings = learned.model_copy(update={"control": arguments.control or learned.control})
@@ -54,7 +63,7 @@ def main() -> None:
     )
     tables = {
         f"Experts of {arms[0]}, as they are": zero_shot(runs, arms[0], settings),
-        "Experts of the arm": of_the_arm(runs, settings),
+        "Experts of the arm": of_the_arm(runs, settings) | of_the_arm(others, settings),
         "Collective": of_the_collective(runs, settings),
     }
     print(machine(), protocol, sep="\n\n")
@@ -70,6 +79,21 @@ def of_seeds(run: Run) -> Iterator[Run]:
 def tasks_of(run: Run) -> tuple[Task, ...]:
     """Those of the run, then those that were held out."""
     return tuple(dict.fromkeys((*run.tasks, *run.outcomes()["collective"])))
+
+
+def held_out_experts(run: Run, folder: Path) -> Run:
+    """A run with experts of the tasks that this one has held out, trained as its own were."""
+    spec = run.summary()["spec"]
+    spec.pop("seed", None)
+    spec["seeds"] = list(run.seeds)
+    spec["tasks"] = [{**task, "holdout": False} for task in spec["tasks"] if task["holdout"]]
+    body = {
+        "apiVersion": "collectiverl.io/v1alpha1",
+        "kind": "CollectiveRun",
+        "metadata": {"name": "held-out"},
+        "spec": spec,
+    }
+    return open_run(experts_trained(body, folder))
 
 
 def zero_shot(runs: list[Run], arm: str, settings: EnvironmentSettings) -> Rates:

@@ -16,10 +16,6 @@ tasks; then mean and 95 % interval (Student's t over the seeds), and the weakest
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import signal
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -29,6 +25,7 @@ from typing import Any, Final
 import yaml
 from contenders import machine
 from example_seeds import interval
+from measured_runs import experts_trained
 
 from collectiverun_trainer.learned import open_run
 from collectiverun_trainer.order import Success
@@ -77,31 +74,10 @@ def main() -> None:
 def train_experts(body: dict[str, Any], seeds: list[int], arithmetic: str, folder: Path) -> str:
     """The run's root, its experts of all seeds published."""
     threads, variables = ARITHMETICS[arithmetic]
-    spec = body["spec"] | {"seeds": seeds, "storage": {"uri": f"file://{folder.absolute()}/storage"}}
+    spec = body["spec"] | {"seeds": seeds}
     spec.pop("seed", None)
     spec["phases"]["experts"]["resources"] = {"requests": {"cpu": threads}}
-    environment = {**os.environ, **variables, "COLLECTIVERUN_CACHE": str(folder / "cache")}
-    tool = str(Path(sys.executable).parent / "collectiverun")
-    command = [tool, "run", "-f", "-", "--json"]
-    started = subprocess.Popen(
-        command,
-        env=environment,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert started.stdin and started.stderr and started.stdout
-    started.stdin.write(yaml.safe_dump(body | {"spec": spec}))
-    started.stdin.close()
-    for line in started.stderr:
-        print(line, end="", file=sys.stderr)
-        if "experts: Succeeded" in line:
-            started.send_signal(signal.SIGINT)
-            break
-    document: dict[str, Any] = json.loads(started.stdout.read())
-    started.wait()
-    return str(document["root"])
+    return experts_trained(body | {"spec": spec}, folder, variables)
 
 
 def success_of(root: str, seed: int) -> Success:
