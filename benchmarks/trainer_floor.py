@@ -4,6 +4,8 @@
 
 The floor is the step's floating point operations over the rate of one product of the hidden layers' size.
 Step by hand, step by autograd and product take turns in one run; CPU time of one thread; about two minutes.
+The last column is the rate of the same product in bfloat16, by torch, in parts of the float32 one: below 1
+there is nothing to gain by it.
 """
 
 from __future__ import annotations
@@ -85,19 +87,21 @@ def measure(experts: int, params: SACParams) -> dict[str, float]:
     by_hand, by_autograd = steps(experts, params)
     rows, width = params.batch_size, params.hidden_sizes[0]
     x, weight = (np.random.default_rng(0).random(s, np.float32) for s in ((rows, width), (width, width)))
+    halves = [torch.from_numpy(array).bfloat16() for array in (x, weight)]
     output, times = np.empty_like(x), max(1, EXPERT_STEPS // experts)
     blocks = []
     for _ in range(BLOCKS):
         hand = cpu_seconds(by_hand, times) / experts
         autograd = cpu_seconds(by_autograd, times) / experts
         product = cpu_seconds(lambda: np.matmul(x, weight, out=output), PRODUCTS)
-        blocks.append((hand, autograd, 2 * rows * width * width / product))
+        half = cpu_seconds(lambda: torch.mm(*halves), PRODUCTS)
+        blocks.append((hand, autograd, 2 * rows * width * width / product, product / half))
     operations = step_operations(params)
     shares = [
-        (1e3 * h, 1e3 * a, a / h, roof / 1e9, operations / h / roof, operations / a / roof)
-        for h, a, roof in blocks[WARM_BLOCKS:]
+        (1e3 * h, 1e3 * a, a / h, roof / 1e9, operations / h / roof, operations / a / roof, of_halves)
+        for h, a, roof, of_halves in blocks[WARM_BLOCKS:]
     ]
-    names = ("handMs", "autogradMs", "ratio", "roofGflops", "handOfRoof", "autogradOfRoof")
+    names = ("handMs", "autogradMs", "ratio", "roofGflops", "handOfRoof", "autogradOfRoof", "bfloat16Ratio")
     return dict(zip(names, map(statistics.median, zip(*shares, strict=True)), strict=True))
 
 
@@ -117,7 +121,15 @@ def main() -> None:
     load = f"load {os.getloadavg()[0]:.1f} at the end"
     console.print(f"{platform.machine()}, torch {torch.__version__}, numpy {np.__version__}; {load}")
     console.print(f"{step_operations(params) / 1e9:.3f} GFLOP an expert's step, in matrix products")
-    columns = ("by hand, ms", "by autograd, ms", "ratio", "product, GFLOP/s", "of it: hand", "autograd")
+    columns = (
+        "by hand, ms",
+        "by autograd, ms",
+        "ratio",
+        "product, GFLOP/s",
+        "of it: hand",
+        "autograd",
+        "bfloat16",
+    )
     table = Table("experts", *columns)
     for experts, figure in figures.items():
         table.add_row(str(experts), *(f"{value:.2f}" for value in figure.values()))
