@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +84,15 @@ def test_without_weight_student_and_control_are_equal_bit_by_bit(run: SmallRun) 
     for _ in range(4):
         students.run_episode()
     assert equal(students)
+
+
+def test_a_control_learns_the_same_in_a_batch_as_alone(run: SmallRun) -> None:
+    _, together = published(run, "together")
+    for task in run.tasks:
+        _, alone = published(replace(run, tasks=(task,)), f"alone-{task.name}")
+        for name in ("policy", "critic"):
+            file = f"{task.name}/control_{name}.safetensors"
+            assert together.manifest["files"][file] == alone.manifest["files"][file]
 
 
 def knowing(students: OffPolicyLearning, successes: list[float]) -> Guidance:

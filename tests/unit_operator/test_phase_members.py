@@ -21,8 +21,9 @@ def experts(size):
     return {"phases": {"experts": {"tasksPerJob": size}}}
 
 
-def students(*names):
-    return {"phases": {"students": {"enabled": True, "params": {"tasks": tasks(*names)}}}}
+def students(*names, size=1):
+    settings = {"enabled": True, "tasksPerJob": size, "params": {"tasks": tasks(*names)}}
+    return {"phases": {"students": settings}}
 
 
 MEMBERS = {
@@ -68,6 +69,21 @@ MEMBERS = {
         "students",
         students("reach") | {"tasks": FOUR[:2], "seeds": [4, 2]},
         {"seed-4-reach-v3-sawyer": ["reach"], "seed-2-reach-v3-sawyer": ["reach"]},
+    ),
+    "students in groups, each seed its own": (
+        "students",
+        students("reach", "door-open", "push", size=2) | {"seeds": [4, 2]},
+        {
+            "seed-4-group-0": ["reach", "push"],
+            "seed-4-group-1": ["door-open"],
+            "seed-2-group-0": ["reach", "push"],
+            "seed-2-group-1": ["door-open"],
+        },
+    ),
+    "a group of all students": (
+        "students",
+        {"tasks": HELD_OUT} | students(size=9),
+        {"group-0": ["reach", "push"]},
     ),
     "one comparison of several seeds": (
         "comparison",

@@ -8,9 +8,11 @@ from support.run_bodies import tasks
 from unit_operator.builders import KUBERNETES, a_run, trainer_of
 from unit_operator.story import Story
 
+from collectiverun_operator.api.advice import advice
 from collectiverun_operator.api.conditions import INVALID_POD_TEMPLATE, not_accepted
 from collectiverun_operator.api.immutability import changed_fields, spec_hash
 
+STUDENTS_PER_JOB = "spec.phases.students.tasksPerJob"
 CREDENTIALS = {"credentials": {"secretRef": {"name": "keys"}}}
 
 MUTABLE = {
@@ -136,3 +138,18 @@ def test_what_is_probably_not_meant_is_told_in_the_condition_and_carried_out():
     assert (accepted["status"], accepted["reason"]) == ("True", "Validated")
     assert accepted["message"].startswith("spec.phases.experts.tasksPerJob: 9 is more than the 2")
     assert story.finish().status["state"] == "Complete"
+
+
+@pytest.mark.parametrize(
+    ("students", "told"),
+    [
+        ({"enabled": True, "tasksPerJob": 3}, [STUDENTS_PER_JOB]),
+        ({"enabled": True, "tasksPerJob": 2}, []),
+        ({"enabled": True, "tasksPerJob": 2, "params": {"tasks": tasks("push")}}, [STUDENTS_PER_JOB]),
+        ({"tasksPerJob": 9}, []),
+    ],
+    ids=str,
+)
+def test_who_groups_more_students_than_there_are_is_told(students, told):
+    spec = a_run(tasks=tasks("reach", "push"), phases={"students": students}).spec
+    assert [fault.path for fault in advice(spec)] == told

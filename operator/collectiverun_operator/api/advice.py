@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from collectiverun_operator.api.members import members_of, settings_of
+from collectiverun_operator.api.phases import PHASES
 from collectiverun_operator.api.spec import Spec
-from collectiverun_operator.api.tasks import training_tasks
 from collectiverun_operator.errors import Fault
 
 
 def advice(spec: Spec) -> Iterator[Fault]:
     """Each field that has less effect than it seems to."""
-    trained, per_job = len(training_tasks(spec.tasks)), spec.phases.experts.tasks_per_job
-    if per_job > trained:
-        text = f"{per_job} is more than the {trained} to be trained: one Job trains them all"
-        yield Fault("spec.phases.experts.tasksPerJob", text)
+    for phase in PHASES:
+        per_job = getattr(settings_of(spec, phase), "tasks_per_job", 1)
+        trained = len({task for member in members_of(spec, phase) for task in member.tasks})
+        if trained and per_job > trained:
+            text = f"{per_job} is more than the {trained} to be trained: one Job trains them all"
+            yield Fault(f"spec.phases.{phase.name}.tasksPerJob", text)

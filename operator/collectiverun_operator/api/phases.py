@@ -15,7 +15,7 @@ from collectiverun_operator.api.tasks import (
     Member,
     RunTask,
     member_per_seed,
-    member_per_task,
+    members_by_task,
     training_tasks,
 )
 from collectiverun_trainer.config import (
@@ -37,6 +37,22 @@ _SAC_SMOKE_BUDGETS = {
     "selectionEpisodes": 2,
     "checkpointEveryEnvSteps": 200,
 }
+TasksPerJob = Annotated[
+    int,
+    Field(
+        ge=1,
+        le=TASK_LIMIT,
+        description="Number of consecutive tasks one Job trains as one batch, on one GPU.",
+    ),
+]
+Parallelism = Annotated[
+    int,
+    Field(
+        ge=1,
+        le=TASK_LIMIT,
+        description="Number of Jobs of the phase that exist at once, at most. May be changed at any time.",
+    ),
+]
 _SAC_SMOKE_LIMITS = {"imitationGradientSteps": 20, "imitationEnvSteps": 80}
 
 
@@ -90,21 +106,13 @@ class ExpertsPhase(ReusablePhase):
     SMOKE_BUDGETS: ClassVar = _SAC_SMOKE_BUDGETS | {"distillEpisodes": 8, "policyEpisodes": 4}
     SMOKE_LIMITS: ClassVar = _SAC_SMOKE_LIMITS
 
-    tasks_per_job: Annotated[int, Field(ge=1, le=TASK_LIMIT)] = Field(
-        1, description="Number of consecutive tasks one Job trains as one batch, on one GPU."
-    )
-    parallelism: Annotated[int, Field(ge=1, le=TASK_LIMIT)] = Field(
-        8, description="Number of Jobs of the phase that exist at once, at most. May be changed at any time."
-    )
+    tasks_per_job: TasksPerJob = 1
+    parallelism: Parallelism = 8
     params: ExpertsParams = ExpertsParams()
 
     def members(self, tasks: Sequence[RunTask], seeds: tuple[int, ...]) -> tuple[Member, ...]:
         """A member for each task, or for each `tasksPerJob` tasks; all seeds of these learn as one batch."""
-        trained, size = training_tasks(tasks), self.tasks_per_job
-        if size == 1:
-            return member_per_task(trained, seeds)
-        groups = [trained[start : start + size] for start in range(0, len(trained), size)]
-        return tuple(Member(f"group-{i}", group, seeds) for i, group in enumerate(groups))
+        return members_by_task(training_tasks(tasks), self.tasks_per_job, seeds)
 
 
 class TrajectoryTransformerPhase(ReusablePhase):
@@ -159,7 +167,7 @@ class RefinementPhase(PhaseSettings):
 
 
 class StudentsPhase(PhaseSettings):
-    """Trains fresh learners helped by the collective, beside learners that are not; one Job a task."""
+    """Trains fresh learners helped by the collective, beside learners that are not."""
 
     SHORT_NAME: ClassVar = "students"
     READS: ClassVar = (("refinement", "onlineDistillation"),)
@@ -167,19 +175,18 @@ class StudentsPhase(PhaseSettings):
     SMOKE_LIMITS: ClassVar = _SAC_SMOKE_LIMITS
 
     enabled: bool = Field(False, description="Whether the phase runs.")
-    parallelism: Annotated[int, Field(ge=1, le=TASK_LIMIT)] = Field(
-        8, description="Number of Jobs of the phase that exist at once, at most. May be changed at any time."
-    )
+    tasks_per_job: TasksPerJob = 1
+    parallelism: Parallelism = 8
     params: StudentsParams = StudentsParams()
 
     def members(self, tasks: Sequence[RunTask], seeds: tuple[int, ...]) -> tuple[Member, ...]:
-        """A member for each task that `params.tasks` names, else for each that is trained on, and seed."""
+        """Of each seed: a member for each `tasksPerJob` tasks of `params.tasks`, else of those trained on."""
         chosen = {task.name for task in self.params.tasks}
         learned = [task for task in tasks if task.name in chosen] or training_tasks(tasks)
         return tuple(
             Member(one.name if len(seeds) == 1 else f"{own.name}-{one.name}", one.tasks, own.seeds)
             for own in member_per_seed((), seeds)
-            for one in member_per_task(learned, own.seeds)
+            for one in members_by_task(learned, self.tasks_per_job, own.seeds)
         )
 
 

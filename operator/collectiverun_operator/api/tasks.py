@@ -42,9 +42,12 @@ def holdout_tasks(tasks: Sequence[RunTask]) -> tuple[RunTask, ...]:
     return tuple(task for task in tasks if task.holdout)
 
 
-def member_per_task(tasks: Sequence[RunTask], seeds: tuple[int, ...]) -> tuple[Member, ...]:
-    """A member for each task, under the task's name, that works for all seeds."""
-    return tuple(Member(task.name, (task,), seeds) for task in tasks)
+def members_by_task(tasks: Sequence[RunTask], per_member: int, seeds: tuple[int, ...]) -> tuple[Member, ...]:
+    """A member for each task, under the task's name, or for each `per_member` of them, for all seeds."""
+    if per_member == 1:
+        return tuple(Member(task.name, (task,), seeds) for task in tasks)
+    groups = [tuple(tasks[start : start + per_member]) for start in range(0, len(tasks), per_member)]
+    return tuple(Member(f"group-{i}", group, seeds) for i, group in enumerate(groups))
 
 
 def member_per_seed(tasks: tuple[RunTask, ...], seeds: tuple[int, ...]) -> tuple[Member, ...]:
