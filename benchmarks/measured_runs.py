@@ -32,7 +32,7 @@ def experts_trained(body: dict[str, Any], folder: Path, variables: Mapping[str, 
     for line in run.stderr:
         print(line, end="", file=sys.stderr)
         if "experts: Succeeded" in line:
-            run.send_signal(signal.SIGINT)
+            run.send_signal(signal.SIGTERM)  # a script's children in the background are told to ignore SIGINT
             break
     return str(_document(run)["root"])
 
