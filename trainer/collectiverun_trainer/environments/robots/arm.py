@@ -50,6 +50,7 @@ class Arm:
     home: tuple[float, ...]  # radians, one per joint
     mount: tuple[float, ...]  # x, y, z in metres, yaw in degrees
     mass_kg: float
+    flange: tuple[tuple[float, ...], tuple[float, ...]]  # in the last link: metres, quaternion
     title: str = ""
     source: str = ""
     reach_metres: float | None = None
@@ -196,6 +197,7 @@ def _described(model: ModelFiles, spec: Any, compiled: Any) -> Arm:
         home=tuple(compiled.key(HOME).qpos.tolist()),
         mount=tuple(numbers.get("mount", _FACING_THE_TABLE)),
         mass_kg=float(compiled.body_mass.sum()),
+        flange=(tuple(compiled.site(FLANGE).pos.tolist()), tuple(compiled.site(FLANGE).quat.tolist())),
         title=texts.get("title", ""),
         source=texts.get("source", ""),
         reach_metres=next(iter(numbers.get("reach", [])), None),
