@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ from collectiverun_trainer.environments.fast_classes import fast_environment_cla
 from collectiverun_trainer.environments.goals import goal_vectors
 from collectiverun_trainer.environments.robots import BUILT, MODELS
 from collectiverun_trainer.environments.robots.arm import FLANGE, read_arm
-from collectiverun_trainer.environments.robots.composing import PREFIX, compose
+from collectiverun_trainer.environments.robots.composing import PREFIX
 from collectiverun_trainer.environments.robots.kinematics import HAND_HOME_METRES, ArmKinematics
 from collectiverun_trainer.environments.robots.model_files import ModelFiles
 
@@ -191,38 +190,3 @@ def test_each_robot_has_models_of_its_own_and_shares_them() -> None:
 def test_kuka_is_iiwa() -> None:
     assert Task(env="reach-v3", robot="kuka") == Task(env="reach-v3", robot="iiwa")
     assert Task(env="reach-v3", robot="kuka").name == "reach-v3-iiwa"
-
-
-def in_degrees(spec: Any) -> None:
-    spec.compiler.degree = True
-    for joint in spec.joints:
-        joint.range = np.degrees(joint.range)
-
-
-def off_its_body(spec: Any) -> None:
-    spec.joints[2].pos = [0.01, 0.03, -0.02]
-
-
-def as_it_is(spec: Any) -> None:
-    assert spec.joints
-
-
-@pytest.mark.parametrize("change", [as_it_is, in_degrees, off_its_body])
-def test_angles_in_place_are_angles_of_the_file(tmp_path: Path, change: Callable[[Any], None]) -> None:
-    """The home pose is baked into the model; joints' angles and limits mean the same as in the file."""
-    spec = mujoco.MjSpec.from_file(str(MODELS / "z1.xml"))
-    change(spec)
-    alone, file = spec.compile(), tmp_path / "arm.xml"
-    file.write_text(spec.to_xml())
-    arm = read_arm(ModelFiles.read(file))
-    place = ArmKinematics(compose(str(TASKS / "sawyer_reach_v3.xml"), arm))
-    np.testing.assert_allclose(place.low, alone.jnt_range[:, 0], atol=1e-4)
-    for turned in (np.zeros(6), np.array([0.1, 0.2, -0.3, 0.1, 0.2, 0.1])):
-        angles = arm.home + turned
-        data = mujoco.MjData(alone)
-        data.qpos[:] = angles
-        mujoco.mj_kinematics(alone, data)
-        place.move(angles)
-        x, y, z = data.site(FLANGE).xpos
-        standing = np.array([-y, x, z]) + arm.mount[:3]  # turned by 90 degrees
-        np.testing.assert_allclose(place.data.site(PREFIX + FLANGE).xpos, standing, atol=1e-4)

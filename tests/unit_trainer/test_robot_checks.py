@@ -13,6 +13,7 @@ from collectiverun_trainer.commands import check_robot, robots
 from collectiverun_trainer.commands.requests import CheckRobotRequest, RobotsRequest
 from collectiverun_trainer.config import ROBOTS
 from collectiverun_trainer.environments.robots import MODELS
+from collectiverun_trainer.environments.robots.arm import HOME
 from collectiverun_trainer.errors import Usage
 
 WHOLE = (MODELS / "z1.xml").read_text()
@@ -38,6 +39,7 @@ MOUNT = re.search(r'<numeric name="mount" data="(.*)"/>', WHOLE)[0]
 
 BROKEN = {
     "no MJCF": ("reach the goal", r"^MuJoCo can't read '.*arm\.xml': "),
+    "a URDF": ("<robot name='z1'/>", "^It begins with <robot>, so it is no MJCF file, which begins with"),
     "a mesh that is not there": (
         changed(("<custom>", '<asset><mesh name="shell" file="shell.stl"/></asset><custom>'),
                 ("<geom type", '<geom type="mesh" mesh="shell"/><geom type')),
@@ -53,7 +55,11 @@ BROKEN = {
     ),
     "no mass at all": (
         re.sub(r'mass="[^"]*"', 'mass="-1"', WHOLE, count=2),
-        r"^MuJoCo can't compile '.*arm\.xml': mass and inertia of moving bodies must be larger than",
+        r"^The <inertial> of 'link01' has the mass -1 kg and the inertia 0.00128328 .* be above zero.$",
+    ),
+    "no inertia at all": (
+        re.sub(r'diaginertia="[^"]*"', 'diaginertia="0 0 0"', WHOLE, count=1),
+        r"^The <inertial> of 'link00' has the mass 0.472475 kg and the inertia 0 0 0 kg m²; all have to be",
     ),
     "an inertia that nothing has": (
         re.sub(r'diaginertia="[^"]*"', 'diaginertia="1 1 9"', WHOLE, count=1),
@@ -64,6 +70,10 @@ BROKEN = {
     "nowhere to fasten the hand": (
         changed((SITE, "")),
         "^It has no site 'attachment_site': add one to the last link",
+    ),
+    "the hand at its foot": (
+        changed((SITE, ""), ("<geom type", '<site name="attachment_site"/><geom type')),
+        r"\ASite 'attachment_site' is in body 'link00', which no joint moves; put it into the last link.\Z",
     ),
     "five joints": (
         changed((ELBOW, ""), (HOME_LINE, "")),
@@ -96,7 +106,7 @@ BROKEN = {
     "no home": (changed((HOME_LINE, "")), "^It has no keyframe 'home': its qpos is the pose"),
     "a home outside a joint's range": (
         changed((HOME_LINE, OUTSIDE)),
-        "^Joint 'link02_joint' is at 4.500 rad in keyframe 'home', outside its range 0.000 to 2.967.$",
+        "^Joint 'link02_joint' is at 4.500 rad in keyframe 'home', outside its range 0.000 to 2.967; keyf",
     ),
     "links in each other": (
         changed((ELBOW, ELBOW + '<geom type="sphere" size="0.35"/>')),
@@ -104,11 +114,15 @@ BROKEN = {
     ),
     "a home somewhere else": (
         changed((HOME_LINE, '<key name="home" qpos="0 1.5 -1.5 0 0 0"/>\n')),
-        r'fingers down, by \d+ mm and \d+ degrees: with qpos="[-0-9. ]+" it is there.$',
+        r'fingers down, by \d+ mm and \d+ degrees: with qpos="[-0-9. ]+" it is there.\Z',
     ),
     "too far from the table": (
         changed((MOUNT, '<numeric name="mount" data="0 -1 0 90"/>')),
         r'nearer than \d+ mm and \d+ degrees, so mount the arm elsewhere \(.* data="0 -1 0 90"/>',
+    ),
+    "an elbow that hardly bends": (
+        changed(('range="-2.87979 0"', 'range="-2 -1"')),
+        r"does not reach .*, at the end of the range of .*link03_joint.*; mount the arm elsewhere, or let",
     ),
     "the far half of the table out of reach": (
         changed((MOUNT, '<numeric name="mount" data="0 0.05 0.2 90"/>')),
@@ -122,6 +136,30 @@ def test_each_fault_has_its_sentence(tmp_path: Path, text: str, sentence: str) -
     (tmp_path / "arm.xml").write_text(text)
     told = "\n".join(faults(tmp_path / "arm.xml"))
     assert re.search(sentence, told, re.MULTILINE), told
+
+
+def test_the_angles_that_it_says_are_inside_the_ranges(tmp_path: Path) -> None:
+    """Where a joint is at the very end of its range, which with all digits is not what four of them say."""
+    arm, elsewhere = tmp_path / "arm.xml", '<key name="home" qpos="0 1.5 -1.5 0 0 0"/>\n'
+    text = changed((HOME_LINE, elsewhere), ('range="-2.79253 2.79253"', 'range="-2.79253 0.819863"'))
+    arm.write_text(text)
+    angles = re.search('with qpos="([^"]*)" it is there', faults(arm)[0])[1]
+    arm.write_text(text.replace(elsewhere, elsewhere.replace("0 1.5 -1.5 0 0 0", angles)))
+    assert not [sentence for sentence in faults(arm) if HOME in sentence]
+
+
+def test_what_is_no_mesh_and_what_is_no_text_is_told_by_its_users_names(tmp_path: Path) -> None:
+    (tmp_path / "shell.stl").write_text("a shell")
+    mesh = changed(
+        ("<custom>", '<asset><mesh name="shell" file="shell.stl"/></asset><custom>'),
+        ("<geom type", '<geom type="mesh" mesh="shell"/><geom type'),
+    )
+    (tmp_path / "arm.xml").write_text(mesh)
+    (told,) = faults(tmp_path / "arm.xml")
+    assert re.search(r"arm\.xml': .*'shell\.stl'; Element name 'shell'", told), told
+    (tmp_path / "arm.xml").write_bytes(WHOLE.replace("Unitree", "Unitr\xe9e").encode("latin-1"))
+    (told,) = faults(tmp_path / "arm.xml")
+    assert re.search(r"arm\.xml' is not in UTF-8 \(its byte \d+\); save it as such\.$", told), told
 
 
 def test_motors_that_do_not_hold_the_arm_up_are_told(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import mujoco
+import numpy as np
 
 from collectiverun_trainer.environments.robots.model_files import ArmFault, ModelFiles, one_line
 
@@ -50,6 +51,7 @@ class Arm:
     home: tuple[float, ...]  # radians, one per joint
     mount: tuple[float, ...]  # x, y, z in metres, yaw in degrees
     mass_kg: float
+    flange: tuple[tuple[float, ...], tuple[float, ...]]  # in the last link: metres, quaternion
     title: str = ""
     source: str = ""
     reach_metres: float | None = None
@@ -66,7 +68,7 @@ def read_arm(model: ModelFiles) -> Arm:
     faults = _faults_of_structure(spec)
     if faults:
         raise ArmFault(*faults)
-    compiled = _compiled(spec, model.place)
+    compiled = _compiled(spec, model)
     faults = _faults_of_home(compiled)
     if faults:
         raise ArmFault(*faults)
@@ -82,11 +84,12 @@ def chain(spec: Any) -> list[Any]:
     return bodies[::-1]
 
 
-def _compiled(spec: Any, place: str) -> Any:
+def _compiled(spec: Any, model: ModelFiles) -> Any:
     try:
         return spec.compile()
     except ValueError as error:
-        raise ArmFault(f"MuJoCo can't compile {place!r}: {one_line(error)}.") from error
+        told = model.with_its_names(one_line(error))
+        raise ArmFault(f"MuJoCo can't compile {model.place!r}: {told}.") from error
 
 
 def _faults_of_structure(spec: Any) -> list[str]:
@@ -103,6 +106,7 @@ def _faults_of_structure(spec: Any) -> list[str]:
         *_faults_of_names(spec),
         *_faults_of_joints(spec),
         *_faults_of_links(spec),
+        *_faults_of_masses(spec),
         *_faults_of_mount(spec),
         *_faults_of_speed(spec),
     ]
@@ -128,6 +132,8 @@ def _faults_of_mount(spec: Any) -> list[str]:
 
 def _faults_of_speed(spec: Any) -> list[str]:
     joints = sum(len(body.joints) for body in chain(spec))
+    if joints not in (JOINTS - 1, JOINTS):
+        return []  # which is told, and how many there have to be is not known
     return [
         f"Its speed is {' '.join(f'{each:g}' for each in numeric.data)}; it has to be {joints} positive "
         "numbers, how fast each joint from the root on turns at most, in rad/s."
@@ -139,6 +145,9 @@ def _faults_of_speed(spec: Any) -> list[str]:
 
 def _faults_of_joints(spec: Any) -> list[str]:
     in_chain = [joint for body in chain(spec) for joint in body.joints]
+    if not in_chain:
+        place = spec.site(FLANGE).parent.name
+        return [f"Site {FLANGE!r} is in body {place!r}, which no joint moves; put it into the last link."]
     names = {joint.name for joint in in_chain}
     faults = [
         f"Joint {joint.name!r} does not move the flange, as a gripper's would not: remove it with what "
@@ -170,6 +179,21 @@ def _faults_of_links(spec: Any) -> list[str]:
     ]
 
 
+def _faults_of_masses(spec: Any) -> list[str]:
+    """MuJoCo would refuse these too, but does not say which it means."""
+    return [
+        f"The <inertial> of {body.name!r} has the mass {body.mass:g} kg and the inertia "
+        f"{' '.join(f'{each:g}' for each in body.inertia)} kg m²; all have to be above zero."
+        for body in spec.bodies
+        if body.explicitinertial and not (body.mass > 0 and _is_turned_by_torques(body))
+    ]
+
+
+def _is_turned_by_torques(body: Any) -> bool:
+    by_axes = bool((np.array(body.inertia) > 0).all())
+    return by_axes or not np.isnan(body.fullinertia[0])  # of which MuJoCo tells more
+
+
 def _faults_of_home(model: Any) -> list[str]:
     keys = [model.key(k).name for k in range(model.nkey)]
     if HOME not in keys:
@@ -180,7 +204,7 @@ def _faults_of_home(model: Any) -> list[str]:
     home = model.key(HOME).qpos
     return [
         f"Joint {model.joint(j).name!r} is at {home[j]:.3f} rad in keyframe {HOME!r}, outside its range "
-        f"{model.jnt_range[j][0]:.3f} to {model.jnt_range[j][1]:.3f}."
+        f"{model.jnt_range[j][0]:.3f} to {model.jnt_range[j][1]:.3f}; keyframes are in radians."
         for j in range(model.njnt)
         if model.jnt_limited[j] and not model.jnt_range[j][0] <= home[j] <= model.jnt_range[j][1]
     ]
@@ -196,6 +220,7 @@ def _described(model: ModelFiles, spec: Any, compiled: Any) -> Arm:
         home=tuple(compiled.key(HOME).qpos.tolist()),
         mount=tuple(numbers.get("mount", _FACING_THE_TABLE)),
         mass_kg=float(compiled.body_mass.sum()),
+        flange=(tuple(compiled.site(FLANGE).pos.tolist()), tuple(compiled.site(FLANGE).quat.tolist())),
         title=texts.get("title", ""),
         source=texts.get("source", ""),
         reach_metres=next(iter(numbers.get("reach", [])), None),

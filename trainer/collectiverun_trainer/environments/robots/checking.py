@@ -27,6 +27,8 @@ PLACES_METRES: Final = (
     (0.0, 0.6, 0.2), (0.0, 0.4, 0.2), (-0.1, 0.85, 0.1), (0.1, 0.88, 0.2), (0.2, 0.7, 0.06),
     (-0.15, 0.6, 0.06),
 )  # fmt: skip
+_AT_END: Final = 0.01  # rad
+_ROUNDED: Final = 1e-4  # rad, so that an angle at a joint's end is not written beyond it
 _HOME_METRES, _HOME_RADIANS = 0.02, 0.1
 _TRIES = 30
 _HELD_STEPS, _HELD_METRES = 400, 0.01
@@ -56,11 +58,12 @@ def _faults_in_place(files: ModelFiles) -> list[str]:
     except ValueError as error:
         return [f"It can't take Sawyer's place in Meta-World's model: {' '.join(str(error).split())}"]
     kinematics = ArmKinematics(model)
+    at_home = _home(kinematics, arm)
     return [
         *_overlap(kinematics),
-        *_home(kinematics, arm),
-        *_out_of_reach(kinematics),
-        *_motion(model, kinematics),
+        *at_home,
+        *_out_of_reach(kinematics, arm),
+        *([] if at_home else _motion(model, kinematics)),  # it would be pulled from where it should not be
     ]
 
 
@@ -91,7 +94,8 @@ def _home(kinematics: ArmKinematics, arm: Arm) -> list[str]:
     )
     found = kinematics.solve(np.array(HAND_HOME_METRES), tries=_TRIES)
     if found.reaches():
-        angles = " ".join(f"{angle:.4f}" for angle in found.angles)
+        inside = np.clip(found.angles, kinematics.low + _ROUNDED, kinematics.high - _ROUNDED).round(4)
+        angles = " ".join(f"{angle + 0.0:.4f}" for angle in inside)
         return [f'{missed}with qpos="{angles}" it is there.']
     mount = " ".join(f"{number:g}" for number in arm.mount)
     return [
@@ -101,15 +105,21 @@ def _home(kinematics: ArmKinematics, arm: Arm) -> list[str]:
     ]
 
 
-def _out_of_reach(kinematics: ArmKinematics) -> list[str]:
-    missed = []
+def _out_of_reach(kinematics: ArmKinematics, arm: Arm) -> list[str]:
+    missed, ended = [], np.zeros(len(arm.joints), bool)
     for place in PLACES_METRES:
         posture = kinematics.solve(np.array(place), tries=_TRIES)
         if not posture.reaches():
             missed.append(f"{_place(place)} by {_miss(posture)}")
+            ended |= np.minimum(posture.angles - kinematics.low, kinematics.high - posture.angles) < _AT_END
     if not missed:
         return []
-    return [f"With the fingers down the hand does not reach {', '.join(missed)}; mount the arm elsewhere."]
+    names = ", ".join(joint.name for joint, ends in zip(arm.joints, ended, strict=True) if ends)
+    at_end = f", at the end of the range of {names}" if names else ""
+    return [
+        f"With the fingers down the hand does not reach {', '.join(missed)}{at_end}; mount the arm elsewhere"
+        f"{', or let these turn farther' if names else ''}."
+    ]
 
 
 def _motion(model: Any, kinematics: ArmKinematics) -> list[str]:

@@ -14,6 +14,7 @@ from typing import Any, Final
 import mujoco
 import numpy as np
 
+from collectiverun_trainer.environments.robots.angles import write_as_meta_worlds
 from collectiverun_trainer.environments.robots.arm import FLANGE, JOINTS, Arm, chain
 
 PREFIX: Final = "arm/"  # of every name of the arm, so that none is also one of Meta-World's
@@ -44,7 +45,8 @@ def composed_spec(task_file: str, arm: Arm) -> Any:
         _add_inert_joint(base, number)
     spec.assets = _mount(base, arm)
     flange = spec.site(PREFIX + FLANGE)
-    flange.parent.add_frame(pos=flange.pos, quat=flange.quat).attach_body(hand.body(HAND), "", "")
+    place, quaternion = arm.flange
+    flange.parent.add_frame(pos=place, quat=quaternion).attach_body(hand.body(HAND), "", "")
     return spec
 
 
@@ -77,11 +79,12 @@ def _keep_the_hands_assets(hand: Any, rest: Any) -> None:
 def _mount(base: Any, arm: Arm) -> dict[str, bytes]:
     """Put the arm's bodies, at home and ready to follow, on the base; the files of its meshes."""
     spec = arm.model.spec()
+    write_as_meta_worlds(spec)
     for parts in (spec.actuators, spec.sensors, spec.keys, spec.tendons, spec.equalities, spec.excludes):
         for part in list(parts):
             part.delete()
     for body, angle in zip([body for body in chain(spec) if body.joints], arm.home, strict=True):
-        turn(body, angle, degrees=bool(spec.compiler.degree))
+        turn(body, angle, degrees=False)
         _follow_the_hand(body.joints[0])
     for body in spec.bodies:
         body.gravcomp = 1.0
@@ -104,7 +107,8 @@ def turn(body: Any, angle: float, degrees: bool) -> None:
     (joint,) = body.joints
     turned, quaternion = np.zeros(4), np.zeros(4)
     axis = np.array(joint.axis) / np.linalg.norm(joint.axis)
-    mujoco.mju_axisAngle2Quat(turned, axis, angle)
+    drawn = np.radians(joint.ref) if degrees else joint.ref  # the angle at which the file draws the body
+    mujoco.mju_axisAngle2Quat(turned, axis, angle - drawn)
     mujoco.mju_mulQuat(quaternion, np.array(body.quat), turned)
     moved, anchor = np.zeros(3), np.array(joint.pos)
     mujoco.mju_rotVecQuat(moved, anchor, turned)

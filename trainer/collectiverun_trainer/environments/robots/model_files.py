@@ -81,18 +81,27 @@ class ModelFiles:
         spec = _spec(self.files[MODEL], self.place)
         assets = {}
         for part, folder in _parts(spec):
-            content = self.files[_name(spec, part, folder)]
-            held = f"arm-{hashlib.sha256(content).hexdigest()}{PurePosixPath(part.file).suffix}"
-            assets[held] = content
-            part.file = held
+            name = _name(spec, part, folder)
+            part.file = self._held(name)
+            assets[part.file] = self.files[name]
         spec.meshdir = spec.texturedir = ""
         spec.assets = assets
         return spec
 
+    def with_its_names(self, message: str) -> str:
+        """A message of MuJoCo's about a `spec` with its files called as the user calls them."""
+        for name in self.files:
+            message = message.replace(self._held(name), name)
+        return message
+
+    def _held(self, name: str) -> str:
+        return f"arm-{hashlib.sha256(self.files[name]).hexdigest()}{PurePosixPath(name).suffix}"
+
 
 def one_line(error: Exception) -> str:
     """MuJoCo's message as a part of a sentence."""
-    return " ".join(str(error).split()).removeprefix("Error: ").rstrip(".")
+    lines = [" ".join(line.split()).rstrip(".") for line in str(error).splitlines()]
+    return "; ".join(filter(None, lines)).removeprefix("Error: ")
 
 
 def _mjcf_file(folder: Path) -> Path:
@@ -110,7 +119,7 @@ def _mjcf_file(folder: Path) -> Path:
 def _spec(text: bytes, place: str) -> Any:
     """The text as an `mujoco.MjSpec`, whose files are not looked at. ArmFault if MuJoCo can't read it."""
     try:
-        decoded = text.decode()
+        decoded = _decoded(text, place)
         elements = list(ElementTree.fromstring(decoded).iter())
         if faults := [*_faults_of_text(elements)]:
             raise ArmFault(*faults)
@@ -119,8 +128,20 @@ def _spec(text: bytes, place: str) -> Any:
         raise ArmFault(f"MuJoCo can't read {place!r}: {one_line(error)}.") from error
 
 
+def _decoded(text: bytes, place: str) -> str:
+    try:
+        return text.decode()
+    except UnicodeDecodeError as error:
+        raise ArmFault(f"{place!r} is not in UTF-8 (its byte {error.start}); save it as such.") from error
+
+
 def _faults_of_text(elements: Sequence[ElementTree.Element]) -> Iterator[str]:
-    """What MuJoCo would look for elsewhere, or only warn of, in a file beside the user's."""
+    """What MuJoCo would read in another way, look for elsewhere, or only warn of."""
+    if elements[0].tag != "mujoco":
+        yield (
+            f"It begins with <{elements[0].tag}>, so it is no MJCF file, which begins with <mujoco>; what"
+            " MuJoCo compiles from a URDF it can save as one (mujoco.mj_saveLastXML)."
+        )
     included = [each.get("file", "") for each in elements if each.tag == "include"]
     if included:
         yield f"It includes {', '.join(map(repr, included))}; write the arm in one MJCF file."
