@@ -25,6 +25,11 @@ def test_the_list_has_a_line_for_every_robot():
     assert {row["name"]: row["joints"] for row in rows}["ur5e"] == 6
 
 
+def test_without_a_command_they_are_listed():
+    bare = told()
+    assert (bare.exit_code, bare.stdout) == (0, told("list").stdout)
+
+
 def test_a_model_is_checked_in_sentences(tmp_path):
     fine = told("check", str(MODELS / "z1.xml"))
     assert (fine.exit_code, fine.stdout) == (0, f"{MODELS / 'z1.xml'} can take Sawyer's place.\n")

@@ -23,7 +23,14 @@ FAULTY = 3
 CONFIG_MAP_BYTES = 2**20
 """The most that an API server takes in a ConfigMap, keys not counted."""
 
-robots = typer.Typer(help="The robots there are, and checks of one's own.", no_args_is_help=True)
+robots = typer.Typer(help="The robots there are, and checks of one's own.", invoke_without_command=True)
+
+
+@robots.callback()
+def list_unless_told_otherwise(context: typer.Context) -> None:
+    """The robots there are, and checks of one's own. Without a command: `list`."""
+    if context.invoked_subcommand is None:
+        list_robots()
 
 
 @robots.command("list")
