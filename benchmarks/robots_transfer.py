@@ -11,7 +11,8 @@ interval (Student's t), by task and arm:
 
 * the first arm's experts on each arm, as they are;
 * experts that were trained on that arm;
-* the collective, which was trained on the arms that are not held out, and is told neither task nor arm.
+* the collective, which was trained on the arms that are not held out, and is told neither task nor arm;
+* by how many points it is ahead of both kinds of experts, seed by seed.
 
 With --control all of them are tried under that `environment.control`, whichever the run has learned under.
 """
@@ -27,7 +28,7 @@ from typing import get_args
 
 import torch
 from contenders import machine
-from example_seeds import interval
+from example_seeds import interval, mean_and_half
 from measured_runs import experts_trained
 
 from collectiverun_trainer.config import Control, EnvironmentSettings, Task
@@ -61,14 +62,17 @@ def main() -> None:
         f" deterministic, learned by control {learned.control}, tried by {settings.control};"
         " cells: any step / at end, per cent."
     )
-    tables = {
+    experts = {
         f"Experts of {arms[0]}, as they are": zero_shot(runs, arms[0], settings),
         "Experts of the arm": of_the_arm(runs, settings) | of_the_arm(others, settings),
-        "Collective": of_the_collective(runs, settings),
     }
+    collective = of_the_collective(runs, settings)
     print(machine(), protocol, sep="\n\n")
-    for title, rates in tables.items():
+    for title, rates in (experts | {"Collective": collective}).items():
         print(f"\n**{title}**\n", *rows(rates, arms), sep="\n")
+    print("\n**The collective is ahead by** (points, seed by seed)\n", _heading(arms), sep="\n")
+    for title, rates in experts.items():
+        print(f"| {title} | {' | '.join(_ahead(collective, rates, arm) for arm in arms)} |")
 
 
 def of_seeds(run: Run) -> Iterator[Run]:
@@ -135,34 +139,48 @@ def by_task(of_seeds: Iterable[Mapping[Task, Success]]) -> Rates:
     return found
 
 
-def rows(rates: Mapping[Task, list[Success]], arms: tuple[str, ...]) -> Iterator[str]:
+def rows(rates: Rates, arms: tuple[str, ...]) -> Iterator[str]:
     """A Markdown table: a row an environment, a column an arm, the mean over environments last."""
-    yield f"| | {' | '.join(arms)} |"
-    yield "|---|" + "---|" * len(arms)
+    yield _heading(arms)
     names = dict.fromkeys(task.env for task in rates)
     for name in names:
-        cells = [_cell(rates.get(Task(env=name, robot=arm))) for arm in arms]
+        cells = [_cell(rates[Task(env=name, robot=arm)]) for arm in arms]
         yield f"| {name} | {' | '.join(cells)} |"
-    yield f"| **all** | {' | '.join(_all(rates, list(names), arm) for arm in arms)} |"
+    yield f"| **all** | {' | '.join(_all(rates, arm) for arm in arms)} |"
 
 
-def _cell(seeds: list[Success] | None) -> str:
-    if not seeds:
-        return "–"
+def _heading(arms: tuple[str, ...]) -> str:
+    return f"| | {' | '.join(arms)} |\n|---|{'---|' * len(arms)}"
+
+
+def _cell(seeds: list[Success]) -> str:
     return (
         f"{100 * fmean(one.any_step for one in seeds):.0f} / {100 * fmean(one.at_end for one in seeds):.0f}"
     )
 
 
-def _all(rates: Mapping[Task, list[Success]], names: list[str], arm: str) -> str:
-    """The mean over environments of each seed, over the seeds with its interval."""
-    found = [rates[task] for name in names if (task := Task(env=name, robot=arm)) in rates]
-    if not found:
-        return "–"
-    by_seed = list(zip(*found, strict=True))
-    any_step = [fmean(one.any_step for one in seed) for seed in by_seed]
-    at_end = [fmean(one.at_end for one in seed) for seed in by_seed]
-    return f"**{interval(any_step)} / {interval(at_end)}**"
+def _all(rates: Rates, arm: str) -> str:
+    """The mean over the seeds with its interval, any step / at end."""
+    return f"**{' / '.join(interval(values) for values in _of_seeds(rates, arm))}**"
+
+
+def _ahead(rates: Rates, others: Rates, arm: str) -> str:
+    """By how much the first are better than the others with the same arm; any step / at end."""
+    pairs = zip(_of_seeds(rates, arm), _of_seeds(others, arm), strict=True)
+    differences = [[a - b for a, b in zip(own, other, strict=True)] for own, other in pairs]
+    cells = []
+    for mean, half in map(mean_and_half, differences):
+        cells.append(f"{100 * mean:.1f} ({100 * (mean - half):.1f} to {100 * (mean + half):.1f})")
+    return " / ".join(cells)
+
+
+def _of_seeds(rates: Rates, arm: str) -> tuple[list[float], list[float]]:
+    """Success at any step and at the end of each seed with an arm, the mean over its environments."""
+    by_seed = list(zip(*(seeds for task, seeds in rates.items() if task.robot == arm), strict=True))
+    return (
+        [fmean(one.any_step for one in seed) for seed in by_seed],
+        [fmean(one.at_end for one in seed) for seed in by_seed],
+    )
 
 
 if __name__ == "__main__":
