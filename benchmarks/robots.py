@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from collectiverun_trainer.commands.robots import SAWYERS_MASS_KG
 from collectiverun_trainer.config import ROBOTS, Task
 from collectiverun_trainer.environments.factory import begin_episode, make_environment
 from collectiverun_trainer.environments.fast_stepping import FastEnvironment
@@ -148,7 +149,16 @@ def table(head: list[str], rows: list[list[str]]) -> str:
 
 def described(robots: list[str]) -> str:
     rows = [
-        ["![sawyer](robots/sawyer.png)", "`sawyer`", "Rethink Sawyer", "7", "–", "–", "–", "Meta-World's own"]
+        [
+            "![sawyer](robots/sawyer.png)",
+            "`sawyer`",
+            "Rethink Sawyer",
+            "7",
+            "–",
+            "–",
+            f"{SAWYERS_MASS_KG:.1f} kg",
+            "Meta-World's own",
+        ]
     ]
     for robot in robots:
         arm = read_arm(ModelFiles.read(MODELS / f"{robot}.xml"))

@@ -11,7 +11,8 @@ import pytest
 
 from collectiverun_trainer.commands import check_robot, robots
 from collectiverun_trainer.commands.requests import CheckRobotRequest, RobotsRequest
-from collectiverun_trainer.config import ROBOTS
+from collectiverun_trainer.config import ROBOTS, Task
+from collectiverun_trainer.environments.factory import make_environment
 from collectiverun_trainer.environments.robots import MODELS
 from collectiverun_trainer.environments.robots.arm import HOME
 from collectiverun_trainer.errors import Usage
@@ -209,6 +210,13 @@ def test_the_list_has_every_robot_and_draws_it(tmp_path: Path) -> None:
     pictures = [Path(row["picture"]) for row in told["robots"]]
     assert {path.stem for path in pictures} == set(ROBOTS)
     assert len({path.read_bytes() for path in pictures}) == len(ROBOTS)
+
+
+def test_sawyers_mass_is_that_of_its_arm_in_meta_worlds_model() -> None:
+    model = make_environment(Task(env="reach-v3")).model
+    links = ["right_arm_base_link", *(f"right_l{number}" for number in range(7))]
+    (row, *_) = robots.run(RobotsRequest())["robots"]
+    assert row["massKg"] == pytest.approx(sum(model.body(link).mass[0] for link in links), abs=0.05)
 
 
 def test_pictures_that_cannot_be_written_are_told(tmp_path: Path) -> None:

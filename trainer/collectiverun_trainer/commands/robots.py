@@ -13,6 +13,7 @@ from collectiverun_trainer.environments.robots.model_files import ModelFiles
 from collectiverun_trainer.errors import Usage
 
 _PICTURE_PIXELS = 480
+SAWYERS_MASS_KG = 19.2  # of the arm in Meta-World's model: right_arm_base_link and right_l0 to right_l6
 
 
 def run(request: RobotsRequest) -> dict[str, Any]:
@@ -24,7 +25,12 @@ def run(request: RobotsRequest) -> dict[str, Any]:
 
 def _row(name: str) -> dict[str, Any]:
     if name == "sawyer":
-        return {"name": name, "robot": "Rethink Sawyer, Meta-World's own", "joints": 7}
+        return {
+            "name": name,
+            "robot": "Rethink Sawyer, Meta-World's own",
+            "joints": 7,
+            "massKg": SAWYERS_MASS_KG,
+        }
     arm = read_arm(ModelFiles.read(MODELS / f"{name}.xml"))
     return {
         "name": name,
