@@ -185,7 +185,6 @@ def test_only_what_was_asked_for_is_taken(run, form, tmp_path):
 @pytest.mark.parametrize(
     ("wish", "words"),
     [
-        ({"tasks": ["push-v3"]}, r"the run has no task 'push-v3' \(it has reach-v3-sawyer, drawer-close"),
         ({"sources": ["me"]}, r"no source is called 'me'; they are training, policy, random,"),
         (
             {"sources": ["crossed"]},
@@ -197,6 +196,11 @@ def test_only_what_was_asked_for_is_taken(run, form, tmp_path):
 def test_a_mistake_is_told_in_a_sentence(run, wish, words, tmp_path):
     with pytest.raises(Usage, match=words):
         exported(run, **({"folder": wish.pop("output", tmp_path / "new"), "format": "lerobot"} | wish))
+
+
+def test_a_task_that_the_run_has_not_is_told_as_everywhere(run, tmp_path):
+    with pytest.raises(InputInvalid, match="has no task 'push-v3'; it has reach-v3-sawyer, drawer-close"):
+        exported(run, tmp_path / "new", format="lerobot", tasks=["push-v3"])
 
 
 def test_a_folder_with_something_in_it_is_left_alone(run, tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any, Final, NoReturn
 from uuid import uuid4
@@ -21,6 +22,7 @@ from collectiverun_operator.cli.run_file import (
 )
 from collectiverun_operator.cli.smoke import lowered_budgets, with_smoke_budgets
 from collectiverun_operator.errors import CollectiveRunError, Fault, InvalidRun
+from collectiverun_operator.json_types import JSONObject
 
 HERE: Final = Platform()
 # On a cluster the installation provides the image, and the API server the uid.
@@ -35,28 +37,66 @@ Smoke = Annotated[
 ]
 
 
+@dataclass(frozen=True)
+class Loaded:
+    """A run file without a fault, and what there is to be said of it."""
+
+    document: dict[str, object]
+    run: CollectiveRun
+    lowered: tuple[str, ...]
+    """Budgets of the file that a smoke run lowers."""
+    notes: tuple[Fault, ...]
+
+
 def load(source: str, smoke: bool, platform: Platform = HERE) -> tuple[dict[str, object], CollectiveRun]:
     """The run file's document and the run it describes; any fault ends the command."""
     try:
-        document = read_run_file(source)
-        document = (
-            with_absolute_paths(document, folder_of(source)) if platform.local else _as_applied(document)
-        )
-        shrunk = with_smoke_budgets(document) if smoke else document
-        parsed = parse_run(shrunk, platform)
-        notes = _checked_models(parsed, folder_of(source), platform)
+        loaded = _loaded(source, smoke, platform)
     except InvalidRun as error:
-        if platform.local:
-            error = _with_spellings(error, spellings_of_storage(document))
         count = f"{len(error.faults)} faults" if len(error.faults) > 1 else "one fault"
         stop(INVALID, f"{source} has {count}:\n{error}")
     except CollectiveRunError as error:
         stop(UNREADABLE, str(error))
-    if lowered := list(lowered_budgets(document, shrunk)):
-        say("\n  ".join(["--smoke lowers these budgets of the file:", *lowered]), err=True)
-    for advised in (*advice(parsed.spec), *notes):
-        say(f"note: {advised}", err=True)
-    return shrunk, parsed
+    if loaded.lowered:
+        say("\n  ".join(["--smoke lowers these budgets of the file:", *loaded.lowered]), err=True)
+    for note in loaded.notes:
+        say(f"note: {note}", err=True)
+    return loaded.document, loaded.run
+
+
+def verdict(source: str, smoke: bool, platform: Platform = HERE) -> JSONObject:
+    """What `load` says, for a program; a file that can't be read ends the command."""
+    try:
+        loaded = _loaded(source, smoke, platform)
+    except InvalidRun as error:
+        return {"valid": False, "faults": [asdict(fault) for fault in error.faults]}
+    except CollectiveRunError as error:
+        stop(UNREADABLE, str(error))
+    return {
+        "valid": True,
+        "faults": [],
+        "namespace": loaded.run.namespace,
+        "name": loaded.run.name,
+        "tasks": [task.name for task in loaded.run.spec.tasks],
+        "loweredBudgets": list(loaded.lowered),
+        "notes": [asdict(note) for note in loaded.notes],
+    }
+
+
+def _loaded(source: str, smoke: bool, platform: Platform) -> Loaded:
+    """The run file. Raises InvalidRun with every fault of it, CollectiveRunError if it can't be read."""
+    document = read_run_file(source)
+    document = with_absolute_paths(document, folder_of(source)) if platform.local else _as_applied(document)
+    shrunk = with_smoke_budgets(document) if smoke else document
+    try:
+        parsed = parse_run(shrunk, platform)
+        notes = _checked_models(parsed, folder_of(source), platform)
+    except InvalidRun as error:
+        if not platform.local:
+            raise
+        raise _with_spellings(error, spellings_of_storage(document)) from None
+    lowered = tuple(lowered_budgets(document, shrunk))
+    return Loaded(shrunk, parsed, lowered, (*advice(parsed.spec), *notes))
 
 
 def _checked_models(run: CollectiveRun, folder: Path, platform: Platform) -> list[Fault]:

@@ -17,7 +17,7 @@ import typer
 
 from collectiverun_operator.cli import comparing, debug_dump, importing, looking, using
 from collectiverun_operator.cli.cache_folder import state_folder
-from collectiverun_operator.cli.exit_codes import STOPPED, USAGE, CommandError
+from collectiverun_operator.cli.exit_codes import DONE, STOPPED, USAGE, CommandError
 from collectiverun_operator.cli.loaded_file import (
     HERE,
     INVALID,
@@ -28,8 +28,10 @@ from collectiverun_operator.cli.loaded_file import (
     load,
     say,
     stop,
+    verdict,
 )
 from collectiverun_operator.cli.places import anywhere, with_options_of
+from collectiverun_operator.cli.printing import print_json
 from collectiverun_operator.cli.robots import robots
 from collectiverun_operator.cli.run_command import COMPLETE_CODE, ChangedRunError, run_here
 from collectiverun_operator.errors import CollectiveRunError, InvalidRun
@@ -129,9 +131,15 @@ def validate(
     kubernetes: Annotated[
         bool, typer.Option("--kubernetes", help="Check by the rules of a cluster, not of this machine.")
     ] = False,
+    as_json: looking.AsJSON = False,
 ) -> None:
     """Only check a run file; every fault is reported with its field."""
-    _, parsed = load(file, smoke, ON_A_CLUSTER if kubernetes else HERE)
+    platform = ON_A_CLUSTER if kubernetes else HERE
+    if as_json:
+        told = verdict(file, smoke, platform)
+        print_json(told)
+        raise typer.Exit(DONE if told["valid"] else INVALID)
+    _, parsed = load(file, smoke, platform)
     say(f"{parsed.namespace}/{parsed.name} is valid: {len(parsed.spec.tasks)} tasks")
 
 

@@ -8,7 +8,6 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
 from collectiverun_trainer.artifacts.artifact import Artifact
-from collectiverun_trainer.commands.networks import known_task
 from collectiverun_trainer.commands.new_folder import new_folder
 from collectiverun_trainer.commands.packages import require_packages
 from collectiverun_trainer.commands.requests import ExportDatasetRequest
@@ -30,7 +29,7 @@ def run(request: ExportDatasetRequest) -> dict[str, Any]:
     if unknown := [source for source in request.sources if source not in SOURCES]:
         raise Usage(f"no source is called {unknown[0]!r}; they are {', '.join(SOURCES)}")
     opened = open_published(request.run, request.storage, seed=request.seed)
-    tasks = [_known_task(opened, name) for name in request.tasks] or list(opened.tasks)
+    tasks = [opened.task(name) for name in request.tasks] or list(opened.tasks)
     files = _format(request.format)
     # Imported late, when nothing of the request is wrong that a manifest tells: torch takes a second.
     from collectiverun_trainer.export.datasets.document import describe
@@ -57,12 +56,6 @@ def _format(name: str) -> ModuleType:
     from collectiverun_trainer.export.datasets import lerobot_files
 
     return lerobot_files
-
-
-def _known_task(opened: PublishedRun, name: str) -> Task:
-    if (task := known_task(opened, name)) is not None:
-        return task
-    raise Usage(f"the run has no task {name!r} (it has {', '.join(task.name for task in opened.tasks)})")
 
 
 def _buffers(
