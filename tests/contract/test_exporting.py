@@ -64,7 +64,7 @@ def test_what_can_not_be_exported(quickstart, quickstart_says, tmp_path):
         ),
         ("dataset", "quickstart", new, *lerobot, "--task", "push-v3"): (
             4,
-            "has no task 'push-v3'; it has reach-v3-sawyer",
+            f"{quickstart.root.as_uri()} has no task 'push-v3'; it has reach-v3-sawyer",
         ),
         ("dataset", "quickstart", new, *lerobot, "--source", "crossed"): (2, "the experts buffer of file://"),
         ("dataset", full, new, *lerobot): (4, f"file://{tmp_path} holds no finished phase of a run"),
