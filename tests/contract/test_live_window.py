@@ -72,7 +72,7 @@ def on_screen(display):
 
 
 def played(run, display):
-    wish = json.dumps({"run": str(run.root), "goal": 1, "framesPerSecond": 60})
+    wish = json.dumps({"run": str(run.root), "goal": 1, "fps": 60})
     return subprocess.run(
         [sys.executable, "-c", CLOSED_BY_HAND],
         input=wish,

@@ -39,6 +39,7 @@ def test_what_can_not_be_filmed(quickstart, quickstart_says, tmp_path):
         ("quick", film): (2, "no run of this machine is called 'quick'; it knows quickstart"),
         ("quickstart", "film.gif"): (2, "play: output: ends neither in .mp4 nor in .webp"),
         ("quickstart", "/nowhere/film.webp"): (2, "play: output: can't be written: there is no"),
+        ("quickstart", film, "--fps", "0"): (2, "play: fps: Input should be greater than or equal to 1"),
         ("quickstart", film, "--task", "push"): (2, "no task is called 'push'"),
         ("quickstart", film, "--goal", "99"): (2, "there is no goal 99; the run's goals are 0 to "),
         ("quickstart", film, "--network", "teacher"): (2, "play: network: "),

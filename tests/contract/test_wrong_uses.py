@@ -203,7 +203,7 @@ PLUGIN: dict[str, tuple[str, int, str]] = {
     # Words: kubeconfig, exit code, and what the sentence has to say.
     "nothing": ("none", WRONG_OPTION, "No such command 'nothing'. Try 'kubectl collectiverun --help'."),
     "status": ("none", WRONG_OPTION, "Missing argument 'NAME'. Try 'kubectl collectiverun status --help'."),
-    "list": ("none", NO_ANSWER, "there is no kubeconfig at @/none"),
+    "list": ("none", NO_ANSWER, "at @/none; set KUBECONFIG to a kubeconfig file, or run this in a Pod"),
     "status demo": ("file", NO_ANSWER, "the kubeconfig @/file can't be read"),
     "status demo --context prod": ("silent", NO_ANSWER, "has no context 'prod'; it has it"),
     "status demo --kubeconfig @/gone": ("silent", NO_ANSWER, "there is no kubeconfig at @/gone"),

@@ -66,7 +66,7 @@ def play(
         "goal": goal,
         "output": output,
         "size": size,
-        "framesPerSecond": frames_per_second,
+        "fps": frames_per_second,
     }
     told = ask_trainer("play", request)
     if as_json:

@@ -42,7 +42,7 @@ def _filmed(request: PlayRequest, policy: LearnedPolicy, task: Task) -> dict[str
 
     path = Path(str(request.output))
     film = record_video(policy.policy, task, policy.environment, request.goal, request.size)
-    _write(path, _encoded(film.frames, _ending(path.name), request.frames_per_second))
+    _write(path, _encoded(film.frames, _ending(path.name), request.fps))
     success = {"anyStep": film.any_step, "atEnd": film.at_end}
     return {"output": str(path), "frames": len(film.frames), "success": success}
 
@@ -50,7 +50,7 @@ def _filmed(request: PlayRequest, policy: LearnedPolicy, task: Task) -> dict[str
 def _shown(request: PlayRequest, policy: LearnedPolicy, task: Task) -> dict[str, Any]:
     from collectiverun_trainer.rollouts.showing import show  # imported late, as networks are
 
-    seconds = 1 / request.frames_per_second
+    seconds = 1 / request.fps
     episodes = [
         {"goal": one.goal, "success": {"anyStep": one.any_step, "atEnd": one.at_end}}
         for one in show(policy.policy, task, policy.environment, request.goal, seconds)

@@ -72,7 +72,7 @@ class PlayRequest(Model):
         description="File to write, *.mp4 or *.webp; none: a window, goal after goal until it is closed.",
     )
     size: int = Field(480, ge=64, le=1024, description="Width and height, in pixels.")
-    frames_per_second: int = Field(20, ge=1, le=60)
+    fps: int = Field(20, ge=1, le=60, description="Speed, in frames per second.")
 
     @field_validator("output")
     @classmethod

@@ -133,7 +133,7 @@ async def _use_kubeconfig(configuration: Configuration, chosen: Kubeconfig) -> N
 
 async def _load_kubeconfig(chosen: Kubeconfig, configuration: Configuration) -> None:
     path = chosen.files
-    hint = f"set {KUBECONFIG_VARIABLE} to a kubeconfig file, or start the operator as a Pod of the cluster"
+    hint = f"set {KUBECONFIG_VARIABLE} to a kubeconfig file, or run this in a Pod of the cluster"
     if not _exists(path):
         raise ClusterUnreachableError(f"there is no kubeconfig at {path}; {hint}")
     try:
