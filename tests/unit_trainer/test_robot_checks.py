@@ -78,7 +78,7 @@ BROKEN = {
     ),
     "five joints": (
         changed((ELBOW, ""), (HOME_LINE, "")),
-        "^There are 5 joints between its root and the flange; an arm has 6 or 7.$",
+        r"^There are 5 joints between its root and the flange \(link01_joint, .*\); an arm has 6 or 7.$",
     ),
     "a gripper of its own": (
         changed((SITE, SITE + FINGER)),
@@ -86,7 +86,7 @@ BROKEN = {
     ),
     "a joint that slides": (
         changed(('<joint name="link03_joint"', '<joint name="link03_joint" type="slide"')),
-        "^Joint 'link03_joint' is no hinge; only hinges are supported.$",
+        "^Joint 'link03_joint' is no hinge but a slide joint; only hinges are supported.$",
     ),
     "no masses": (
         re.sub(r"<inertial[^>]*/>", "", WHOLE, count=2),
@@ -108,6 +108,15 @@ BROKEN = {
     "a home outside a joint's range": (
         changed((HOME_LINE, OUTSIDE)),
         "^Joint 'link02_joint' is at 4.500 rad in keyframe 'home', outside its range 0.000 to 2.967; keyf",
+    ),
+    "ranges in radians that are read as degrees": (
+        changed(('angle="radian"', 'angle="degree"')),
+        r"\AIts joints' ranges are read as degrees \(.*link02_joint 0 to 2.967.*\), and keyframe 'home' .* "
+        r'if they are, write <compiler angle="radian"/>.\Z',
+    ),
+    "a body that nothing can carry": (
+        changed(('<body name="link00"', '<body name="link00" mocap="true"')),
+        r"^It can't take Sawyer's place in Meta-World's model: mocap body 'link00' is not a fixed child",
     ),
     "links in each other": (
         changed((ELBOW, ELBOW + '<geom type="sphere" size="0.35"/>')),
@@ -161,6 +170,27 @@ def test_what_is_no_mesh_and_what_is_no_text_is_told_by_its_users_names(tmp_path
     (tmp_path / "arm.xml").write_bytes(WHOLE.replace("Unitree", "Unitr\xe9e").encode("latin-1"))
     (told,) = faults(tmp_path / "arm.xml")
     assert re.search(r"arm\.xml' is not in UTF-8 \(its byte \d+\); save it as such\.$", told), told
+
+
+def test_a_mesh_in_millimetres_is_told_and_not_what_comes_of_it(tmp_path: Path) -> None:
+    (tmp_path / "arm.xml").write_text(with_mesh('vertex="0 0 0 80 0 0 0 60 0 0 0 250"'))
+    told = (
+        "Mesh 'shell' is .* m large; MuJoCo reads metres: if it is drawn in millimetres, give it"
+        ' scale="0.001 0.001 0.001".'
+    )
+    (sentence,) = faults(tmp_path / "arm.xml")
+    assert re.fullmatch(told, sentence), sentence
+    (tmp_path / "arm.xml").write_text(
+        with_mesh('vertex="0 0 0 80 0 0 0 60 0 0 0 250" scale=".001 .001 .001"')
+    )
+    assert faults(tmp_path / "arm.xml") == []
+
+
+def with_mesh(said: str) -> str:
+    return changed(
+        ("<custom>", f'<asset><mesh name="shell" {said}/></asset><custom>'),
+        ("<geom type", '<geom type="mesh" mesh="shell"/><geom type'),
+    )
 
 
 def test_motors_that_do_not_hold_the_arm_up_are_told(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ import mujoco
 import numpy as np
 
 from collectiverun_trainer.environments.robots.model_files import ArmFault, ModelFiles, one_line
+from collectiverun_trainer.environments.robots.units import faults_of_units
 
 FLANGE: Final = "attachment_site"
 HOME: Final = "home"
@@ -69,7 +70,7 @@ def read_arm(model: ModelFiles) -> Arm:
     if faults:
         raise ArmFault(*faults)
     compiled = _compiled(spec, model)
-    faults = _faults_of_home(compiled)
+    faults = faults_of_units(spec, compiled, HOME) or _faults_of_home(compiled)
     if faults:
         raise ArmFault(*faults)
     return _described(model, spec, compiled)
@@ -156,17 +157,21 @@ def _faults_of_joints(spec: Any) -> list[str]:
         if joint.name not in names
     ]
     faults += [
-        f"Joint {joint.name!r} is no hinge; only hinges are supported."
+        f"Joint {joint.name!r} is no hinge but a {_type(joint)} joint; only hinges are supported."
         for joint in in_chain
         if int(joint.type) != _HINGE
     ]
     if len(in_chain) not in (JOINTS - 1, JOINTS):
         faults.append(
-            f"There are {len(in_chain)} joints between its root and the flange; an arm has {JOINTS - 1} or "
-            f"{JOINTS}."
+            f"There are {len(in_chain)} joints between its root and the flange "
+            f"({', '.join(joint.name for joint in in_chain)}); an arm has {JOINTS - 1} or {JOINTS}."
         )
     crowded = [body.name for body in chain(spec) if len(body.joints) > 1]
     return [*faults, *(f"Body {name!r} has more than one joint; give each a body." for name in crowded)]
+
+
+def _type(joint: Any) -> str:
+    return str(mujoco.mjtJoint(int(joint.type)).name).removeprefix("mjJNT_").lower()
 
 
 def _faults_of_links(spec: Any) -> list[str]:

@@ -11,7 +11,7 @@ import numpy as np
 
 from collectiverun_trainer.config import Control
 from collectiverun_trainer.environments.robots.arm import HOME, Arm, read_arm
-from collectiverun_trainer.environments.robots.composing import compose
+from collectiverun_trainer.environments.robots.composing import PREFIX, compose
 from collectiverun_trainer.environments.robots.kinematics import (
     HAND_HOME_METRES,
     HAND_QUATERNION,
@@ -19,7 +19,7 @@ from collectiverun_trainer.environments.robots.kinematics import (
     Posture,
     Vector,
 )
-from collectiverun_trainer.environments.robots.model_files import ArmFault, ModelFiles
+from collectiverun_trainer.environments.robots.model_files import ArmFault, ModelFiles, one_line
 from collectiverun_trainer.environments.robots.servos import GRIPPER_ACTUATORS, driven_arm, missing_limits
 
 # Where hands go in MT10: where tasks begin, and the ends of the ways that Meta-World's scripts take.
@@ -56,7 +56,8 @@ def _faults_in_place(files: ModelFiles) -> list[str]:
     except ArmFault as fault:
         return list(fault.sentences)
     except ValueError as error:
-        return [f"It can't take Sawyer's place in Meta-World's model: {' '.join(str(error).split())}"]
+        told = one_line(error).replace(PREFIX, "")
+        return [f"It can't take Sawyer's place in Meta-World's model: {told}."]
     kinematics = ArmKinematics(model)
     at_home = _home(kinematics, arm)
     return [
