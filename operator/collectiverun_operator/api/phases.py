@@ -37,6 +37,7 @@ _SAC_SMOKE_BUDGETS = {
     "selectionEpisodes": 2,
     "checkpointEveryEnvSteps": 200,
 }
+_SAC_SMOKE_LIMITS = {"imitationGradientSteps": 20, "imitationEnvSteps": 80}
 TasksPerJob = Annotated[
     int,
     Field(
@@ -53,7 +54,6 @@ Parallelism = Annotated[
         description="Number of Jobs of the phase that exist at once, at most. May be changed at any time.",
     ),
 ]
-_SAC_SMOKE_LIMITS = {"imitationGradientSteps": 20, "imitationEnvSteps": 80}
 
 
 class PhaseSettings(Model):
